@@ -1,0 +1,1 @@
+"""Recurrent networks, search and the bundle format."""

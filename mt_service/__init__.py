@@ -1,0 +1,1 @@
+"""Online translation: engine, HTTP server, web page and command line."""

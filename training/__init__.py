@@ -1,0 +1,1 @@
+"""Offline jobs: fit, evaluate, average, export."""
