@@ -1,0 +1,127 @@
+"""Attention: what a decoder position takes from the source.
+
+Legend: B sentences, Q queries of a sentence (positions times beam), S source positions, D query width,
+E encoded width, A attention heads, C channels of a head.
+
+Keys and values are computed once per sentence (`remember`). Queries of one sentence stand side by side in one axis,
+so a beam never replicates the memory.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.config import AttentionConfig
+from models.initialize import linear
+
+
+class AttentionMemory(NamedTuple):
+    """What the queries of one attention layer read; dimension 0 is the sentence, 1 the source position."""
+
+    key_BSE: Tensor
+    value_BSE: Tensor
+    bias_BS: Tensor  # zero at tokens, minus infinity at padding
+
+
+class Attention(nn.Module):
+    """Base of all kinds: weights over source positions, a context projected to the query's width."""
+
+    def __init__(self, query_size: int, memory_size: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.output = linear(memory_size, query_size)
+
+    def remember(self, encoded_BSE: Tensor, bias_BS: Tensor) -> AttentionMemory:
+        """Keys and values of encoded sentences."""
+        raise NotImplementedError
+
+    def scores(self, query_BQD: Tensor, key_BSE: Tensor) -> Tensor:
+        """Unnormalised weights [B, Q, S]."""
+        raise NotImplementedError
+
+    def forward(self, query_BQD: Tensor, memory: AttentionMemory) -> tuple[Tensor, Tensor]:
+        """Contexts [B, Q, D] and weights [B, Q, S], which sum to one over the source."""
+        scores_BQS = self.scores(query_BQD, memory.key_BSE) + memory.bias_BS[:, None]
+        weights_BQS = torch.softmax(scores_BQS, dim=-1, dtype=torch.float32)
+        dropped_BQS = functional.dropout(weights_BQS.to(scores_BQS.dtype), self.dropout, self.training)
+        return self.output(torch.bmm(dropped_BQS, memory.value_BSE)), weights_BQS
+
+
+class Dot(Attention):
+    """Luong et al. (2015), score `dot`: the encoding itself is the key, so both widths must agree."""
+
+    def remember(self, encoded_BSE: Tensor, bias_BS: Tensor) -> AttentionMemory:
+        """The encoding is key and value."""
+        return AttentionMemory(encoded_BSE, encoded_BSE, bias_BS)
+
+    def scores(self, query_BQD: Tensor, key_BSE: Tensor) -> Tensor:
+        """Inner products."""
+        return torch.bmm(query_BQD, key_BSE.transpose(1, 2))
+
+
+class General(Dot):
+    """Luong et al. (2015), score `general`: a learned bilinear form."""
+
+    def __init__(self, query_size: int, memory_size: int, dropout: float) -> None:
+        super().__init__(query_size, memory_size, dropout)
+        self.key = linear(memory_size, query_size, bias=False)
+
+    def remember(self, encoded_BSE: Tensor, bias_BS: Tensor) -> AttentionMemory:
+        """The key is projected to the query's width."""
+        return AttentionMemory(self.key(encoded_BSE), encoded_BSE, bias_BS)
+
+
+class Additive(General):
+    """Bahdanau et al. (2015): a small network scores each pair of query and key."""
+
+    def __init__(self, query_size: int, memory_size: int, dropout: float) -> None:
+        super().__init__(query_size, memory_size, dropout)
+        self.query = linear(query_size, query_size)
+        self.energy = linear(query_size, 1, bias=False)
+
+    def scores(self, query_BQD: Tensor, key_BSE: Tensor) -> Tensor:
+        """v' tanh(W q + U k)."""
+        mixed_BQSD = torch.tanh(self.query(query_BQD)[:, :, None] + key_BSE[:, None])
+        scores_BQS: Tensor = self.energy(mixed_BQSD).squeeze(-1)
+        return scores_BQS
+
+
+class MultiHead(Attention):
+    """Scaled inner products in several heads (Vaswani et al. 2017); the reported weights are the heads' mean."""
+
+    def __init__(self, query_size: int, memory_size: int, dropout: float, heads: int) -> None:
+        super().__init__(query_size, query_size, dropout)
+        self.heads = heads
+        self.query = linear(query_size, query_size)
+        self.key = linear(memory_size, query_size, bias=False)
+        self.value = linear(memory_size, query_size)
+
+    def remember(self, encoded_BSE: Tensor, bias_BS: Tensor) -> AttentionMemory:
+        """All heads' keys and values side by side."""
+        return AttentionMemory(self.key(encoded_BSE), self.value(encoded_BSE), bias_BS)
+
+    def split(self, input_BND: Tensor) -> Tensor:
+        """[B, N, D] to [B, A, N, C]."""
+        return input_BND.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def forward(self, query_BQD: Tensor, memory: AttentionMemory) -> tuple[Tensor, Tensor]:
+        """Shapes as in Attention.forward."""
+        query_BAQC, key_BASC = self.split(self.query(query_BQD)), self.split(memory.key_BSE)
+        scale = query_BAQC.shape[-1] ** -0.5
+        scores_BAQS = (query_BAQC * scale) @ key_BASC.transpose(-1, -2) + memory.bias_BS[:, None, None]
+        weights_BAQS = torch.softmax(scores_BAQS, dim=-1, dtype=torch.float32)
+        dropped_BAQS = functional.dropout(weights_BAQS.to(scores_BAQS.dtype), self.dropout, self.training)
+        context_BQD = (dropped_BAQS @ self.split(memory.value_BSE)).transpose(1, 2).flatten(2)
+        return self.output(context_BQD), weights_BAQS.mean(1)
+
+
+def make_attention(config: AttentionConfig, query_size: int, memory_size: int, dropout: float) -> Attention:
+    """The attention layer that a configuration names."""
+    if config.kind == "multi_head":
+        return MultiHead(query_size, memory_size, dropout, config.heads)
+    kinds: dict[str, type[Attention]] = {"dot": Dot, "general": General, "additive": Additive}
+    return kinds[config.kind](query_size, memory_size, dropout)

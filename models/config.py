@@ -1,0 +1,101 @@
+"""Configuration of every network, checked when made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from data.config import check
+
+
+def check_rate(name: str, rate: float) -> None:
+    """A probability of dropping something must leave something."""
+    check(0.0 <= rate < 1.0, f"'{name}' must be at least 0 and below 1, but is {rate}")
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """A stack of (bidirectional) recurrent blocks over the source."""
+
+    cell: str = "lstm"  # a name registered in models/cells.py
+    layers: int = 2
+    hidden: int = 128  # units per direction
+    bidirectional: bool = True  # the second direction reads each sentence from its own last token
+    residual: bool = True  # x + dropout(rnn(norm x)); false is the classic plain stack
+    normalize: bool = True  # layer normalisation before each block and after the last
+    feed_forward: int = 0  # inner width of a position-wise feed-forward part per block; 0 leaves it out
+
+    def __post_init__(self) -> None:
+        check(self.layers >= 1, f"'layers' must be at least 1, but is {self.layers}")
+        check(self.hidden >= 1, f"'hidden' must be at least 1, but is {self.hidden}")
+        check(self.feed_forward >= 0, f"'feed_forward' must not be negative, but is {self.feed_forward}")
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Unidirectional recurrent blocks with attention."""
+
+    arrangement: Literal["blocks", "input_feeding"] = "blocks"  # time-parallel blocks, or Luong's classic loop
+    cell: str = "lstm"
+    layers: int = 2
+    hidden: int = 256
+    attention_blocks: Literal["first", "all"] = "first"  # which blocks attend (arrangement = "blocks")
+    feed_forward: int = 0  # as in the encoder (arrangement = "blocks")
+    bridge: Literal["zero", "mean"] = "mean"  # the first state: zeros, or a projection of the mean encoding
+
+    def __post_init__(self) -> None:
+        check(self.layers >= 1, f"'layers' must be at least 1, but is {self.layers}")
+        check(self.hidden >= 1, f"'hidden' must be at least 1, but is {self.hidden}")
+        check(self.feed_forward >= 0, f"'feed_forward' must not be negative, but is {self.feed_forward}")
+
+
+@dataclass(frozen=True)
+class AttentionConfig:
+    """How a decoder position looks at the source."""
+
+    kind: Literal["multi_head", "additive", "dot", "general"] = "multi_head"
+    heads: int = 4  # multi_head only
+
+    def __post_init__(self) -> None:
+        check(self.heads >= 1, f"'heads' must be at least 1, but is {self.heads}")
+
+
+@dataclass(frozen=True)
+class DropoutConfig:
+    """Rates of the noise in training; all are off in evaluation."""
+
+    residual: float = 0.1  # on what each block adds
+    embedding: float = 0.1  # on single units of an embedding
+    word: float = 0.0  # on whole words: the embedding becomes zero
+    recurrent: float = 0.0  # DropConnect on the hidden-to-hidden weights (Merity et al. 2018)
+    attention: float = 0.0  # on attention weights
+
+    def __post_init__(self) -> None:
+        for name in ("residual", "embedding", "word", "recurrent", "attention"):
+            check_rate(name, getattr(self, name))
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """An encoder-decoder network; `vocabulary_size` is the tokenizer's and is set when both meet."""
+
+    vocabulary_size: int = 0
+    width: int = 256  # of embeddings and of what runs between blocks
+    tie: Literal["three_way", "target", "none"] = "three_way"  # embeddings shared by source, target and output
+    output_bias: bool = True
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    attention: AttentionConfig = field(default_factory=AttentionConfig)
+    dropout: DropoutConfig = field(default_factory=DropoutConfig)
+
+    def __post_init__(self) -> None:
+        check(self.width >= 1, f"'width' must be at least 1, but is {self.width}")
+        check(self.vocabulary_size >= 0, "'vocabulary_size' must not be negative")
+        heads = self.attention.heads
+        if self.attention.kind == "multi_head":
+            check(self.width % heads == 0, f"'width' ({self.width}) must be a multiple of 'attention.heads' ({heads})")
+        if self.attention.kind == "dot" and self.decoder.arrangement == "input_feeding":
+            check(
+                self.decoder.hidden == self.width,
+                "attention 'dot' compares equal widths: set 'decoder.hidden' to 'width', or use 'general'",
+            )

@@ -1,0 +1,196 @@
+"""Decoders: time-parallel residual blocks, and Luong's classic input feeding.
+
+Legend: N rows (sentences times beam), B sentences, T target positions, S source positions, D width, H hidden width.
+
+Rows of one sentence follow each other, so row n belongs to sentence n // beam. One `forward` over any number of
+positions serves teacher forcing (T = target length) and search (T = 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from models.attention import Attention, AttentionMemory, make_attention
+from models.cells import Cell, CellState, make_cell
+from models.config import ModelConfig
+from models.initialize import linear
+from models.recurrent import FeedForward, Residual
+
+Memory: TypeAlias = tuple[AttentionMemory, ...]
+
+
+class DecoderState(NamedTuple):
+    """All that decoding carries from one position to the next; its size does not grow."""
+
+    cells: tuple[CellState, ...]
+    feed_ND: Tensor | None = None  # input feeding: the last attentional vector
+
+
+class DecoderOutput(NamedTuple):
+    """Vectors for the output layer, the state after the last position, and attention for alignments."""
+
+    hidden_NTD: Tensor
+    state: DecoderState
+    attention_NTS: Tensor
+
+
+def map_state(function: Callable[[Tensor], Tensor], state: DecoderState) -> DecoderState:
+    """Apply a function to every tensor of a state (all have the rows in dimension 0)."""
+    cells = tuple(type(cell)(*map(function, cell)) for cell in state.cells)
+    return DecoderState(cells, None if state.feed_ND is None else function(state.feed_ND))
+
+
+def attend(attention: Attention, query_NTD: Tensor, memory: AttentionMemory) -> tuple[Tensor, Tensor]:
+    """Attend with all rows and positions of a sentence as its queries; memory has one row per sentence."""
+    sentences, rows, positions = memory.bias_BS.shape[0], query_NTD.shape[0], query_NTD.shape[1]
+    context_BQD, weights_BQS = attention(query_NTD.reshape(sentences, -1, query_NTD.shape[-1]), memory)
+    return context_BQD.reshape(rows, positions, -1), weights_BQS.reshape(rows, positions, -1)
+
+
+class Bridge(nn.Module):
+    """The decoder's first state from the mean of the encoding, or zeros."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.layers, self.hidden = config.decoder.layers, config.decoder.hidden
+        total = self.layers * self.hidden
+        self.project = linear(config.width, total) if config.decoder.bridge == "mean" else None
+
+    def forward(self, encoded_BSD: Tensor, bias_BS: Tensor) -> tuple[Tensor, ...]:
+        """One hidden vector [B, H] per decoder cell."""
+        if self.project is None:
+            zero_BH = encoded_BSD.new_zeros(encoded_BSD.shape[0], self.hidden)
+            return (zero_BH,) * self.layers
+        token_BS1 = (bias_BS == 0)[..., None]
+        mean_BD = torch.where(token_BS1, encoded_BSD, 0.0).sum(1) / token_BS1.sum(1)
+        return torch.tanh(self.project(mean_BD)).chunk(self.layers, dim=-1)
+
+
+class Decoder(nn.Module):
+    """What all arrangements share: cells, attention layers, the bridge and the final normalisation."""
+
+    def __init__(self, config: ModelConfig, cells: list[Cell], attentions: int) -> None:
+        super().__init__()
+        dropout = config.dropout
+        self.width = config.width
+        self.cells = nn.ModuleList(cells)
+        self.attentions = nn.ModuleList(
+            make_attention(config.attention, query_size(config), config.width, dropout.attention)
+            for _ in range(attentions)
+        )
+        self.bridge = Bridge(config)
+        self.dropout = nn.Dropout(dropout.residual)
+
+    def start(self, encoded_BSD: Tensor, bias_BS: Tensor) -> tuple[Memory, DecoderState]:
+        """The memory of each attention layer, and the state before the first target position."""
+        memory = tuple(attention.remember(encoded_BSD, bias_BS) for attention in self.attentions)
+        hidden = self.bridge(encoded_BSD, bias_BS)
+        states = tuple(cell.initial(vector_BH) for cell, vector_BH in zip(self.cells, hidden, strict=True))
+        return memory, DecoderState(states, self.first_feed(encoded_BSD))
+
+    def first_feed(self, _encoded_BSD: Tensor) -> Tensor | None:
+        """What is fed beside the first target word; nothing, unless an arrangement says otherwise."""
+        return None
+
+    def forward(self, embedded_NTD: Tensor, memory: Memory, state: DecoderState) -> DecoderOutput:
+        """Read T target words (as fed) and return a vector for each word that follows them."""
+        raise NotImplementedError
+
+
+def query_size(config: ModelConfig) -> int:
+    """Residual blocks query with the stream, input feeding with the top cell's hidden vector."""
+    return config.width if config.decoder.arrangement == "blocks" else config.decoder.hidden
+
+
+class DecoderBlock(nn.Module):
+    """The parts around one decoder cell: projection and an optional feed-forward part."""
+
+    def __init__(self, config: ModelConfig, attends: bool) -> None:
+        super().__init__()
+        width, dropout, decoder = config.width, config.dropout.residual, config.decoder
+        self.recurrence = Residual(width, dropout)
+        self.project = linear(decoder.hidden, width) if decoder.hidden != width else nn.Identity()
+        self.attention = Residual(width, dropout) if attends else None
+        self.feed_forward = Residual(width, dropout) if decoder.feed_forward else None
+        self.transform = FeedForward(width, decoder.feed_forward, dropout) if decoder.feed_forward else None
+
+
+class BlockDecoder(Decoder):
+    """Residual blocks whose every part but the recurrence is parallel over time.
+
+    x += drop(rnn(norm x)); x += drop(attention(norm x)); x += drop(ffn(norm x)), after RNMT+ (Chen et al. 2018) and
+    Domhan (2018). Attention is queried by a lower block's output and its context flows to the blocks above.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        decoder = config.decoder
+        attending = [index == 0 or decoder.attention_blocks == "all" for index in range(decoder.layers)]
+        cells = [
+            make_cell(decoder.cell, config.width, decoder.hidden, config.dropout.recurrent)
+            for _ in range(decoder.layers)
+        ]
+        super().__init__(config, cells, sum(attending))
+        self.blocks = nn.ModuleList(DecoderBlock(config, attends) for attends in attending)
+        self.norm = nn.LayerNorm(config.width)
+
+    def forward(self, embedded_NTD: Tensor, memory: Memory, state: DecoderState) -> DecoderOutput:
+        """Shapes as in Decoder.forward; the attention reported is the first layer's."""
+        stream, states, attended = embedded_NTD, list[CellState](), list[Tensor]()
+        for block, cell, cell_state in zip(self.blocks, self.cells, state.cells, strict=True):
+            output_NTH, new_state = cell(block.recurrence.norm(stream), cell_state)
+            states.append(new_state)
+            stream = block.recurrence.add(stream, block.project(output_NTH))
+            if block.attention is not None:
+                index = len(attended)
+                query_NTD = block.attention.norm(stream)
+                context_NTD, weights_NTS = attend(self.attentions[index], query_NTD, memory[index])
+                attended.append(weights_NTS)
+                stream = block.attention.add(stream, context_NTD)
+            if block.feed_forward is not None:
+                stream = block.feed_forward.add(stream, block.transform(block.feed_forward.norm(stream)))
+        return DecoderOutput(self.norm(stream), DecoderState(tuple(states)), attended[0])
+
+
+class InputFeedingDecoder(Decoder):
+    """A plain stack of cells whose attentional vector is fed back beside the next word (Luong et al. 2015)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        decoder, width = config.decoder, config.width
+        sizes = [2 * width] + [decoder.hidden] * (decoder.layers - 1)
+        cells = [make_cell(decoder.cell, size, decoder.hidden, config.dropout.recurrent) for size in sizes]
+        super().__init__(config, cells, 1)
+        self.combine = linear(2 * decoder.hidden, width)
+
+    def first_feed(self, encoded_BSD: Tensor) -> Tensor:
+        """Zeros."""
+        return encoded_BSD.new_zeros(encoded_BSD.shape[0], self.width)
+
+    def forward(self, embedded_NTD: Tensor, memory: Memory, state: DecoderState) -> DecoderOutput:
+        """Shapes as in Decoder.forward; the loop over time is inherent in input feeding."""
+        outputs, weights = list[Tensor](), list[Tensor]()
+        for embedded_ND in embedded_NTD.unbind(1):
+            state, weights_N1S = self.position(embedded_ND, memory, state)
+            assert state.feed_ND is not None
+            outputs.append(state.feed_ND)
+            weights.append(weights_N1S)
+        return DecoderOutput(torch.stack(outputs, 1), state, torch.cat(weights, 1))
+
+    def position(self, embedded_ND: Tensor, memory: Memory, state: DecoderState) -> tuple[DecoderState, Tensor]:
+        """Read one word; the new state's feed is also the output."""
+        assert state.feed_ND is not None
+        below_N1H, states = torch.cat([embedded_ND, state.feed_ND], -1)[:, None], list[CellState]()
+        for index, (cell, cell_state) in enumerate(zip(self.cells, state.cells, strict=True)):
+            below_N1H, new_state = cell(self.dropout(below_N1H) if index else below_N1H, cell_state)
+            states.append(new_state)
+        context_N1H, weights_N1S = attend(self.attentions[0], below_N1H, memory[0])
+        feed_N1D = torch.tanh(self.combine(self.dropout(torch.cat([below_N1H, context_N1H], -1))))
+        return DecoderState(tuple(states), feed_N1D[:, 0]), weights_N1S
+
+
+def make_decoder(config: ModelConfig) -> Decoder:
+    """The decoder that a configuration names."""
+    return BlockDecoder(config) if config.decoder.arrangement == "blocks" else InputFeedingDecoder(config)

@@ -1,0 +1,68 @@
+"""The encoder: recurrent blocks over a padded batch of sources.
+
+Legend: B sentences, S source positions, D width.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from models.cells import make_cell
+from models.config import EncoderConfig, ModelConfig
+from models.initialize import linear
+from models.recurrent import FeedForward, Recurrence, Residual, reversal_index
+
+
+def make_recurrence(config: EncoderConfig, width: int, drop_connect: float) -> Recurrence:
+    """One layer's recurrence, in one or two directions."""
+    cells = [
+        make_cell(config.cell, width, config.hidden, drop_connect) for _ in range(2 if config.bidirectional else 1)
+    ]
+    return Recurrence(*cells)
+
+
+class EncoderBlock(nn.Module):
+    """Recurrence, projection to the width, and an optional feed-forward part."""
+
+    def __init__(self, config: EncoderConfig, width: int, dropout: float, drop_connect: float) -> None:
+        super().__init__()
+        self.residual = config.residual
+        self.recurrence = make_recurrence(config, width, drop_connect)
+        self.norm = nn.LayerNorm(width) if config.normalize else nn.Identity()
+        needs_projection = self.recurrence.output_size != width
+        self.project = linear(self.recurrence.output_size, width) if needs_projection else nn.Identity()
+        self.dropout = nn.Dropout(dropout)
+        self.feed_forward = FeedForward(width, config.feed_forward, dropout) if config.feed_forward else None
+        self.feed_forward_residual = Residual(width, dropout) if config.feed_forward else None
+
+    def forward(self, stream_BSD: Tensor, index_BS: Tensor) -> Tensor:
+        """[B, S, D] to [B, S, D]."""
+        output_BSD: Tensor = self.dropout(self.project(self.recurrence(self.norm(stream_BSD), index_BS)))
+        if self.residual:
+            output_BSD = stream_BSD + output_BSD
+        if self.feed_forward is not None and self.feed_forward_residual is not None:
+            part = self.feed_forward_residual
+            output_BSD = part.add(output_BSD, self.feed_forward(part.norm(output_BSD)))
+        return output_BSD
+
+
+class Encoder(nn.Module):
+    """A stack of blocks; the output has the model's width at every source position."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        dropout = config.dropout
+        self.blocks = nn.ModuleList(
+            EncoderBlock(config.encoder, config.width, dropout.residual, dropout.recurrent)
+            for _ in range(config.encoder.layers)
+        )
+        self.norm = nn.LayerNorm(config.width) if config.encoder.normalize else nn.Identity()
+
+    def forward(self, embedded_BSD: Tensor, length_B: Tensor) -> Tensor:
+        """Encode [B, S, D]; what stands at padding is undefined and must be masked."""
+        index_BS = reversal_index(length_B, embedded_BSD.shape[1])
+        stream_BSD = embedded_BSD
+        for block in self.blocks:
+            stream_BSD = block(stream_BSD, index_BS)
+        encoded_BSD: Tensor = self.norm(stream_BSD)
+        return encoded_BSD

@@ -1,0 +1,344 @@
+"""Beam search and greedy search (beam 1), with sentences that join and leave between steps.
+
+Legend: B sentences under way, K beam, N = B * K rows, S source positions, L words so far, V vocabulary,
+C = 2 K candidates.
+
+A sentence's hypotheses stand side by side, so that its memory is kept once; only the decoder's small states follow
+the hypotheses as they are reordered. Log-probabilities are never computed for the whole vocabulary: the best
+candidates of each row are found among logits, and only those are normalised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from data.config import check
+from models.attention import AttentionMemory
+from models.decoder import DecoderState, Memory, map_state
+from models.seq2seq import Seq2Seq
+
+IMPOSSIBLE = float("-inf")
+
+
+class Specials(NamedTuple):
+    """Ids with a meaning of their own; `forbidden` ones are never produced."""
+
+    pad: int
+    bos: int
+    eos: int
+    forbidden: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How to search; the same for all sentences of one BeamSearch."""
+
+    beam: int = 5
+    n_best: int = 1
+    length_penalty: float = 1.0  # alpha of Wu et al. (2016): 0 prefers short hypotheses, 1 is neutral
+    max_length: int = 250  # words of a hypothesis, at most
+    max_ratio: float = 3.0  # and at most this many words per source word, plus ten
+    alignments: bool = False  # keep attention weights
+
+    def __post_init__(self) -> None:
+        check(self.beam >= 1, f"'beam' must be at least 1, but is {self.beam}")
+        check(1 <= self.n_best <= self.beam, f"'n_best' must be from 1 to 'beam' ({self.beam}), but is {self.n_best}")
+        check(self.max_length >= 1, f"'max_length' must be at least 1, but is {self.max_length}")
+        check(self.max_ratio > 0, f"'max_ratio' must be above 0, but is {self.max_ratio}")
+        check(-5 <= self.length_penalty <= 5, f"'length_penalty' must be from -5 to 5, but is {self.length_penalty}")
+
+
+class Hypothesis(NamedTuple):
+    """One translation as ids."""
+
+    tokens: tuple[int, ...]  # without eos
+    score: float  # log-probability over the length penalty; higher is better
+    log_probability: float  # natural logarithm, summed over the words and eos
+    alignment: tuple[tuple[float, ...], ...] | None  # a weight for each source id, for each word and eos
+    complete: bool = True  # false when the length limit cut it before eos
+
+
+class Beams(NamedTuple):
+    """The tensors of all sentences under way; dimension 0 is the sentence (times beam, in `state`)."""
+
+    memory: Memory
+    state: DecoderState
+    score_BK: Tensor  # log-probability of each live hypothesis
+    tokens_BKL: Tensor  # words so far, bos first; shorter histories are padded on the right
+    attention_BKLS: Tensor | None
+
+
+@dataclass
+class Sentence:
+    """The bookkeeping of one sentence under way."""
+
+    key: Hashable
+    source_length: int
+    limit: int
+    length: int = 0
+    finished: list[Hypothesis] | None = None
+
+
+def length_penalty(length: int, alpha: float) -> float:
+    """The divisor of Wu et al. (2016), equation 14; `length` counts eos."""
+    return float(((5 + length) / 6) ** alpha)
+
+
+def pad_to(tensor: Tensor, sizes: dict[int, int], value: float) -> Tensor:
+    """Grow dimensions to the sizes given, padding at their end."""
+    padding = [0] * (2 * tensor.dim())
+    for dimension, size in sizes.items():
+        padding[2 * (tensor.dim() - 1 - dimension) + 1] = size - tensor.shape[dimension]
+    return functional.pad(tensor, padding, value=value) if any(padding) else tensor
+
+
+def join(tensors: Sequence[Tensor], dimensions: tuple[int, ...] = (), value: float = 0.0) -> Tensor:
+    """Concatenate in dimension 0 after growing the named dimensions to the largest."""
+    sizes = {dimension: max(tensor.shape[dimension] for tensor in tensors) for dimension in dimensions}
+    return torch.cat([pad_to(tensor, sizes, value) for tensor in tensors])
+
+
+def merge(first: Beams, second: Beams) -> Beams:
+    """Both groups of sentences as one."""
+    pairs = zip(first.memory, second.memory, strict=True)
+    memory = tuple(
+        AttentionMemory(
+            join([a.key_BSE, b.key_BSE], (1,)),
+            join([a.value_BSE, b.value_BSE], (1,)),
+            join([a.bias_BS, b.bias_BS], (1,), IMPOSSIBLE),
+        )
+        for a, b in pairs
+    )
+    theirs: Iterable[Tensor] = iter(tensors_of(second.state))
+    state = map_state(lambda mine: torch.cat([mine, next(iter(theirs))]), first.state)
+    attention = None
+    if first.attention_BKLS is not None and second.attention_BKLS is not None:
+        attention = join([first.attention_BKLS, second.attention_BKLS], (2, 3))
+    tokens = join([first.tokens_BKL, second.tokens_BKL], (2,))
+    return Beams(memory, state, torch.cat([first.score_BK, second.score_BK]), tokens, attention)
+
+
+def tensors_of(state: DecoderState) -> list[Tensor]:
+    """Every tensor of a state, in the order in which map_state visits them."""
+    found: list[Tensor] = []
+    map_state(lambda tensor: found.append(tensor) or tensor, state)  # type: ignore[func-returns-value]
+    return found
+
+
+def select(beams: Beams, index_B: Tensor, beam: int) -> Beams:
+    """Some of the sentences; source positions and words that none of them has are cut off by the caller."""
+    row_N = (index_B[:, None] * beam + torch.arange(beam, device=index_B.device)).reshape(-1)
+    memory = tuple(AttentionMemory(*(part.index_select(0, index_B) for part in layer)) for layer in beams.memory)
+    attention = beams.attention_BKLS
+    return Beams(
+        memory,
+        map_state(lambda tensor: tensor.index_select(0, row_N), beams.state),
+        beams.score_BK.index_select(0, index_B),
+        beams.tokens_BKL.index_select(0, index_B),
+        None if attention is None else attention.index_select(0, index_B),
+    )
+
+
+class BeamSearch:
+    """Searches for many sentences at once; each one's result is the same whoever shares the batch.
+
+    A sentence leaves when `beam` hypotheses have ended or its length limit is reached.
+    """
+
+    def __init__(self, network: Seq2Seq, options: SearchOptions, specials: Specials) -> None:
+        self.network, self.options, self.specials = network, options, specials
+        self.sentences: list[Sentence] = []
+        self.beams: Beams | None = None
+        self.device = network.output_weight.device
+        banned = {specials.pad, specials.bos, *specials.forbidden}
+        self.banned = torch.tensor(sorted(banned), device=self.device)
+
+    def __len__(self) -> int:
+        """Sentences under way."""
+        return len(self.sentences)
+
+    @torch.inference_mode()
+    def add(self, keys: Sequence[Hashable], sources: Sequence[Sequence[int]]) -> None:
+        """Let sentences join.
+
+        Args:
+            keys: names under which `step` returns the results.
+            sources: ids as the network reads them: tag, words, eos; never empty.
+        """
+        if not sources:
+            return
+        lengths = [len(source) for source in sources]
+        padded = [[*source, *[self.specials.pad] * (max(lengths) - len(source))] for source in sources]
+        length_B = torch.tensor(lengths, device=self.device)
+        memory, state = self.network.encode(torch.tensor(padded, device=self.device), length_B)
+        joining = self.begin(memory, state)
+        self.beams = joining if self.beams is None else merge(self.beams, joining)
+        options = self.options
+        for key, length in zip(keys, lengths, strict=True):
+            limit = min(options.max_length, int(length * options.max_ratio) + 10)
+            self.sentences.append(Sentence(key, length, limit, finished=[]))
+
+    def begin(self, memory: Memory, state: DecoderState) -> Beams:
+        """Beams that hold bos; only the first hypothesis of each is possible, since all are equal."""
+        beam, sentences = self.options.beam, memory[0].bias_BS.shape[0]
+        score_BK = torch.full((sentences, beam), IMPOSSIBLE, device=self.device)
+        score_BK[:, 0] = 0.0
+        tokens_BKL = torch.full((sentences, beam, 1), self.specials.bos, device=self.device)
+        attention = None
+        if self.options.alignments:
+            attention = torch.zeros(sentences, beam, 0, memory[0].bias_BS.shape[1], device=self.device)
+        state = map_state(lambda tensor: tensor.repeat_interleave(beam, 0), state)
+        return Beams(memory, state, score_BK, tokens_BKL, attention)
+
+    @torch.inference_mode()
+    def step(self) -> dict[Hashable, list[Hypothesis]]:
+        """Advance every sentence by one word; return the n-best lists of those that end, best first."""
+        if self.beams is None:
+            return {}
+        beams, options = self.beams, self.options
+        position_B = torch.tensor([sentence.length for sentence in self.sentences], device=self.device)
+        last_BK1 = beams.tokens_BKL.gather(2, position_B[:, None, None].expand(-1, options.beam, 1))
+        output = self.network.decode(last_BK1.view(-1, 1), beams.memory, beams.state)
+        score_BC, parent_BC, token_BC = self.candidates(beams.score_BK, output.hidden_NTD[:, 0])
+        if beams.attention_BKLS is not None:
+            now_BK1S = output.attention_NTS.view(*beams.score_BK.shape, 1, -1)
+            beams = beams._replace(attention_BKLS=place(beams.attention_BKLS, now_BK1S, position_B))
+        beams = beams._replace(state=output.state)
+        self.collect(beams, score_BC, parent_BC, token_BC)
+        self.beams = self.advance(beams, position_B, score_BC, parent_BC, token_BC)
+        return self.leave()
+
+    def candidates(self, score_BK: Tensor, hidden_ND: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The 2 K best continuations of each sentence: their log-probability, hypothesis and word, best first.
+
+        Twice the beam, since at most K of them can be eos (one per hypothesis).
+        """
+        beam, count = self.options.beam, 2 * self.options.beam
+        logits_NV = self.network.logits(hidden_ND).float()
+        logits_NV.index_fill_(1, self.banned, IMPOSSIBLE)
+        best_NC, token_NC = logits_NV.topk(min(count, logits_NV.shape[1]), dim=1)
+        best_NC = best_NC - logits_NV.logsumexp(1, keepdim=True)
+        per_row = best_NC.shape[1]
+        total_BX = (score_BK[..., None] + best_NC.view(-1, beam, per_row)).flatten(1)
+        score_BC, index_BC = total_BX.topk(count, dim=1)
+        token_BC = token_NC.view(-1, beam * per_row).gather(1, index_BC)
+        return score_BC, index_BC // per_row, token_BC
+
+    def collect(self, beams: Beams, score_BC: Tensor, parent_BC: Tensor, token_BC: Tensor) -> None:
+        """Note the hypotheses that end here: eos among the best K candidates, or the length limit."""
+        beam = self.options.beam
+        ends_BK = (token_BC[:, :beam] == self.specials.eos) & (score_BC[:, :beam] > IMPOSSIBLE)
+        for row, column in ends_BK.nonzero().tolist():
+            parent = int(parent_BC[row, column])
+            self.finish(beams, row, parent, float(score_BC[row, column]), None)
+        for row, sentence in enumerate(self.sentences):
+            if sentence.length + 1 >= sentence.limit and not sentence.finished:
+                for column in range(beam):
+                    token = int(token_BC[row, column])
+                    if token != self.specials.eos and float(score_BC[row, column]) > IMPOSSIBLE:
+                        self.finish(beams, row, int(parent_BC[row, column]), float(score_BC[row, column]), token)
+
+    def finish(self, beams: Beams, row: int, parent: int, log_probability: float, extra: int | None) -> None:
+        """Keep a hypothesis: its parent's words, and one more when it was cut at the limit."""
+        sentence = self.sentences[row]
+        words = beams.tokens_BKL[row, parent, 1 : sentence.length + 1].tolist()
+        tokens = tuple(words if extra is None else [*words, extra])
+        alignment = None
+        if beams.attention_BKLS is not None:
+            weights = beams.attention_BKLS[row, parent, : sentence.length + 1, : sentence.source_length]
+            alignment = tuple(tuple(line) for line in weights.tolist())
+        score = log_probability / length_penalty(sentence.length + 1, self.options.length_penalty)
+        assert sentence.finished is not None
+        sentence.finished.append(Hypothesis(tokens, score, log_probability, alignment, extra is None))
+
+    def advance(
+        self, beams: Beams, position_B: Tensor, score_BC: Tensor, parent_BC: Tensor, token_BC: Tensor
+    ) -> Beams:
+        """The best K candidates that go on become the hypotheses of the next step."""
+        beam = self.options.beam
+        going_BC = torch.where(token_BC == self.specials.eos, IMPOSSIBLE, score_BC)
+        score_BK, column_BK = going_BC.topk(beam, dim=1)
+        parent_BK, token_BK = parent_BC.gather(1, column_BK), token_BC.gather(1, column_BK)
+        offset_B1 = torch.arange(len(self.sentences), device=self.device)[:, None] * beam
+        row_N = (parent_BK + offset_B1).view(-1)
+        tokens_BKL = beams.tokens_BKL.flatten(0, 1).index_select(0, row_N).view_as(beams.tokens_BKL)
+        attention = beams.attention_BKLS
+        if attention is not None:
+            attention = attention.flatten(0, 1).index_select(0, row_N).view_as(attention)
+        return beams._replace(
+            state=map_state(lambda tensor: tensor.index_select(0, row_N), beams.state),
+            score_BK=score_BK,
+            tokens_BKL=place(tokens_BKL, token_BK[..., None], position_B + 1),
+            attention_BKLS=attention,
+        )
+
+    def leave(self) -> dict[Hashable, list[Hypothesis]]:
+        """Let ended sentences go, and return their n-best lists."""
+        results: dict[Hashable, list[Hypothesis]] = {}
+        staying: list[int] = []
+        for row, sentence in enumerate(self.sentences):
+            sentence.length += 1
+            finished = sentence.finished or []
+            if len(finished) >= self.options.beam or sentence.length >= sentence.limit:
+                ranked = sorted(finished, key=lambda hypothesis: -hypothesis.score)
+                results[sentence.key] = ranked[: self.options.n_best]
+            else:
+                staying.append(row)
+        self.keep(staying)
+        return results
+
+    @torch.inference_mode()
+    def drop(self, keys: Iterable[Hashable]) -> None:
+        """Stop sentences whose result nobody wants any more."""
+        unwanted = set(keys)
+        self.keep([row for row, sentence in enumerate(self.sentences) if sentence.key not in unwanted])
+
+    def keep(self, rows: list[int]) -> None:
+        """Keep only some sentences, and no more source positions and words than they need."""
+        if self.beams is None or len(rows) == len(self.sentences):
+            return
+        self.sentences = [self.sentences[row] for row in rows]
+        if not rows:
+            self.beams = None
+            return
+        beams = select(self.beams, torch.tensor(rows, device=self.device), self.options.beam)
+        source = max(sentence.source_length for sentence in self.sentences)
+        length = max(sentence.length for sentence in self.sentences)
+        attention = beams.attention_BKLS
+        self.beams = beams._replace(
+            memory=tuple(AttentionMemory(*(part[:, :source] for part in layer)) for layer in beams.memory),
+            tokens_BKL=beams.tokens_BKL[:, :, : length + 1],
+            attention_BKLS=None if attention is None else attention[:, :, :length, :source],
+        )
+
+
+def place(history_BKLX: Tensor, now_BK1X: Tensor, position_B: Tensor) -> Tensor:
+    """Write one entry per hypothesis at each sentence's own position, growing the history where needed."""
+    grown = pad_to(history_BKLX, {2: max(history_BKLX.shape[2], int(position_B.max()) + 1)}, 0)
+    index = position_B.view(-1, *[1] * (grown.dim() - 1)).expand_as(now_BK1X)
+    return grown.scatter(2, index, now_BK1X.to(grown.dtype))
+
+
+def translate_ids(
+    network: Seq2Seq,
+    sources: Sequence[Sequence[int]],
+    options: SearchOptions,
+    specials: Specials,
+    batch: int = 64,
+) -> list[list[Hypothesis]]:
+    """Translate a list of sources, longest first, up to `batch` of them at once; results in the order given."""
+    search = BeamSearch(network, options, specials)
+    waiting = sorted(range(len(sources)), key=lambda index: len(sources[index]))
+    results: dict[Hashable, list[Hypothesis]] = {}
+    while waiting or len(search):
+        if not len(search):
+            chosen = [waiting.pop() for _ in range(min(batch, len(waiting)))]
+            search.add(chosen, [sources[index] for index in chosen])
+        results.update(search.step())
+    return [results[index] for index in range(len(sources))]
