@@ -106,7 +106,7 @@ class MultiHead(Attention):
 
     def split(self, input_BND: Tensor) -> Tensor:
         """[B, N, D] to [B, A, N, C]."""
-        return input_BND.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return input_BND.view(*input_BND.shape[:2], self.heads, -1).transpose(1, 2)
 
     def forward(self, query_BQD: Tensor, memory: AttentionMemory) -> tuple[Tensor, Tensor]:
         """Shapes as in Attention.forward."""

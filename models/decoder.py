@@ -18,7 +18,7 @@ from models.attention import Attention, AttentionMemory, make_attention
 from models.cells import Cell, CellState, make_cell
 from models.config import ModelConfig
 from models.initialize import linear
-from models.recurrent import FeedForward, Residual
+from models.recurrent import make_feed_forward, typed
 
 Memory: TypeAlias = tuple[AttentionMemory, ...]
 
@@ -77,13 +77,23 @@ class Decoder(nn.Module):
         super().__init__()
         dropout = config.dropout
         self.width = config.width
-        self.cells = nn.ModuleList(cells)
-        self.attentions = nn.ModuleList(
+        self.cell_list = nn.ModuleList(cells)
+        self.attention_list = nn.ModuleList(
             make_attention(config.attention, query_size(config), config.width, dropout.attention)
             for _ in range(attentions)
         )
         self.bridge = Bridge(config)
         self.dropout = nn.Dropout(dropout.residual)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The recurrences, lowest first."""
+        return typed(self.cell_list, Cell)
+
+    @property
+    def attentions(self) -> list[Attention]:
+        """The attention layers, lowest first."""
+        return typed(self.attention_list, Attention)
 
     def start(self, encoded_BSD: Tensor, bias_BS: Tensor) -> tuple[Memory, DecoderState]:
         """The memory of each attention layer, and the state before the first target position."""
@@ -107,16 +117,26 @@ def query_size(config: ModelConfig) -> int:
 
 
 class DecoderBlock(nn.Module):
-    """The parts around one decoder cell: projection and an optional feed-forward part."""
+    """What stands around one decoder cell: normalisation, projection, dropout, an optional feed-forward part."""
 
     def __init__(self, config: ModelConfig, attends: bool) -> None:
         super().__init__()
         width, dropout, decoder = config.width, config.dropout.residual, config.decoder
-        self.recurrence = Residual(width, dropout)
+        self.recurrence_norm = nn.LayerNorm(width)
+        self.attention_norm = nn.LayerNorm(width) if attends else nn.Identity()
         self.project = linear(decoder.hidden, width) if decoder.hidden != width else nn.Identity()
-        self.attention = Residual(width, dropout) if attends else None
-        self.feed_forward = Residual(width, dropout) if decoder.feed_forward else None
-        self.transform = FeedForward(width, decoder.feed_forward, dropout) if decoder.feed_forward else None
+        self.dropout = nn.Dropout(dropout)
+        self.feed_forward = make_feed_forward(width, decoder.feed_forward, dropout)
+
+    def recur(self, stream_NTD: Tensor, cell: Cell, state: CellState) -> tuple[Tensor, CellState]:
+        """x + dropout(rnn(norm x)), and the cell's new state."""
+        output_NTH, new_state = cell(self.recurrence_norm(stream_NTD), state)
+        return stream_NTD + self.dropout(self.project(output_NTH)), new_state
+
+    def look(self, stream_NTD: Tensor, attention: Attention, memory: AttentionMemory) -> tuple[Tensor, Tensor]:
+        """x + dropout(attention(norm x)), and the weights."""
+        context_NTD, weights_NTS = attend(attention, self.attention_norm(stream_NTD), memory)
+        return stream_NTD + self.dropout(context_NTD), weights_NTS
 
 
 class BlockDecoder(Decoder):
@@ -128,31 +148,28 @@ class BlockDecoder(Decoder):
 
     def __init__(self, config: ModelConfig) -> None:
         decoder = config.decoder
-        attending = [index == 0 or decoder.attention_blocks == "all" for index in range(decoder.layers)]
+        attending = decoder.layers if decoder.attention_blocks == "all" else 1
         cells = [
             make_cell(decoder.cell, config.width, decoder.hidden, config.dropout.recurrent)
             for _ in range(decoder.layers)
         ]
-        super().__init__(config, cells, sum(attending))
-        self.blocks = nn.ModuleList(DecoderBlock(config, attends) for attends in attending)
+        super().__init__(config, cells, attending)
+        self.block_list = nn.ModuleList(DecoderBlock(config, index < attending) for index in range(decoder.layers))
         self.norm = nn.LayerNorm(config.width)
 
     def forward(self, embedded_NTD: Tensor, memory: Memory, state: DecoderState) -> DecoderOutput:
         """Shapes as in Decoder.forward; the attention reported is the first layer's."""
-        stream, states, attended = embedded_NTD, list[CellState](), list[Tensor]()
-        for block, cell, cell_state in zip(self.blocks, self.cells, state.cells, strict=True):
-            output_NTH, new_state = cell(block.recurrence.norm(stream), cell_state)
+        stream_NTD, states, weights = embedded_NTD, list[CellState](), list[Tensor]()
+        attentions = self.attentions
+        layers = zip(typed(self.block_list, DecoderBlock), self.cells, state.cells, strict=True)
+        for index, (block, cell, cell_state) in enumerate(layers):
+            stream_NTD, new_state = block.recur(stream_NTD, cell, cell_state)
             states.append(new_state)
-            stream = block.recurrence.add(stream, block.project(output_NTH))
-            if block.attention is not None:
-                index = len(attended)
-                query_NTD = block.attention.norm(stream)
-                context_NTD, weights_NTS = attend(self.attentions[index], query_NTD, memory[index])
-                attended.append(weights_NTS)
-                stream = block.attention.add(stream, context_NTD)
-            if block.feed_forward is not None:
-                stream = block.feed_forward.add(stream, block.transform(block.feed_forward.norm(stream)))
-        return DecoderOutput(self.norm(stream), DecoderState(tuple(states)), attended[0])
+            if index < len(attentions):
+                stream_NTD, weights_NTS = block.look(stream_NTD, attentions[index], memory[index])
+                weights.append(weights_NTS)
+            stream_NTD = block.feed_forward(stream_NTD)
+        return DecoderOutput(self.norm(stream_NTD), DecoderState(tuple(states)), weights[0])
 
 
 class InputFeedingDecoder(Decoder):

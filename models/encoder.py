@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from models.cells import make_cell
 from models.config import EncoderConfig, ModelConfig
 from models.initialize import linear
-from models.recurrent import FeedForward, Recurrence, Residual, reversal_index
+from models.recurrent import Recurrence, make_feed_forward, reversal_index
 
 
 def make_recurrence(config: EncoderConfig, width: int, drop_connect: float) -> Recurrence:
@@ -32,18 +32,15 @@ class EncoderBlock(nn.Module):
         needs_projection = self.recurrence.output_size != width
         self.project = linear(self.recurrence.output_size, width) if needs_projection else nn.Identity()
         self.dropout = nn.Dropout(dropout)
-        self.feed_forward = FeedForward(width, config.feed_forward, dropout) if config.feed_forward else None
-        self.feed_forward_residual = Residual(width, dropout) if config.feed_forward else None
+        self.feed_forward = make_feed_forward(width, config.feed_forward, dropout)
 
     def forward(self, stream_BSD: Tensor, index_BS: Tensor) -> Tensor:
         """[B, S, D] to [B, S, D]."""
         output_BSD: Tensor = self.dropout(self.project(self.recurrence(self.norm(stream_BSD), index_BS)))
         if self.residual:
             output_BSD = stream_BSD + output_BSD
-        if self.feed_forward is not None and self.feed_forward_residual is not None:
-            part = self.feed_forward_residual
-            output_BSD = part.add(output_BSD, self.feed_forward(part.norm(output_BSD)))
-        return output_BSD
+        transformed_BSD: Tensor = self.feed_forward(output_BSD)
+        return transformed_BSD
 
 
 class Encoder(nn.Module):

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 def orthogonal_gates(weight_GH: Tensor) -> None:
     """Make each square gate block of a stacked hidden-to-hidden matrix orthogonal, in place."""
-    hidden = weight_GH.shape[1]
-    for block_HH in weight_GH.split(hidden):
+    gates = weight_GH.shape[0] // weight_GH.shape[1]
+    for block_HH in weight_GH.chunk(gates):
         nn.init.orthogonal_(block_HH)
 
 

@@ -5,11 +5,15 @@ Legend: B rows, S positions, D width in and out, H hidden width, E encoded width
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import torch
 from torch import Tensor, nn
 
 from models.cells import Cell, CellState
 from models.initialize import linear
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def reversal_index(length_B: Tensor, positions: int) -> Tensor:
@@ -26,13 +30,16 @@ class Permute(torch.autograd.Function):
     """Take rows in an order that is its own inverse, so that the gradient is the same cheap gather."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, input_ND: Tensor, index_N: Tensor) -> Tensor:
+    def forward(ctx: Any, input_ND: Tensor, index_N: Tensor) -> Tensor:
+        """Rows of [N, D] in the order of `index_N`."""
         ctx.save_for_backward(index_N)
         return input_ND.index_select(0, index_N)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, gradient_ND: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        (index_N,) = ctx.saved_tensors  # type: ignore[attr-defined]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """The same order once more puts every row back."""
+        (gradient_ND,) = gradients
+        (index_N,) = ctx.saved_tensors
         return gradient_ND.contiguous().index_select(0, index_N), None
 
 
@@ -73,28 +80,26 @@ def zero_state(cell: Cell, input_BSD: Tensor) -> CellState:
 
 
 class FeedForward(nn.Module):
-    """A position-wise rectified hidden layer, dropout inside."""
+    """x + dropout(W relu(V norm x)): what each position adds to itself."""
 
     def __init__(self, width: int, inner: int, dropout: float) -> None:
         super().__init__()
+        self.norm = nn.LayerNorm(width)
         self.expand, self.contract = linear(width, inner), linear(inner, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, input_BSD: Tensor) -> Tensor:
+    def forward(self, stream_BSD: Tensor) -> Tensor:
         """[B, S, D] to [B, S, D]."""
-        output: Tensor = self.contract(self.dropout(torch.relu(self.expand(input_BSD))))
-        return output
+        inner_BSF = self.dropout(torch.relu(self.expand(self.norm(stream_BSD))))
+        output_BSD: Tensor = stream_BSD + self.dropout(self.contract(inner_BSF))
+        return output_BSD
 
 
-class Residual(nn.Module):
-    """What a part adds to the stream: x + dropout(part), where the part reads `norm(x)`."""
+def make_feed_forward(width: int, inner: int, dropout: float) -> nn.Module:
+    """A feed-forward part, or nothing when its inner width is 0."""
+    return FeedForward(width, inner, dropout) if inner else nn.Identity()
 
-    def __init__(self, width: int, dropout: float) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
 
-    def add(self, stream_BSD: Tensor, part_BSD: Tensor) -> Tensor:
-        """The stream with the part added."""
-        added: Tensor = stream_BSD + self.dropout(part_BSD)
-        return added
+def typed(modules: nn.ModuleList, kind: type[M]) -> list[M]:
+    """A module list as what it holds, for the type checker."""
+    return [module for module in modules if isinstance(module, kind)]

@@ -257,9 +257,7 @@ class BeamSearch:
         assert sentence.finished is not None
         sentence.finished.append(Hypothesis(tokens, score, log_probability, alignment, extra is None))
 
-    def advance(
-        self, beams: Beams, position_B: Tensor, score_BC: Tensor, parent_BC: Tensor, token_BC: Tensor
-    ) -> Beams:
+    def advance(self, beams: Beams, position_B: Tensor, score_BC: Tensor, parent_BC: Tensor, token_BC: Tensor) -> Beams:
         """The best K candidates that go on become the hypotheses of the next step."""
         beam = self.options.beam
         going_BC = torch.where(token_BC == self.specials.eos, IMPOSSIBLE, score_BC)

@@ -1,0 +1,52 @@
+"""The fused loss against torch's own."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from training import loss as module
+from training.loss import token_loss
+
+
+def oracle(
+    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, target: torch.Tensor, smoothing: float
+) -> torch.Tensor:
+    logits = functional.linear(hidden, weight, bias)
+    return functional.cross_entropy(logits, target, reduction="sum", ignore_index=0, label_smoothing=smoothing)
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_value_and_gradients_against_torch(smoothing: float, with_bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK_LOGITS", 1)  # several chunks of 64 rows
+    torch.manual_seed(6)
+    hidden, weight = torch.randn(200, 8, requires_grad=True), torch.randn(11, 8, requires_grad=True)
+    bias = torch.randn(11, requires_grad=True) if with_bias else None
+    leaves = [leaf for leaf in (hidden, weight, bias) if leaf is not None]
+    target = torch.randint(0, 11, (200,))
+    expected = oracle(hidden, weight, bias, target, smoothing)
+    wanted = torch.autograd.grad(expected * 0.5, leaves)
+    mine, nll = token_loss(hidden, weight, bias, target, smoothing)
+    gradients = torch.autograd.grad(mine * 0.5, leaves)
+    torch.testing.assert_close(mine, expected)
+    torch.testing.assert_close(nll, oracle(hidden, weight, bias, target, 0.0))
+    for gradient, reference in zip(gradients, wanted, strict=True):
+        torch.testing.assert_close(gradient, reference, atol=1e-4, rtol=1e-4)
+
+
+def test_low_precision_stays_near_float32() -> None:
+    torch.manual_seed(7)
+    hidden, weight, target = torch.randn(50, 16), torch.randn(30, 16), torch.randint(1, 30, (50,))
+    exact, _ = token_loss(hidden, weight, None, target, 0.1)
+    rough, _ = token_loss(hidden.bfloat16(), weight, None, target, 0.1)
+    assert rough.dtype == torch.float32
+    assert float(rough) == pytest.approx(float(exact), rel=0.02)
+
+
+def test_a_batch_of_padding_costs_nothing() -> None:
+    hidden, weight = torch.randn(4, 8, requires_grad=True), torch.randn(11, 8, requires_grad=True)
+    mine, nll = token_loss(hidden, weight, None, torch.zeros(4, dtype=torch.long), 0.1)
+    mine.backward()
+    assert mine.item() == nll.item() == 0.0
+    assert hidden.grad is not None
+    assert (hidden.grad == 0).all()
