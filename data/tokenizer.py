@@ -1,0 +1,178 @@
+"""SentencePiece: training a joint vocabulary, and text to ids and back."""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import sentencepiece
+
+from data.config import check
+from data.errors import UserError
+from data.files import atomic
+from data.subwords import sampler
+
+PAD, UNK, BOS, EOS = 0, 1, 2, 3
+FIRST_PLACEHOLDER = 0xE000
+MOST_PLACEHOLDERS = 64
+LONGEST_LINE = 16_384  # bytes; SentencePiece leaves longer lines out of its training
+TRAINING_THREADS = 4  # a constant, because unigram models depend on it
+TAG = re.compile(r"<2(\w+)>")
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """How the vocabulary is learned; `vocabulary_size` counts every id, special ones and 256 bytes included."""
+
+    kind: Literal["bpe", "unigram"] = "bpe"
+    vocabulary_size: int = 8000
+    character_coverage: float = 0.9995
+    placeholders: int = 8
+    sample_sentences: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        check(self.vocabulary_size >= 300, f"vocabulary_size must be 300 or more, but is {self.vocabulary_size}")
+        check(0.9 <= self.character_coverage <= 1, "character_coverage must lie between 0.9 and 1")
+        check(0 <= self.placeholders <= MOST_PLACEHOLDERS, f"placeholders must lie between 0 and {MOST_PLACEHOLDERS}")
+        check(self.sample_sentences >= 1, "sample_sentences must be 1 or more")
+
+
+def train_tokenizer(
+    lines: Iterable[str], languages: Sequence[str], config: TokenizerConfig, path: Path, seed: int
+) -> None:
+    """Learn a SentencePiece model from normalised lines and write it to `path`.
+
+    Raises:
+        UserError: if the text is too small for the vocabulary, naming the size that would fit.
+    """
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(reservoir(lines, config.sample_sentences, seed)),
+            model_writer=model,
+            model_type=config.kind,
+            vocab_size=config.vocabulary_size,
+            character_coverage=config.character_coverage,
+            byte_fallback=True,
+            split_digits=True,
+            normalization_rule_name="identity",
+            pad_id=PAD,
+            unk_id=UNK,
+            bos_id=BOS,
+            eos_id=EOS,
+            control_symbols=[tag(language) for language in languages],
+            user_defined_symbols=[chr(FIRST_PLACEHOLDER + i) for i in range(config.placeholders)],
+            max_sentence_length=LONGEST_LINE,
+            num_threads=TRAINING_THREADS,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        raise explain(error, config) from None
+    with atomic(path) as temporary:
+        temporary.write_bytes(model.getvalue())
+
+
+def tag(language: str) -> str:
+    """The direction tag that asks for a target language."""
+    return f"<2{language}>"
+
+
+def reservoir(lines: Iterable[str], size: int, seed: int) -> list[str]:
+    """Sample `size` of the non-empty lines without knowing their number (all, if there are no more)."""
+    rng = random.Random(seed)
+    kept: list[str] = []
+    for count, line in enumerate(line for line in lines if line):
+        if count < size:
+            kept.append(line)
+        elif (place := rng.randrange(count + 1)) < size:
+            kept[place] = line
+    return kept
+
+
+def explain(error: RuntimeError, config: TokenizerConfig) -> UserError:
+    """Turn SentencePiece's complaints about the vocabulary size into a sentence with a mend."""
+    size = f"tokenizer.vocabulary_size = {config.vocabulary_size}"
+    if most := re.search(r"Vocabulary size too high.*<= (\d+)", str(error)):
+        return UserError(f"the corpus is too small for {size}: set it to {most[1]} or less")
+    if least := re.search(r"smaller than required_chars\. \d+ vs (\d+)", str(error)):
+        return UserError(f"the corpus needs more than {size}: set it to {least[1]} or more")
+    return UserError(f"SentencePiece cannot learn a vocabulary from this corpus: {error}")
+
+
+class Tokenizer:
+    """Text to piece ids and back; immutable, safe to share between threads."""
+
+    pad_id, unk_id, bos_id, eos_id = PAD, UNK, BOS, EOS
+
+    def __init__(self, processor: sentencepiece.SentencePieceProcessor) -> None:
+        self._processor = processor
+        controls = [processor.id_to_piece(i) for i in range(len(processor)) if processor.is_control(i)]
+        self.languages = tuple(match[1] for match in map(TAG.fullmatch, controls) if match)
+        symbols = [chr(FIRST_PLACEHOLDER + i) for i in range(MOST_PLACEHOLDERS)]
+        self.placeholders = tuple(s for s in symbols if processor.piece_to_id(s) != UNK)
+        self._sampler = lru_cache(1)(lambda alpha: sampler(processor, alpha))
+
+    @classmethod
+    def load(cls, path: Path) -> Tokenizer:
+        """Read a model file.
+
+        Raises:
+            UserError: if the file is missing, is no SentencePiece model or was made with other special ids.
+        """
+        try:
+            processor = sentencepiece.SentencePieceProcessor(model_proto=path.read_bytes())
+        except (OSError, RuntimeError) as error:
+            raise UserError(f"cannot read the tokenizer {path}: {error}") from None
+        ids = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
+        check(ids == (PAD, UNK, BOS, EOS), f"{path} has the ids {ids} for pad, unk, bos, eos; they must be 0, 1, 2, 3")
+        return cls(processor)
+
+    def __len__(self) -> int:
+        return len(self._processor)
+
+    def tag_id(self, language: str) -> int:
+        """The id of the tag that asks for `language`; UserError, naming the known languages, if there is none."""
+        if language not in self.languages:
+            raise UserError(f"unknown language '{language}'; the tokenizer knows: {', '.join(self.languages)}")
+        return int(self._processor.piece_to_id(tag(language)))
+
+    def encode(self, text: str) -> list[int]:
+        """The piece ids of a normalised text, without tag, bos or eos."""
+        ids: list[int] = self._processor.encode(text)
+        return ids
+
+    def encode_batch(
+        self, texts: Sequence[str], alpha: float = 0.0, rng: random.Random | None = None
+    ) -> list[list[int]]:
+        """Encode many normalised texts on one core.
+
+        With `alpha` > 0 the pieces are sampled with `rng` (see data.subwords.sampler), and depend on nothing else.
+        """
+        if alpha > 0:
+            encode, rng = self._sampler(alpha), rng or random.Random()
+            return [encode(text, rng) for text in texts]
+        ids: list[list[int]] = self._processor.encode(list(texts), num_threads=1)
+        return ids
+
+    def encode_as_pieces(self, text: str) -> list[str]:
+        """The pieces of a normalised text as strings."""
+        return self.pieces(self.encode(text))
+
+    def encode_source(self, text: str, target: str) -> list[int]:
+        """The ids that an encoder reads: the tag of the target language, the pieces, eos."""
+        return [self.tag_id(target), *self.encode(text), EOS]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of piece ids; pad, bos, eos and tags are skipped."""
+        text: str = self._processor.decode(list(ids))
+        return text
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The strings of piece ids, control ids included."""
+        return [self._processor.id_to_piece(i) for i in ids]
