@@ -18,7 +18,7 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         flush(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
         flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
