@@ -18,53 +18,60 @@ CHUNK_LOGITS = 1 << 21  # 8 MB of float32: what stays in the last-level cache of
 
 
 class FusedCrossEntropy(torch.autograd.Function):
-    """Sum over positions of (1 - smoothing) * cross-entropy(target) + smoothing * cross-entropy(uniform)."""
+    """Sum over positions of (1 - smoothing) * cross-entropy(target) + smoothing * cross-entropy(uniform).
+
+    Smoothing adds the same constant to every logit's gradient, so its part in the products is a rank-one term that
+    needs no pass over the logits.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, hidden_ND: Tensor, weight_VD: Tensor, bias_V: Tensor, target_N: Tensor, smoothing: float
+        ctx: Any, hidden_ND: Tensor, weight_VD: Tensor, bias_V: Tensor | None, target_N: Tensor, smoothing: float
     ) -> tuple[Tensor, Tensor]:
         """The smoothed sum and the plain negative log-likelihood, both float32 scalars."""
+        low_VD = weight_VD.to(hidden_ND.dtype)
+        low_DV = low_VD.t().contiguous()  # measured: this orientation of the product is faster in MKL
         chunk = max(64, CHUNK_LOGITS // weight_VD.shape[0])
         hidden_gradient_ND = torch.empty_like(hidden_ND)
         weight_gradient_VD = torch.zeros_like(weight_VD, dtype=torch.float32)
-        bias_gradient_V = torch.zeros_like(bias_V, dtype=torch.float32)
-        loss, nll = hidden_ND.new_zeros((), dtype=torch.float32), hidden_ND.new_zeros((), dtype=torch.float32)
-        low_VD = weight_VD.to(hidden_ND.dtype)
-        low_DV = low_VD.t().contiguous()  # measured: this orientation of the product is 1.3 times as fast in MKL
+        bias_gradient_V = None if bias_V is None else torch.zeros_like(bias_V, dtype=torch.float32)
+        normalizer, nll = hidden_ND.new_zeros((), dtype=torch.float32), hidden_ND.new_zeros((), dtype=torch.float32)
         for start in range(0, hidden_ND.shape[0], chunk):
-            hidden_CD, target_C = hidden_ND[start : start + chunk], target_N[start : start + chunk]
-            logits_CV = (hidden_CD @ low_DV).float().add_(bias_V)
-            chunk_loss, chunk_nll = differentiate(logits_CV, target_C, smoothing)
-            loss += chunk_loss
-            nll += chunk_nll
-            bias_gradient_V += logits_CV.sum(0)
-            gradient_CV = logits_CV.to(hidden_ND.dtype)
-            torch.mm(gradient_CV, low_VD, out=hidden_gradient_ND[start : start + chunk])
-            weight_gradient_VD += gradient_CV.t() @ hidden_CD
-        ctx.save_for_backward(hidden_gradient_ND, weight_gradient_VD, bias_gradient_V)
+            hidden_CD, target_C1 = hidden_ND[start : start + chunk], target_N[start : start + chunk, None]
+            logits_CV = (hidden_CD @ low_DV).float()
+            if bias_V is not None:
+                logits_CV += bias_V
+            target_logit_C1 = logits_CV.gather(1, target_C1)
+            gradient_CV = torch.log_softmax(logits_CV, 1)
+            target_C1_log = gradient_CV.gather(1, target_C1)
+            nll -= target_C1_log.sum()
+            normalizer += (target_logit_C1 - target_C1_log).sum()
+            gradient_CV.exp_().scatter_add_(1, target_C1, gradient_CV.new_full(target_C1.shape, smoothing - 1.0))
+            if bias_gradient_V is not None:
+                bias_gradient_V += gradient_CV.sum(0)
+            low_CV = gradient_CV.to(hidden_ND.dtype)
+            torch.mm(low_CV, low_VD, out=hidden_gradient_ND[start : start + chunk])
+            weight_gradient_VD += low_CV.t() @ hidden_CD
+        share = smoothing / weight_VD.shape[0]
+        hidden_sum_D, weight_sum_D = hidden_ND.float().sum(0), weight_VD.sum(0)
+        hidden_gradient_ND -= (share * weight_sum_D).to(hidden_ND.dtype)
+        weight_gradient_VD -= share * hidden_sum_D
+        logit_sum = hidden_sum_D @ weight_sum_D
+        if bias_V is not None and bias_gradient_V is not None:
+            bias_gradient_V -= share * hidden_ND.shape[0]
+            logit_sum = logit_sum + hidden_ND.shape[0] * bias_V.sum()
+        kept = [hidden_gradient_ND, weight_gradient_VD]
+        ctx.save_for_backward(*kept, *([] if bias_gradient_V is None else [bias_gradient_V]))
         ctx.mark_non_differentiable(nll)
-        return loss, nll
+        return (1.0 - smoothing) * nll + smoothing * normalizer - share * logit_sum, nll
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
         """The stored gradients, scaled."""
         scale = gradients[0]
-        hidden_gradient_ND, weight_gradient_VD, bias_gradient_V = ctx.saved_tensors
+        hidden_gradient_ND, weight_gradient_VD, *bias = ctx.saved_tensors
         hidden_gradient_ND = hidden_gradient_ND * scale.to(hidden_gradient_ND.dtype)
-        return hidden_gradient_ND, weight_gradient_VD * scale, bias_gradient_V * scale, None, None
-
-
-def differentiate(logits_CV: Tensor, target_C: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-    """Turn logits into their gradient, in place; return the smoothed loss and the plain one, summed."""
-    vocabulary = logits_CV.shape[1]
-    target_C1 = target_C[:, None]
-    normalizer_C1 = torch.logsumexp(logits_CV, 1, keepdim=True)
-    nll = (normalizer_C1 - logits_CV.gather(1, target_C1)).sum()
-    uniform = normalizer_C1.sum() - logits_CV.sum() / vocabulary
-    logits_CV.sub_(normalizer_C1).exp_().sub_(smoothing / vocabulary)
-    logits_CV.scatter_add_(1, target_C1, logits_CV.new_full(target_C1.shape, smoothing - 1.0))
-    return (1.0 - smoothing) * nll + smoothing * uniform, nll
+        return hidden_gradient_ND, weight_gradient_VD * scale, bias[0] * scale if bias else None, None, None
 
 
 def token_loss(
@@ -86,8 +93,6 @@ def token_loss(
         The smoothed loss (differentiable once) and the plain negative log-likelihood (detached): float32 sums in nats.
     """
     kept_N = (target_N != pad_id).nonzero().squeeze(1)
-    if bias_V is None:
-        bias_V = weight_VD.new_zeros(weight_VD.shape[0])
     loss, nll = FusedCrossEntropy.apply(  # type: ignore[no-untyped-call]
         hidden_ND.index_select(0, kept_N), weight_VD, bias_V, target_N.index_select(0, kept_N), smoothing
     )
