@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from models.config import AttentionConfig
+from models.dropout import dropout
 from models.initialize import linear
 
 
@@ -47,7 +47,7 @@ class Attention(nn.Module):
         """Contexts [B, Q, D] and weights [B, Q, S], which sum to one over the source."""
         scores_BQS = self.scores(query_BQD, memory.key_BSE) + memory.bias_BS[:, None]
         weights_BQS = torch.softmax(scores_BQS, dim=-1, dtype=torch.float32)
-        dropped_BQS = functional.dropout(weights_BQS.to(scores_BQS.dtype), self.dropout, self.training)
+        dropped_BQS = dropout(weights_BQS.to(scores_BQS.dtype), self.dropout, self.training)
         return self.output(torch.bmm(dropped_BQS, memory.value_BSE)), weights_BQS
 
 
@@ -114,7 +114,7 @@ class MultiHead(Attention):
         scale = query_BAQC.shape[-1] ** -0.5
         scores_BAQS = (query_BAQC * scale) @ key_BASC.transpose(-1, -2) + memory.bias_BS[:, None, None]
         weights_BAQS = torch.softmax(scores_BAQS, dim=-1, dtype=torch.float32)
-        dropped_BAQS = functional.dropout(weights_BAQS.to(scores_BAQS.dtype), self.dropout, self.training)
+        dropped_BAQS = dropout(weights_BAQS.to(scores_BAQS.dtype), self.dropout, self.training)
         context_BQD = (dropped_BAQS @ self.split(memory.value_BSE)).transpose(1, 2).flatten(2)
         return self.output(context_BQD), weights_BAQS.mean(1)
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from data.errors import UserError
+from models.dropout import dropout
 from models.initialize import glorot_gates, orthogonal_gates
 
 
@@ -59,7 +59,7 @@ class Cell(nn.Module):
 
     def recurrent_weight(self) -> Tensor:
         """The hidden-to-hidden weights, with DropConnect in training."""
-        return functional.dropout(self.weight_hh, self.drop_connect, self.training)
+        return dropout(self.weight_hh, self.drop_connect, self.training)
 
     def initial(self, hidden_BH: Tensor) -> CellState:
         """A first state whose hidden vector is given."""

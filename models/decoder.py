@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from models.attention import Attention, AttentionMemory, make_attention
 from models.cells import Cell, CellState, make_cell
 from models.config import ModelConfig
+from models.dropout import Dropout
 from models.initialize import linear
 from models.recurrent import make_feed_forward, typed
 
@@ -83,7 +84,7 @@ class Decoder(nn.Module):
             for _ in range(attentions)
         )
         self.bridge = Bridge(config)
-        self.dropout = nn.Dropout(dropout.residual)
+        self.dropout = Dropout(dropout.residual)
 
     @property
     def cells(self) -> list[Cell]:
@@ -125,7 +126,7 @@ class DecoderBlock(nn.Module):
         self.recurrence_norm = nn.LayerNorm(width)
         self.attention_norm = nn.LayerNorm(width) if attends else nn.Identity()
         self.project = linear(decoder.hidden, width) if decoder.hidden != width else nn.Identity()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.feed_forward = make_feed_forward(width, decoder.feed_forward, dropout)
 
     def recur(self, stream_NTD: Tensor, cell: Cell, state: CellState) -> tuple[Tensor, CellState]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from models.cells import make_cell
 from models.config import EncoderConfig, ModelConfig
+from models.dropout import Dropout
 from models.initialize import linear
 from models.recurrent import Recurrence, make_feed_forward, reversal_index
 
@@ -31,7 +32,7 @@ class EncoderBlock(nn.Module):
         self.norm = nn.LayerNorm(width) if config.normalize else nn.Identity()
         needs_projection = self.recurrence.output_size != width
         self.project = linear(self.recurrence.output_size, width) if needs_projection else nn.Identity()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.feed_forward = make_feed_forward(width, config.feed_forward, dropout)
 
     def forward(self, stream_BSD: Tensor, index_BS: Tensor) -> Tensor:

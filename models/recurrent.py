@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models.cells import Cell, CellState
+from models.dropout import Dropout
 from models.initialize import linear
 
 M = TypeVar("M", bound=nn.Module)
@@ -86,7 +87,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.expand, self.contract = linear(width, inner), linear(inner, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, stream_BSD: Tensor) -> Tensor:
         """[B, S, D] to [B, S, D]."""

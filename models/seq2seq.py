@@ -12,6 +12,7 @@ from torch.nn import functional
 from data.errors import UserError
 from models.config import ModelConfig
 from models.decoder import DecoderOutput, DecoderState, Memory, make_decoder
+from models.dropout import dropout
 from models.encoder import Encoder
 from models.initialize import embedding_weight
 
@@ -51,7 +52,7 @@ class Seq2Seq(nn.Module):
             keep_BS = torch.rand(token_BS.shape, device=token_BS.device) >= rates.word
             keep_BS[:, :first_kept] = True
             embedded_BSD = embedded_BSD * keep_BS[..., None]
-        return functional.dropout(embedded_BSD, rates.embedding, self.training)
+        return dropout(embedded_BSD, rates.embedding, self.training)
 
     def encode(self, source_BS: Tensor, source_length_B: Tensor) -> tuple[Memory, DecoderState]:
         """What the decoder needs of the sources: memory (one row per sentence) and its first state.
