@@ -1,0 +1,91 @@
+"""The recipe: one TOML file is one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from data.batching import BatchingConfig
+from data.config import build, check, read_toml
+from data.prepare import DataConfig
+from models.config import ModelConfig
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """The optimizer and its learning rate over time."""
+
+    kind: Literal["adamw", "adam", "sgd"] = "adamw"  # sgd is with Nesterov momentum
+    rate: float = 0.002  # the highest learning rate
+    betas: tuple[float, float] = (0.9, 0.98)  # adam and adamw
+    momentum: float = 0.9  # sgd
+    weight_decay: float = 0.0  # on matrices only; biases and norms are left out
+    schedule: Literal["constant", "inverse_sqrt", "linear", "cosine", "stable_decay"] = "stable_decay"
+    warmup: int = 500  # updates from 0 to the highest rate
+    decay_fraction: float = 0.3  # stable_decay: the last share of updates, over which the rate falls to 0
+
+    def __post_init__(self) -> None:
+        check(self.rate > 0, f"'rate' must be above 0, but is {self.rate}")
+        check(all(0 <= beta < 1 for beta in self.betas), f"'betas' must be from 0 to below 1, but are {self.betas}")
+        check(self.warmup >= 0, f"'warmup' must not be negative, but is {self.warmup}")
+        check(0 < self.decay_fraction <= 1, f"'decay_fraction' must be above 0, up to 1, but is {self.decay_fraction}")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How long and how to fit, and what to write down on the way."""
+
+    updates: int = 10_000  # optimizer steps; the schedule ends here
+    accumulate: int = 1  # batches per update and process
+    label_smoothing: float = 0.1
+    clip_norm: float = 1.0  # gradients are scaled down to this norm; 0 leaves them
+    average: Literal["none", "ema"] = "ema"  # weights that are evaluated and exported
+    ema_decay: float = 0.999  # warms up as (1 + update) / (10 + update)
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto takes a GPU when there is one
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto takes bfloat16 where the processor has it
+    threads: int = 0  # CPU threads; 0 leaves torch's choice
+    log_every: int = 50  # updates
+    evaluate_every: int = 1000  # updates between BLEU on the dev sets
+    dev_sentences: int = 500  # of each dev set and direction, at most; 0 takes all
+    dev_beam: int = 1
+    patience: int = 0  # evaluations without a better dev score before stopping; 0 never stops early
+    checkpoint_every: int = 1000  # updates
+    checkpoint_minutes: float = 10.0  # and at least this often; 0 leaves it to checkpoint_every
+    keep_last: int = 2  # checkpoints
+    keep_best: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("updates", "accumulate", "log_every", "evaluate_every", "checkpoint_every", "keep_last"):
+            check(getattr(self, name) >= 1, f"'{name}' must be at least 1, but is {getattr(self, name)}")
+        check(0 <= self.label_smoothing < 1, f"'label_smoothing' must be from 0 to below 1: {self.label_smoothing}")
+        check(0 <= self.ema_decay < 1, f"'ema_decay' must be from 0 to below 1, but is {self.ema_decay}")
+        for name in ("clip_norm", "threads", "dev_sentences", "patience", "checkpoint_minutes", "keep_best"):
+            check(getattr(self, name) >= 0, f"'{name}' must not be negative, but is {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a run's outcome."""
+
+    name: str  # of the run's folder
+    data: DataConfig
+    seed: int = 1
+    batching: BatchingConfig = field(default_factory=BatchingConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        plain_name = self.name not in ("", ".", "..") and not set(self.name) & set('/\\:\0')
+        check(plain_name, f"'name' must be a plain folder name, but is {self.name!r}")
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe with `section.key=value` overrides laid over it.
+
+    Raises:
+        UserError: naming the file, key and the valid ones.
+    """
+    return build(Recipe, read_toml(path, overrides))

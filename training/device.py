@@ -1,0 +1,65 @@
+"""Which device and number format a run uses, and why."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from data.errors import UserError
+from training.config import TrainingConfig
+
+
+class Choice(NamedTuple):
+    """Where and in what format to compute."""
+
+    device: torch.device
+    precision: torch.dtype
+    reason: str
+
+
+def choose(config: TrainingConfig, local_rank: int = 0) -> Choice:
+    """Resolve `auto` by what the machine has.
+
+    Raises:
+        UserError: when a GPU is asked for and there is none.
+    """
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("'training.device' is cuda, but torch sees no GPU: install a CUDA build of torch or use cpu")
+    on_gpu = config.device != "cpu" and torch.cuda.is_available()
+    device = torch.device("cuda", local_rank) if on_gpu else torch.device("cpu")
+    if config.precision != "auto":
+        return Choice(device, getattr(torch, config.precision), "as the recipe says")
+    if on_gpu:
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Choice(device, torch.bfloat16 if fast else torch.float32, f"the GPU {'has' if fast else 'lacks'} bfloat16")
+    features = [name for name in ("amx_bf16", "avx512_bf16") if name in cpu_flags()]
+    if features:
+        return Choice(device, torch.bfloat16, f"the processor has {features[0]}")
+    return Choice(device, torch.float32, "the processor has neither amx_bf16 nor avx512_bf16")
+
+
+def cpu_field(field: str) -> str:
+    """A field of the first processor in /proc/cpuinfo, or nothing where there is no such file."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    values = (line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field)
+    return next(values, "")
+
+
+def cpu_flags() -> set[str]:
+    """Instruction sets of the processor, as Linux names them."""
+    return set(cpu_field("flags").split())
+
+
+def hardware() -> dict[str, Any]:
+    """What a result depends on: processor, threads, GPU."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "processor": cpu_field("model name") or platform.processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "gpu": gpu,
+    }

@@ -1,0 +1,70 @@
+"""Optimizers, learning-rate schedules and the moving average of weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from training.config import OptimizerConfig
+
+
+def rate_factor(config: OptimizerConfig, update: int, updates: int) -> float:
+    """The share of the highest learning rate at an update (counted from 0) of `updates` in all."""
+    if update < config.warmup:
+        return (update + 1) / config.warmup
+    after, total = update - config.warmup, max(1, updates - config.warmup)
+    left = max(0.0, 1.0 - after / total)
+    if config.schedule == "linear":
+        return left
+    if config.schedule == "cosine":
+        return 0.5 * (1.0 - math.cos(math.pi * left))
+    if config.schedule == "inverse_sqrt":
+        return math.sqrt(max(1, config.warmup) / max(1, update + 1))
+    if config.schedule == "stable_decay":
+        return min(1.0, max(0.0, (updates - update) / (config.decay_fraction * updates)))
+    return 1.0
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of all parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def make_optimizer(config: OptimizerConfig, network: nn.Module) -> torch.optim.Optimizer:
+    """The optimizer that a recipe names; weight decay touches matrices only."""
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [part for part in parameters if part.dim() > 1], "weight_decay": config.weight_decay},
+        {"params": [part for part in parameters if part.dim() <= 1], "weight_decay": 0.0},
+    ]
+    if config.kind == "sgd":
+        return torch.optim.SGD(groups, lr=config.rate, momentum=config.momentum, nesterov=config.momentum > 0)
+    kind = torch.optim.AdamW if config.kind == "adamw" else torch.optim.Adam
+    return kind(groups, lr=config.rate, betas=config.betas, fused=True)
+
+
+class MovingAverage:
+    """An exponential moving average of weights in float32 (Polyak and Juditsky 1992)."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.weights = {name: part.detach().float().clone() for name, part in network.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, update: int) -> None:
+        """Move towards the network's weights; early updates count more, so that the start is forgotten."""
+        decay = min(self.decay, (1 + update) / (10 + update))
+        parameters: Iterable[Tensor] = [part.detach().float() for _, part in network.named_parameters()]
+        torch._foreach_lerp_(list(self.weights.values()), list(parameters), 1.0 - decay)
+
+    @torch.no_grad()
+    def swap(self, network: nn.Module) -> None:
+        """Exchange the average and the network's weights, in place; twice is as before."""
+        for name, part in network.named_parameters():
+            held = part.detach().clone()
+            part.copy_(self.weights[name])
+            self.weights[name].copy_(held)
