@@ -16,7 +16,7 @@ LISTED = 5  # line numbers per rule in the readable report
 SLACK = 10  # characters that the ratio rule forgives, so that "Ja." may be "Yes, he is."
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 # Two bytes of UTF-8 read as Latin-1 or Windows-1252: a lead byte's letter, then what that code page shows for 80-BF.
-MOJIBAKE = re.compile("[ÂÃÄÅ][\u0080-\u00bfŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]|â€|ï»¿|ðŸ")
+MOJIBAKE = re.compile("[ÂÃ][\u0080-\u00bfŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]|â€|ï»¿|ðŸ")
 
 
 @dataclass(frozen=True)

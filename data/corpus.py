@@ -59,16 +59,26 @@ def read(corpus: CorpusConfig, root: Path) -> Iterator[Line]:
     files = corpus.files(root)
     for path in files:
         check(path.is_file(), f"corpus file {path} does not exist: mend its path, or the root that it starts at")
-    readers = {"text": read_text, "tsv": read_tsv, "tmx": read_tmx}
     count = 0
-    for count, line in enumerate(readers[corpus.format](files, corpus.languages), start=1):  # noqa: B007
+    for line in lines_of(corpus, files):
+        count += 1
         yield line
     check(count > 0, f"corpus {files[0]} is empty")
 
 
-def read_text(files: tuple[Path, ...], languages: tuple[str, str]) -> Iterator[Line]:
+def lines_of(corpus: CorpusConfig, files: tuple[Path, ...]) -> Iterator[Line]:
+    """Choose the reader by format."""
+    match corpus.format:
+        case "text":
+            return read_text(*files)
+        case "tsv":
+            return read_tsv(*files)
+        case "tmx":
+            return read_tmx(files[0], corpus.languages)
+
+
+def read_text(source: Path, target: Path) -> Iterator[Line]:
     """Pair line i of one file with line i of the other."""
-    source, target = files
     sources, targets = read_lines(source), read_lines(target)
     for number, (left, right) in enumerate(zip_longest(sources, targets), start=1):
         if left is None or right is None:
@@ -81,9 +91,8 @@ def read_text(files: tuple[Path, ...], languages: tuple[str, str]) -> Iterator[L
         yield Line(number, left, right)
 
 
-def read_tsv(files: tuple[Path, ...], languages: tuple[str, str]) -> Iterator[Line]:
+def read_tsv(path: Path) -> Iterator[Line]:
     """Split each line at its one tab."""
-    (path,) = files
     for number, line in enumerate(read_lines(path), start=1):
         columns = line.split("\t")
         check(len(columns) == 2, f"{path} line {number} has {len(columns)} columns; it must have 2, with a tab between")
@@ -111,9 +120,8 @@ def open_binary(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
-def read_tmx(files: tuple[Path, ...], languages: tuple[str, str]) -> Iterator[Line]:
+def read_tmx(path: Path, languages: tuple[str, str]) -> Iterator[Line]:
     """Stream translation units; nothing outside the file is loaded and no entity is expanded."""
-    (path,) = files
     found: set[str] = set()
     number = paired = 0
     try:

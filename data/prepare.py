@@ -1,0 +1,132 @@
+"""From corpora to a folder of prepared data, which appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from data.clean import to_json, to_text
+from data.config import check, plain
+from data.corpus import CorpusConfig, read
+from data.files import flush, sha256, write_text
+from data.normalize import normalize
+from data.prepared import (
+    MODEL,
+    Pair,
+    Prepared,
+    dev_file,
+    read_manifest,
+    read_pairs,
+    shard_file,
+    to_line,
+    write_manifest,
+)
+from data.selection import clean_into, hold_out, progress, write_shards
+from data.sources import DataConfig, TrainCorpusConfig
+from data.tokenizer import train_tokenizer
+
+__all__ = ["DataConfig", "Pair", "Prepared", "TrainCorpusConfig", "prepare"]
+
+
+def prepare(config: DataConfig, folder: Path, seed: int, force: bool = False) -> Prepared:
+    """Read, normalise, clean, hold out, shard and learn the vocabulary; or reuse a folder made from the same.
+
+    Args:
+        config: corpora and rules.
+        folder: what to make.
+        seed: decides which pairs are held out, how pairs spread over shards, and what the vocabulary is learned from.
+        force: replace prepared data that was made from something else.
+    Raises:
+        UserError: for bad corpora (before anything is written), or a folder that holds something else.
+    """
+    origin = origin_of(config, seed)
+    if folder.exists() and any(folder.iterdir()):
+        differing = differences(read_manifest(folder), origin)
+        if not differing:
+            return Prepared.load(folder)
+        check(
+            force,
+            f"{folder} was prepared from something else ({', '.join(differing)} differ): name another folder, "
+            f"or force to replace it",
+        )
+    for corpus in (*config.train, *config.dev.values()):
+        lines = sum(1 for _ in progress(read(corpus, config.root), f"checking {corpus.source}"))
+        for path in corpus.files(config.root):
+            origin["sources"][str(path)]["lines"] = lines
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir()
+        fill(temporary, config, origin, seed)
+        put(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Prepared.load(folder)
+
+
+def put(temporary: Path, folder: Path) -> None:
+    """Rename a finished folder into place, over an older one."""
+    old = temporary.with_suffix(".old")
+    if folder.exists():
+        folder.replace(old)
+    temporary.replace(folder)
+    flush(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def origin_of(config: DataConfig, seed: int) -> dict[str, Any]:
+    """Everything that the prepared data depends on, for its manifest."""
+    paths = [path for corpus in (*config.train, *config.dev.values()) for path in corpus.files(config.root)]
+    for path in paths:
+        check(path.is_file(), f"corpus file {path} does not exist: mend its path, or the root that it starts at")
+    return {"seed": seed, "config": plain(config), "sources": {str(path): {"sha256": sha256(path)} for path in paths}}
+
+
+def differences(manifest: dict[str, Any], origin: dict[str, Any]) -> list[str]:
+    """Which parts of the origin differ from a manifest's; where the same corpora lie does not matter."""
+    old, new = manifest["config"], origin["config"]
+    names = [f"data.{key}" for key in sorted({*old, *new} - {"root"}) if old.get(key) != new.get(key)]
+    if manifest["seed"] != origin["seed"]:
+        names.append("seed")
+    sums = [[source["sha256"] for source in one["sources"].values()] for one in (manifest, origin)]
+    if sums[0] != sums[1]:
+        names.append("corpus files")
+    return names
+
+
+def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int) -> None:
+    """Write everything that prepared data consists of."""
+    spool = folder / "spool.tmp"
+    reports = clean_into(spool, config)
+    held_out = hold_out(spool, config, reports, seed)
+    shards = write_shards(spool, folder, config, held_out, reports, seed)
+    spool.unlink()
+    dev = held_out.dev | {name: read_dev(corpus, config.root) for name, corpus in config.dev.items()}
+    for name, pairs in dev.items():
+        write_text(folder / dev_file(name), "".join(map(to_line, pairs)))
+    write_text(folder / "cleaning.json", to_json(reports))
+    write_text(folder / "cleaning.txt", to_text(reports))
+    print(to_text(reports), end="", file=sys.stderr)
+    texts = (text for number in range(len(shards)) for text in texts_of(folder / shard_file(number)))
+    train_tokenizer(
+        progress(texts, "learning the vocabulary"), config.languages, config.tokenizer, folder / MODEL, seed
+    )
+    cleaning = [report.counts() for report in reports]
+    counts = {"shards": shards, "dev": {name: len(pairs) for name, pairs in dev.items()}}
+    write_manifest(folder, {**origin, "cleaning": cleaning, **counts})
+
+
+def read_dev(corpus: CorpusConfig, root: Path) -> list[Pair]:
+    """A dev set: normalised, but not cleaned, so that its line numbers stay."""
+    return [Pair(*corpus.languages, normalize(line.source), normalize(line.target)) for line in read(corpus, root)]
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    """Both sides of every pair of a file."""
+    for pair in read_pairs(path):
+        yield pair.source
+        yield pair.target

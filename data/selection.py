@@ -1,0 +1,126 @@
+"""Which pairs of the corpora are trained on: cleaning, holding out, and spreading over shards."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from tqdm import tqdm
+
+from data.clean import Candidate, Cleaner, CorpusReport
+from data.config import check
+from data.corpus import read
+from data.normalize import normalize
+from data.prepared import Pair, shard_file, to_line
+from data.sources import DataConfig
+
+HELD_OUT, OVERLAP = "held_out", "held_out_overlap"
+T = TypeVar("T")
+
+
+class Kept(NamedTuple):
+    """A pair that passed cleaning, with the index of its corpus and its line number there."""
+
+    corpus: int
+    number: int
+    pair: Pair
+
+
+class HeldOut(NamedTuple):
+    """Pairs kept from training: where they stood, each side's (language, text), and the dev sets they make."""
+
+    places: set[tuple[int, int]]
+    texts: set[tuple[str, str]]
+    dev: dict[str, list[Pair]]
+
+
+def progress(items: Iterable[T], what: str) -> Iterator[T]:
+    """Pass items through, with a rate on standard error if that is a terminal."""
+    return iter(tqdm(items, desc=what, unit="", unit_scale=True, file=sys.stderr, disable=None))
+
+
+def clean_into(spool: Path, config: DataConfig) -> list[CorpusReport]:
+    """Normalise and clean every train corpus; write what is kept to `spool`.
+
+    Raises:
+        UserError: if nothing of a corpus is left.
+    """
+    cleaner = Cleaner(config.clean)
+    reports = []
+    with spool.open("w", encoding="utf-8", newline="\n") as stream:
+        for index, corpus in enumerate(config.train):
+            report = CorpusReport(str(corpus.source))
+            reports.append(report)
+            for line in progress(read(corpus, config.root), f"cleaning {corpus.source}"):
+                pair = Pair(*corpus.languages, normalize(line.source), normalize(line.target))
+                report.read += 1
+                rule = cleaner(Candidate(line.source, line.target, pair.source, pair.target, corpus.languages))
+                if rule:
+                    report.drop(rule, line.number)
+                else:
+                    stream.write(f"{index}\t{line.number}\t{to_line(pair)}")
+            rules = ", ".join(report.dropped)
+            check(report.kept > 0, f"no pair of {corpus.source} is left after cleaning; rules that dropped: {rules}")
+    return reports
+
+
+def read_spool(spool: Path) -> Iterator[Kept]:
+    """Read back what clean_into wrote."""
+    with spool.open(encoding="utf-8", newline="\n") as stream:
+        for line in stream:
+            index, number, *pair = line.rstrip("\n").split("\t")
+            yield Kept(int(index), int(number), Pair(*pair))
+
+
+def hold_out(spool: Path, config: DataConfig, reports: Sequence[CorpusReport], seed: int) -> HeldOut:
+    """Choose by the seed, corpus by corpus, which of the pairs kept make dev sets."""
+    held = HeldOut(set(), set(), {})
+    chosen = []
+    for index, (corpus, report) in enumerate(zip(config.train, reports, strict=True)):
+        fits = corpus.hold_out < report.kept
+        check(fits, f"hold_out = {corpus.hold_out} leaves nothing of {corpus.source}, which has {report.kept} pairs")
+        chosen.append(set(random.Random(f"{seed}-{index}").sample(range(report.kept), corpus.hold_out)))
+    if not any(chosen):
+        return held
+    ordinals = [0] * len(reports)
+    for index, number, pair in read_spool(spool):
+        if ordinals[index] in chosen[index]:
+            held.places.add((index, number))
+            held.texts.update(sides(pair))
+            held.dev.setdefault(config.train[index].hold_out_name, []).append(pair)
+        ordinals[index] += 1
+    return held
+
+
+def sides(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Each side's language and text."""
+    return (pair.source_language, pair.source), (pair.target_language, pair.target)
+
+
+def write_shards(
+    spool: Path, folder: Path, config: DataConfig, held: HeldOut, reports: Sequence[CorpusReport], seed: int
+) -> list[int]:
+    """Spread the pairs to train on over shards at random, so that every shard mixes all corpora; return their sizes.
+
+    Pairs that are held out, or share a text with one that is, are entered in the reports.
+    """
+    rng = random.Random(seed)
+    sizes = [0] * -(-sum(report.kept for report in reports) // config.shard_pairs)
+    with ExitStack() as stack:
+        paths = [folder / shard_file(number) for number in range(len(sizes))]
+        streams = [stack.enter_context(path.open("w", encoding="utf-8", newline="\n")) for path in paths]
+        for index, number, pair in read_spool(spool):
+            if (index, number) in held.places:
+                reports[index].drop(HELD_OUT, number)
+            elif not held.texts.isdisjoint(sides(pair)):
+                reports[index].drop(OVERLAP, number)
+            else:
+                shard = rng.randrange(len(sizes))
+                streams[shard].write(to_line(pair))
+                sizes[shard] += 1
+    check(sum(sizes) > 0, "no pair is left to train on: hold out fewer")
+    return sizes
