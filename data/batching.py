@@ -1,0 +1,192 @@
+"""Endless batches of about equal size: shuffled, bucketed by length, the same for the same seed and position."""
+
+from __future__ import annotations
+
+import logging
+import random
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from data.collate import Batch, collate
+from data.config import check
+from data.errors import UserError
+from data.placeholders import substitute
+from data.prepared import Pair, Prepared, shard_file
+from data.tokenizer import EOS
+
+log = logging.getLogger(__name__)
+LISTED = 5  # line numbers of over-long pairs in the log
+EXTRA = 2  # ids that a source has beside its pieces: tag and eos
+
+
+@dataclass(frozen=True)
+class BatchingConfig:
+    """How batches are made.
+
+    tokens: the most that sentences times the longest padded side of a batch may be, special ids included.
+    max_length: pairs with more pieces on a side are left out.
+    sampling: subword sampling, the alpha of data.subwords.sampler; 0 is off.
+    placeholder_rate: the share of pairs whose shared spans are replaced by placeholder symbols.
+    bucket_noise: how many pieces the lengths that share a batch may differ by; 0 pads least.
+    """
+
+    tokens: int = 4096
+    max_length: int = 100
+    sampling: float = 0.0
+    placeholder_rate: float = 0.0
+    bucket_noise: float = 1.0
+
+    def __post_init__(self) -> None:
+        check(self.max_length >= 1, f"max_length must be 1 or more, but is {self.max_length}")
+        least = self.max_length + EXTRA
+        check(self.tokens >= least, f"tokens = {self.tokens} cannot hold one pair of max_length; it must be >= {least}")
+        check(0 <= self.sampling < 1, f"sampling must be at least 0 and less than 1, but is {self.sampling}")
+        check(0 <= self.placeholder_rate <= 1, f"placeholder_rate must lie in 0..1, but is {self.placeholder_rate}")
+        check(self.bucket_noise >= 0, f"bucket_noise must be 0 or more, but is {self.bucket_noise}")
+
+
+class Position(NamedTuple):
+    """Where a stream stands; `batch` counts this rank's batches of the shard."""
+
+    epoch: int
+    shard: int
+    batch: int
+
+
+class Example(NamedTuple):
+    """A pair of the shard in one direction: the indices of its texts, and its longest side with special ids."""
+
+    source: int
+    target: int
+    tag: int
+    length: int
+
+
+class Shard(NamedTuple):
+    """A shard as encoded for one epoch; pair i's texts are 2i (source) and 2i + 1 (target) in `ids`."""
+
+    ids: list[array[int]]
+    batches: list[list[Example]]
+    too_long: list[int]
+
+
+class BatchStream:
+    """Batches without end, a pure function of seed, position, rank and world size.
+
+    Rank r of w takes batches r, r + w, ... of each shard; the last batches of a shard that do not go round are left
+    out, other ones in every epoch, so that all ranks step equally often. `dropped` counts the pairs met so far that
+    are over max_length; each shard's are logged once.
+    """
+
+    def __init__(self, prepared: Prepared, config: BatchingConfig, seed: int, rank: int = 0, world: int = 1) -> None:
+        check(0 <= rank < world, f"rank must lie in 0..{world - 1}, but is {rank}")
+        self.position = Position(0, 0, 0)
+        self._prepared, self._config, self._seed, self._rank, self._world = prepared, config, seed, rank, world
+        self._key = (-1, -1)
+        self._shard = Shard([], [], [])
+        self._too_long: dict[int, set[int]] = {}
+
+    @property
+    def dropped(self) -> int:
+        """How many pairs of the shards met so far were too long."""
+        return sum(map(len, self._too_long.values()))
+
+    def seek(self, position: Position) -> None:
+        """Go to a position; UserError if the data has no such shard."""
+        shards = self._prepared.shards
+        check(0 <= position.shard < shards, f"cannot resume at shard {position.shard}: the data has {shards} shards")
+        self.position = position
+
+    def __iter__(self) -> BatchStream:
+        return self
+
+    def __next__(self) -> Batch:
+        """Return this rank's next batch.
+
+        Raises:
+            UserError: if a whole epoch holds no batch for every rank.
+        """
+        for _ in range(self._prepared.shards + 1):
+            epoch, shard, batch = self.position
+            self._load(epoch, shard)
+            rounds = len(self._shard.batches) // self._world
+            last_shard = shard + 1 == self._prepared.shards
+            following = Position(epoch + last_shard, 0 if last_shard else shard + 1, 0)
+            if batch < rounds:
+                self.position = Position(epoch, shard, batch + 1) if batch + 1 < rounds else following
+                return self._collate(shard, self._shard.batches[batch * self._world + self._rank])
+            self.position = following
+        raise UserError(
+            f"no epoch of {self._prepared.folder} fills one batch for each of {self._world} ranks "
+            f"({self.dropped} pairs are over max_length = {self._config.max_length}): lower tokens or raise max_length"
+        )
+
+    def _load(self, epoch: int, shard: int) -> None:
+        if self._key == (epoch, shard):
+            return
+        self._shard = encode_shard(self._prepared, self._config, self._seed, epoch, shard)
+        self._key = (epoch, shard)
+        if shard not in self._too_long and self._shard.too_long and self._rank == 0:
+            self._report(shard)
+        self._too_long.setdefault(shard, set()).update(self._shard.too_long)
+
+    def _report(self, shard: int) -> None:
+        lines = self._shard.too_long
+        first = ", ".join(str(index + 1) for index in lines[:LISTED]) + (", ..." if len(lines) > LISTED else "")
+        log.warning(
+            "%d of %d pairs of %s are over max_length = %d pieces and left out: lines %s",
+            *(len(lines), self._prepared.shard_sizes[shard], shard_file(shard), self._config.max_length, first),
+        )
+
+    def _collate(self, shard: int, examples: Sequence[Example]) -> Batch:
+        ids, first = self._shard.ids, self._prepared.first_line(shard)
+        sources = [[one.tag, *ids[one.source], EOS] for one in examples]
+        pairs = [first + one.source // 2 for one in examples]
+        return collate(sources, [ids[one.target] for one in examples], pairs=pairs)
+
+
+def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: int, shard: int) -> Shard:
+    """Encode a shard and cut it into shuffled batches; depends on nothing but the arguments."""
+    rng = random.Random(f"{seed}-{epoch}-{shard}")
+    pairs, tokenizer = prepared.shard(shard), prepared.tokenizer
+    symbols, rate = tokenizer.placeholders, config.placeholder_rate
+    texts = [text for pair in pairs for text in substitute(pair.source, pair.target, symbols, rng, rate)]
+    ids = [array("i", one) for one in tokenizer.encode_batch(texts, config.sampling, rng)]
+    fits = [max(len(ids[2 * i]), len(ids[2 * i + 1])) <= config.max_length for i in range(len(pairs))]
+    examples = [one for i, pair in enumerate(pairs) if fits[i] for one in directed(i, pair, prepared, ids)]
+    batches = cut(examples, config, rng)
+    return Shard(ids, batches, [i for i, fit in enumerate(fits) if not fit])
+
+
+def directed(index: int, pair: Pair, prepared: Prepared, ids: Sequence[Sequence[int]]) -> list[Example]:
+    """A pair in every asked direction that it serves."""
+    source, target, tag_id = 2 * index, 2 * index + 1, prepared.tokenizer.tag_id
+    examples = []
+    if pair.direction in prepared.directions:
+        examples.append(example(source, target, tag_id(pair.target_language), ids))
+    if pair.swapped().direction in prepared.directions:
+        examples.append(example(target, source, tag_id(pair.source_language), ids))
+    return examples
+
+
+def example(source: int, target: int, tag: int, ids: Sequence[Sequence[int]]) -> Example:
+    """Measure one direction: tag and eos lengthen the source, eos the target."""
+    return Example(source, target, tag, max(len(ids[source]) + EXTRA, len(ids[target]) + 1))
+
+
+def cut(examples: list[Example], config: BatchingConfig, rng: random.Random) -> list[list[Example]]:
+    """Sort by length, noise added, and cut where the padded size would exceed the budget; shuffle the batches."""
+    rng.shuffle(examples)
+    examples.sort(key=lambda one: one.length + config.bucket_noise * rng.random())
+    batches: list[list[Example]] = []
+    longest = 0
+    for one in examples:
+        longest = max(longest, one.length)
+        if not batches or longest * (len(batches[-1]) + 1) > config.tokens:
+            batches.append([])
+            longest = one.length
+        batches[-1].append(one)
+    rng.shuffle(batches)
+    return batches
