@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -155,25 +155,21 @@ def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: i
     texts = [text for pair in pairs for text in substitute(pair.source, pair.target, symbols, rng, rate)]
     ids = [array("i", one) for one in tokenizer.encode_batch(texts, config.sampling, rng)]
     fits = [max(len(ids[2 * i]), len(ids[2 * i + 1])) <= config.max_length for i in range(len(pairs))]
-    examples = [one for i, pair in enumerate(pairs) if fits[i] for one in directed(i, pair, prepared, ids)]
+    tags = {direction: tokenizer.tag_id(direction.split("-")[1]) for direction in prepared.directions}
+    examples = [one for i, pair in enumerate(pairs) if fits[i] for one in directed(i, pair, tags, ids)]
     batches = cut(examples, config, rng)
     return Shard(ids, batches, [i for i, fit in enumerate(fits) if not fit])
 
 
-def directed(index: int, pair: Pair, prepared: Prepared, ids: Sequence[Sequence[int]]) -> list[Example]:
-    """A pair in every asked direction that it serves."""
-    source, target, tag_id = 2 * index, 2 * index + 1, prepared.tokenizer.tag_id
+def directed(index: int, pair: Pair, tags: Mapping[str, int], ids: Sequence[Sequence[int]]) -> list[Example]:
+    """A pair in every direction with a tag. Tag and eos lengthen the source, eos the target."""
+    left, right = 2 * index, 2 * index + 1
     examples = []
-    if pair.direction in prepared.directions:
-        examples.append(example(source, target, tag_id(pair.target_language), ids))
-    if pair.swapped().direction in prepared.directions:
-        examples.append(example(target, source, tag_id(pair.source_language), ids))
+    if tag := tags.get(pair.direction):
+        examples.append(Example(left, right, tag, max(len(ids[left]) + EXTRA, len(ids[right]) + 1)))
+    if tag := tags.get(pair.swapped().direction):
+        examples.append(Example(right, left, tag, max(len(ids[right]) + EXTRA, len(ids[left]) + 1)))
     return examples
-
-
-def example(source: int, target: int, tag: int, ids: Sequence[Sequence[int]]) -> Example:
-    """Measure one direction: tag and eos lengthen the source, eos the target."""
-    return Example(source, target, tag, max(len(ids[source]) + EXTRA, len(ids[target]) + 1))
 
 
 def cut(examples: list[Example], config: BatchingConfig, rng: random.Random) -> list[list[Example]]:

@@ -26,10 +26,10 @@ SampleWord = Callable[[str, random.Random], Sequence[int]]
 
 
 class Plain(NamedTuple):
-    """A word's ids without sampling and the number of merges that made them."""
+    """A word's ids without sampling, and the places where its merges happened, one after the other."""
 
     ids: tuple[int, ...]
-    merges: int
+    merges: tuple[int, ...]
 
 
 def sampler(processor: sentencepiece.SentencePieceProcessor, alpha: float) -> Callable[[str, random.Random], list[int]]:
@@ -75,28 +75,32 @@ def bpe_dropout(processor: sentencepiece.SentencePieceProcessor, alpha: float) -
 
     @lru_cache(CACHED_WORDS)
     def plain(word: str) -> Plain:
-        symbols = merge(word, scores, repeat(False))
-        return Plain(tuple(to_ids(symbols)), len(word) - len(symbols))
+        symbols = list(word)
+        merges = merge(symbols, scores, repeat(False))
+        return Plain(tuple(to_ids(symbols)), tuple(merges))
 
     def sample(word: str, rng: random.Random) -> Sequence[int]:
         word = SPACE_MARK + word
         ids, merges = plain(word)
         # Most words lose no merge: draw at once how many survive before the first is dropped.
         survive = int(math.log(1.0 - rng.random()) / log_keep)
-        if survive >= merges:
+        if survive >= len(merges):
             return ids
-        drops = chain(repeat(False, survive), [True], iter(lambda: rng.random() < alpha, None))
-        return to_ids(merge(word, scores, drops))
+        symbols = list(word)
+        for place in merges[:survive]:
+            symbols[place] += symbols.pop(place + 1)
+        merge(symbols, scores, chain([True], iter(lambda: rng.random() < alpha, None)))
+        return to_ids(symbols)
 
     return sample
 
 
-def merge(word: str, scores: dict[str, float], drops: Iterator[bool]) -> list[str]:
-    """Merge a word's characters until no merge is left, the best first, of equals the leftmost.
+def merge(symbols: list[str], scores: dict[str, float], drops: Iterator[bool]) -> list[int]:
+    """Merge neighbours in place until no merge is left, the best first, of equals the leftmost; return the places.
 
     Each time a merge is about to be taken, `drops` says whether the next best of that step must stand in for it.
     """
-    symbols = list(word)
+    places = []
     score_of = scores.get
     pairs = [score_of(left + right, NEVER) for left, right in pairwise(symbols)]
     while pairs:
@@ -113,7 +117,8 @@ def merge(word: str, scores: dict[str, float], drops: Iterator[bool]) -> list[st
             pairs[best - 1] = score_of(symbols[best - 1] + merged, NEVER)
         if best < len(pairs):
             pairs[best] = score_of(merged + symbols[best + 1], NEVER)
-    return symbols
+        places.append(best)
+    return places
 
 
 def unigram_sampling(processor: sentencepiece.SentencePieceProcessor, alpha: float) -> SampleWord:
