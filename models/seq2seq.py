@@ -45,9 +45,9 @@ class Seq2Seq(nn.Module):
             self.source_weight = self.output_weight
 
     def embed(self, weight_VD: Tensor, token_BS: Tensor, first_kept: int) -> Tensor:
-        """Scaled embeddings [B, S, D]; the first `first_kept` words are never dropped whole (they steer)."""
+        """Embeddings [B, S, D]; the first `first_kept` words are never dropped whole (they steer)."""
         rates = self.config.dropout
-        embedded_BSD = functional.embedding(token_BS, weight_VD) * weight_VD.shape[1] ** 0.5
+        embedded_BSD = functional.embedding(token_BS, weight_VD)
         if self.training and rates.word:
             keep_BS = torch.rand(token_BS.shape, device=token_BS.device) >= rates.word
             keep_BS[:, :first_kept] = True

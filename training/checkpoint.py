@@ -69,10 +69,10 @@ def load(folder: Path) -> Checkpoint:
         for name, expected in state["files"].items():
             if sha256(folder / name) != expected:
                 raise UserError(f"checkpoint {folder} is damaged: {name} does not match its checksum")
-        parts = [load_file(folder / name) for name in (MODEL, AVERAGE, OPTIMIZER)]
+        model, average, optimizer = (load_file(folder / name) for name in (MODEL, AVERAGE, OPTIMIZER))
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise UserError(f"checkpoint {folder} cannot be read: {error}") from None
-    return Checkpoint(*parts, state)
+    return Checkpoint(model, average, optimizer, state)
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -97,7 +97,7 @@ def resolve(folder: Path, name: str) -> Path:
 
 def load_last(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest checkpoint that is whole, and a sentence for each damaged one passed over."""
-    passed_over = []
+    passed_over: list[str] = []
     for path in reversed(checkpoints(folder)):
         try:
             return load(path), passed_over

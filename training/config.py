@@ -78,7 +78,7 @@ class Recipe:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        plain_name = self.name not in ("", ".", "..") and not set(self.name) & set('/\\:\0')
+        plain_name = self.name not in ("", ".", "..") and not set(self.name) & set("/\\:\0")
         check(plain_name, f"'name' must be a plain folder name, but is {self.name!r}")
 
 

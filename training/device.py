@@ -34,7 +34,9 @@ def choose(config: TrainingConfig, local_rank: int = 0) -> Choice:
         return Choice(device, getattr(torch, config.precision), "as the recipe says")
     if on_gpu:
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        return Choice(device, torch.bfloat16 if fast else torch.float32, f"the GPU {'has' if fast else 'lacks'} bfloat16")
+        return Choice(
+            device, torch.bfloat16 if fast else torch.float32, f"the GPU {'has' if fast else 'lacks'} bfloat16"
+        )
     features = [name for name in ("amx_bf16", "avx512_bf16") if name in cpu_flags()]
     if features:
         return Choice(device, torch.bfloat16, f"the processor has {features[0]}")

@@ -1,0 +1,64 @@
+"""BLEU of a network on the dev sets, during and after training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from sacrebleu.metrics.bleu import BLEU
+
+from data.prepare import Prepared
+from data.tokenizer import Tokenizer
+from models.search import SearchOptions, Specials, translate_ids
+from models.seq2seq import Seq2Seq
+
+
+def specials_of(tokenizer: Tokenizer) -> Specials:
+    """The ids that search treats apart: control symbols are never produced."""
+    forbidden = (tokenizer.unk_id, *(tokenizer.tag_id(language) for language in tokenizer.languages))
+    return Specials(tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, forbidden)
+
+
+def bleu_for(language: str) -> BLEU:
+    """sacreBLEU with the tokenizer that suits a target language."""
+    return BLEU(tokenize="zh" if language == "zh" else "13a")
+
+
+@torch.inference_mode()
+def translate(
+    network: Seq2Seq, tokenizer: Tokenizer, texts: Sequence[str], target: str, options: SearchOptions
+) -> list[str]:
+    """The best translation of each normalised text."""
+    sources = [tokenizer.encode_source(text, target) for text in texts]
+    results = translate_ids(network, sources, options, specials_of(tokenizer))
+    return [tokenizer.decode(hypotheses[0].tokens) for hypotheses in results]
+
+
+def dev_bleu(
+    network: Seq2Seq, prepared: Prepared, directions: Sequence[str], limit: int, beam: int
+) -> dict[str, float]:
+    """BLEU per dev set and direction, keyed like `tatoeba de-en`.
+
+    Args:
+        network: evaluated as it is; its mode is put back.
+        prepared: its dev sets and tokenizer.
+        directions: spelled `de-en`.
+        limit: sentences of each set and direction, at most; 0 takes all.
+        beam: width of the search.
+    """
+    was_training = network.training
+    network.eval()
+    scores = {}
+    for name, pairs in prepared.dev.items():
+        for direction in directions:
+            chosen = [pair for pair in pairs if pair.direction == direction]
+            chosen = chosen[:limit] if limit else chosen
+            if not chosen:
+                continue
+            target = chosen[0].target_language
+            options = SearchOptions(beam=beam)
+            found = translate(network, prepared.tokenizer, [pair.source for pair in chosen], target, options)
+            bleu = bleu_for(target).corpus_score(found, [[pair.target for pair in chosen]])
+            scores[f"{name} {direction}"] = float(bleu.score)
+    network.train(was_training)
+    return scores

@@ -1,0 +1,364 @@
+"""The training loop: update, report, evaluate, save; resumable to the bit.
+
+Legend: B sentences, T target positions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+import torch
+
+from data.batching import BatchStream, Position
+from data.collate import Batch
+from data.config import plain
+from data.errors import UserError
+from data.files import write_json
+from data.prepare import Prepared
+from models.seq2seq import Seq2Seq
+from training import checkpoint, distributed
+from training.checkpoint import Checkpoint
+from training.config import Recipe
+from training.device import choose
+from training.distributed import World
+from training.evaluation import dev_bleu
+from training.loss import token_loss
+from training.manifest import write_manifest
+from training.optimizer import MovingAverage, make_optimizer, rate_factor, set_rate
+from training.telemetry import Telemetry, say
+
+RECIPE, CHECKPOINTS = "recipe.json", "checkpoints"
+MAY_CHANGE = {  # keys of `training` that a resumed run may set anew, since they leave the past as it was
+    *("evaluate_every", "dev_sentences", "dev_beam", "log_every", "checkpoint_every", "checkpoint_minutes"),
+    *("keep_last", "keep_best", "patience", "threads", "updates"),
+}
+NAMED_PAIRS = 20  # line numbers in a message about a bad batch
+
+
+class NotFiniteError(Exception):
+    """The loss or gradient is no number; the message names the update and the batch."""
+
+
+class Update(NamedTuple):
+    """What one optimizer step measured, over all processes."""
+
+    loss: float  # smoothed, summed over tokens, in nats
+    nll: float
+    tokens: int  # target words and eos
+    norm: float  # of the gradient per token, before clipping
+
+
+class Stretch:
+    """Sums since the last report."""
+
+    def __init__(self) -> None:
+        self.loss = self.nll = self.norm = 0.0
+        self.tokens = self.updates = 0
+        self.seconds = 0.0
+
+    def add(self, update: Update, seconds: float) -> None:
+        """Count one update."""
+        self.loss += update.loss
+        self.nll += update.nll
+        self.norm += update.norm
+        self.tokens += update.tokens
+        self.updates += 1
+        self.seconds += seconds
+
+    def means(self) -> dict[str, float]:
+        """Per token, per second, per update."""
+        return {
+            "loss": self.loss / self.tokens,
+            "nll": self.nll / self.tokens,
+            "norm": self.norm / self.updates,
+            "tokens_per_second": self.tokens / self.seconds,
+        }
+
+
+class Trainer:
+    """One run in one folder.
+
+    Args:
+        recipe: what to do.
+        folder: where the run is kept; a run that is there already goes on.
+        prepared: its data.
+        world: this process among all.
+    Raises:
+        UserError: when the folder holds a run of another recipe.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path, prepared: Prepared, world: World) -> None:
+        self.recipe, self.folder, self.prepared, self.world = recipe, folder, prepared, world
+        settings = recipe.training
+        torch.set_flush_denormal(True)  # moments of rare words decay into numbers that are slow to compute with
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        self.choice = choose(settings, world.local_rank)
+        torch.manual_seed(recipe.seed)
+        model = dataclasses.replace(recipe.model, vocabulary_size=len(prepared.tokenizer))
+        self.network = Seq2Seq(model).to(self.choice.device)
+        torch.manual_seed(recipe.seed * 1000 + world.rank)  # every process drops other units
+        self.optimizer = make_optimizer(recipe.optimizer, self.network)
+        self.average = MovingAverage(self.network, settings.ema_decay) if settings.average == "ema" else None
+        self.stream = BatchStream(prepared, recipe.batching, recipe.seed, world.rank, world.size)
+        self.update = self.tokens = self.without_progress = 0
+        self.seconds = 0.0
+        self.best: float | None = None
+        self.saved_at = 0
+        self.stopping = False
+        if world.leads:
+            agree(folder, recipe)
+        self.resume()
+
+    def resume(self) -> None:
+        """Go on from the newest whole checkpoint, if there is one."""
+        found, passed_over = checkpoint.load_last(self.folder / CHECKPOINTS)
+        for sentence in passed_over:
+            say(f"{sentence}; going on from an older one")
+        if found is None:
+            return
+        state = found.state
+        if len(state["random"]) != self.world.size:
+            raise UserError(
+                f"{self.folder} was trained by {len(state['random'])} processes: go on with as many, "
+                f"not {self.world.size}, or train into another folder"
+            )
+        parameters = dict(self.network.named_parameters())
+        with torch.no_grad():
+            for name, tensor in found.model.items():
+                parameters[name].copy_(tensor)
+        if self.average is not None:
+            self.average.weights = {name: part.to(self.choice.device) for name, part in found.average.items()}
+        checkpoint.restore_optimizer(self.optimizer, self.network, found.optimizer)
+        self.stream.seek(Position(*state["position"]))
+        self.update, self.tokens, self.seconds = state["update"], state["tokens"], state["seconds"]
+        self.best, self.without_progress = state["best"], state["without_progress"]
+        checkpoint.restore_random_state(state["random"][self.world.rank])
+        self.saved_at = self.update
+        if self.world.leads:
+            say(f"going on from update {self.update:,} in {self.folder}")
+
+    def gradients(self, batch: Batch) -> tuple[float, float, int]:
+        """Add a batch's gradients; return its smoothed loss, its negative log-likelihood and its target tokens."""
+        device = self.choice.device
+        source_BS, length_B, input_BT, output_BT = (part.to(device) for part in batch[:4])
+        low = self.choice.precision != torch.float32
+        with torch.autocast(device.type, self.choice.precision, enabled=low):
+            hidden_BTD = self.network(source_BS, length_B, input_BT)
+        weight_VD, bias_V = self.network.output_weight, self.network.output_bias
+        hidden_ND = hidden_BTD.flatten(0, 1).to(self.choice.precision)
+        smoothing = self.recipe.training.label_smoothing
+        loss, nll = token_loss(
+            hidden_ND, weight_VD, bias_V, output_BT.flatten(), smoothing, self.prepared.tokenizer.pad_id
+        )
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.item(), nll.item(), int(batch.target_length_B.sum())
+
+    def step(self) -> Update:
+        """One optimizer step over `accumulate` batches of every process.
+
+        Raises:
+            NotFiniteError: before any weight changes.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        batches = [next(self.stream) for _ in range(self.recipe.training.accumulate)]
+        measured = [self.gradients(batch) for batch in batches]
+        totals = torch.tensor([sum(column) for column in zip(*measured, strict=True)], dtype=torch.float64)
+        distributed.sum_all([totals], self.world)
+        loss, nll, tokens = totals.tolist()
+        gradients = [part.grad for part in self.network.parameters() if part.grad is not None]
+        distributed.sum_all(gradients, self.world)
+        torch._foreach_mul_(gradients, 1.0 / tokens)
+        norm = float(torch.nn.utils.get_total_norm(gradients))
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            raise NotFiniteError(self.describe(batches, loss / tokens, norm))
+        clip = self.recipe.training.clip_norm
+        if clip and norm > clip:
+            torch._foreach_mul_(gradients, clip / norm)
+        set_rate(self.optimizer, self.rate())
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update(self.network, self.update)
+        self.update += 1
+        self.tokens += int(tokens)
+        return Update(loss, nll, int(tokens), norm)
+
+    def rate(self) -> float:
+        """The learning rate of the next update."""
+        optimizer = self.recipe.optimizer
+        return optimizer.rate * rate_factor(optimizer, self.update, self.recipe.training.updates)
+
+    def describe(self, batches: list[Batch], loss: float, norm: float) -> str:
+        """A sentence about an update that went wrong."""
+        pairs = sorted(number for batch in batches for number in batch.pairs)
+        listed = ", ".join(map(str, pairs[:NAMED_PAIRS])) + (", ..." if len(pairs) > NAMED_PAIRS else "")
+        return (
+            f"update {self.update + 1} stopped the run: loss {loss} per token, gradient norm {norm}; its batch holds "
+            f"pairs {listed} of {self.prepared.folder}; the last checkpoint stands: lower 'optimizer.rate' or look "
+            f"at these pairs"
+        )
+
+    def run(self) -> None:
+        """Train to the end, or until SIGTERM, SIGINT or patience ends it; always leaves a checkpoint."""
+        settings, telemetry = self.recipe.training, None
+        if self.world.leads:
+            write_manifest(self.folder, self.prepared, self.recipe.seed, self.choice, self.world.size)
+            telemetry = Telemetry(self.folder, self.update)
+            size = sum(part.numel() for part in self.network.parameters())
+            say(
+                f"{self.recipe.name}: {size:,} parameters on {self.choice.device}, "
+                f"{str(self.choice.precision).removeprefix('torch.')} ({self.choice.reason}), "
+                f"{torch.get_num_threads()} threads"
+            )
+        with stop_signals(self):
+            self.network.train()
+            stretch, saved = Stretch(), time.monotonic()
+            while self.update < settings.updates and not self.out_of_patience():
+                start = time.perf_counter()
+                measured = self.step()
+                took = time.perf_counter() - start
+                self.seconds += took
+                stretch.add(measured, took)
+                last = self.update == settings.updates
+                if self.update % settings.log_every == 0 or last:
+                    self.report(telemetry, stretch)
+                    stretch = Stretch()
+                late = 0 < settings.checkpoint_minutes * 60 < time.monotonic() - saved
+                due = self.update % settings.checkpoint_every == 0 or last or late
+                if self.update % settings.evaluate_every == 0 or last:
+                    self.save(self.evaluate(telemetry))
+                    saved = time.monotonic()
+                elif self.agreed(due or self.stopping):
+                    self.save(None)
+                    saved = time.monotonic()
+                if self.agreed(self.stopping):
+                    break
+        if telemetry is not None:
+            telemetry.close()
+            self.say_goodbye()
+
+    def agreed(self, wish: bool) -> bool:
+        """Whether any process wishes it, so that all do the same."""
+        return any(distributed.gather(wish, self.world))
+
+    def out_of_patience(self) -> bool:
+        """Whether the dev score has not risen for too long."""
+        patience = self.recipe.training.patience
+        return 0 < patience <= self.without_progress
+
+    def report(self, telemetry: Telemetry | None, stretch: Stretch) -> None:
+        """Tell how the last updates went."""
+        if telemetry is None or not stretch.updates:
+            return
+        left = (self.recipe.training.updates - self.update) * stretch.seconds / stretch.updates
+        values = {**stretch.means(), "rate": self.rate(), "epoch": self.stream.position.epoch}
+        telemetry.step(self.update, values, left)
+
+    def evaluate(self, telemetry: Telemetry | None) -> float:
+        """Mean BLEU over dev sets and directions, by the averaged weights; the random state is left as it was."""
+        score, start = 0.0, time.perf_counter()
+        if telemetry is not None:
+            settings = self.recipe.training
+            random = checkpoint.random_state()
+            if self.average is not None:
+                self.average.swap(self.network)
+            scores = dev_bleu(
+                self.network, self.prepared, self.recipe.data.directions, settings.dev_sentences, settings.dev_beam
+            )
+            if self.average is not None:
+                self.average.swap(self.network)
+            checkpoint.restore_random_state(random)
+            self.network.train()
+            score = sum(scores.values()) / max(1, len(scores))
+            better = self.best is None or score > self.best
+            telemetry.evaluation(self.update, scores, time.perf_counter() - start, better)
+        return float(distributed.share(score, self.world))
+
+    def save(self, score: float | None) -> None:
+        """Write a checkpoint, with the dev score of its weights if they were evaluated."""
+        better = score is not None and (self.best is None or score > self.best)
+        if score is not None:
+            self.best = score if better else self.best
+            self.without_progress = 0 if better else self.without_progress + 1
+        random = distributed.gather(checkpoint.random_state(), self.world)
+        if self.world.leads:
+            folder = self.folder / CHECKPOINTS
+            state = {
+                "update": self.update,
+                "position": list(self.stream.position),
+                "tokens": self.tokens,
+                "seconds": self.seconds,
+                "score": score,
+                "best": self.best,
+                "without_progress": self.without_progress,
+                "random": random,
+            }
+            model = {name: part.detach() for name, part in self.network.named_parameters()}
+            average = {} if self.average is None else self.average.weights
+            tensors = checkpoint.optimizer_tensors(self.optimizer, self.network)
+            checkpoint.save(folder, Checkpoint(model, average, tensors, state), better)
+            checkpoint.prune(folder, self.recipe.training.keep_last, self.recipe.training.keep_best)
+        self.saved_at = self.update
+
+    def say_goodbye(self) -> None:
+        """Tell how the run ended and what comes next."""
+        where = f"{self.folder}, update {self.update:,}"
+        if self.update >= self.recipe.training.updates:
+            say(f"done: {where}; write a bundle with: mt export {self.folder} BUNDLE")
+        elif self.out_of_patience():
+            say(f"stopped early, since dev BLEU no longer rises: {where}")
+        else:
+            say(f"interrupted and saved: {where}; the same command goes on from here")
+
+
+@contextlib.contextmanager
+def stop_signals(trainer: Trainer) -> Iterator[None]:
+    """Let SIGTERM and SIGINT end the run after the update under way."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        trainer.stopping = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def agree(folder: Path, recipe: Recipe) -> None:
+    """Write the recipe into a new run's folder, or check that it is the one there.
+
+    Raises:
+        UserError: naming the keys that differ.
+    """
+    path, mine = folder / RECIPE, plain(recipe)
+    folder.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        theirs: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        differing = sorted(differences(theirs, mine) - {f"training.{key}" for key in MAY_CHANGE} - {"data.root"})
+        if differing:
+            raise UserError(
+                f"{folder} holds a run of another recipe ({', '.join(differing)} differ): "
+                f"give this one another 'name', or remove that folder"
+            )
+    write_json(path, mine)
+
+
+def differences(one: Any, other: Any, where: str = "") -> set[str]:
+    """Dotted paths at which two JSON trees differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        prefix = f"{where}." if where else ""
+        return set().union(
+            *(differences(one.get(key), other.get(key), prefix + key) for key in one.keys() | other.keys())
+        )
+    return set() if one == other else {where}
