@@ -1,0 +1,140 @@
+"""Sentences of a longer text with the white space between them, so that the text can be put together again exactly."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+LONGEST = 400  # characters
+CONTEXT = 48  # characters beside a gap that are looked at
+OPENERS = "\"'“„‚‘«»‹›([{¿¡"
+CLOSERS = "\"'”“’‘»«›‹)]}"
+LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
+GAP = re.compile(r"[。！？｡]+[」』”’）】》\"')\]]*\s*|\s+")
+WORD = re.compile(r"\w+")
+DOTTED = re.compile(r"(?:\w\.)+\w")
+NO_SPACE = re.compile(r"\S")
+BEFORE_SPACE = re.compile(r"(?<=\S)(?=\s)")
+SOFT_CUTS = tuple(re.compile(cut) for cut in (r"[;:](?=\s)|\s[–—](?=\s)|[；：]", r"[,)](?=\s)|[，、]"))
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text as a set."""
+    return frozenset(text.split())
+
+
+# A full stop after these is inside a sentence.
+ABBREVIATIONS = words("""
+    dr prof mr mrs ms messrs jr sr sra srta dña st ste mme mlle mm hr fr frl dipl ing med phil habil gen gov sen rep col
+    sgt capt lt cmdr rev hon ud uds vd vds dª bzw ca evtl ggf sog vgl inkl exkl zzgl abzgl bspw eigtl geb gest gegr mio
+    mrd vs cf approx env av blvd avda tel ext incl excl dept univ
+""")
+# So it is after these, if a number follows.
+NUMBERED = words("""
+    no nr nos s p pp pág págs art fig figs abb tab kap vol vols bd abs sec eq num núm n jan feb mar apr jun jul aug sep
+    sept oct okt nov dec dez janv févr avr juil déc ene abr ago dic
+""")
+# These begin a sentence and never follow an ordinal number ("3. Oktober") or dotted letters ("U.S. Senate").
+STARTERS = words("""
+    I You He She It We They This That These Those The A An There Then But And So If When What Who Where Why How My Your
+    His Her Its Our Their Yes No Ich Du Er Sie Es Wir Ihr Das Der Die Ein Eine Dies Diese Dieser Dann Danach Aber Und
+    Doch Wenn Was Wer Wo Warum Wie Mein Meine Sein Seine Ihre Ja Nein Je Tu Il Elle Nous Vous Ils Elles On Ce Cette Le
+    La Les Un Une Et Mais Puis Oui Non Yo Tú Él Ella Nosotros Ellos Ellas El Los Las Una Esto Ese Esa Y Pero Entonces Sí
+""")
+
+
+class Segment(NamedTuple):
+    """A sentence without white space at its ends, and the white space (or nothing) after it."""
+
+    text: str
+    separator: str
+
+
+def split(text: str, longest: int = LONGEST) -> list[Segment]:
+    """Split a text in German, English, French, Spanish or Chinese into sentences; `join` is the exact inverse.
+
+    Line ends always split. White space at the start becomes a segment with an empty text, the only one there is.
+    Sentences of more than `longest` characters are cut at the best punctuation or space, else anywhere between
+    characters.
+    """
+    segments = []
+    start = 0
+    for gap_start, gap_end in (*gaps(text), (len(text), len(text))):
+        sentence, separator = text[start:gap_start], text[gap_start:gap_end]
+        if sentence:
+            *cuts, (rest, _) = shorten(sentence, longest)
+            segments += [*cuts, Segment(rest, separator)]
+        elif separator:
+            segments.append(Segment("", separator))
+        start = gap_end
+    return segments
+
+
+def join(segments: Iterable[Segment]) -> str:
+    """Put segments together again."""
+    return "".join(text + separator for text, separator in segments)
+
+
+def gaps(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of the white space between sentences; empty after a Chinese full stop."""
+    for match in GAP.finditer(text):
+        end = match.end()
+        start = match.start() + len(match[0].rstrip())
+        first_or_last = start == 0 or end == len(text)
+        wide = not match[0][0].isspace()
+        line_end = LINE_END.search(text, start, end) is not None
+        if wide or first_or_last or line_end or ends(text[max(0, start - CONTEXT) : start], text[end : end + CONTEXT]):
+            yield start, end
+
+
+def ends(before: str, after: str) -> bool:
+    """Whether a sentence ends at the white space between `before` and `after`."""
+    before, after = before.rstrip(CLOSERS), after.lstrip(OPENERS)
+    if not before or before[-1] not in ".!?…" or after[:1].islower():
+        return False
+    return not before.endswith(".") or before.endswith("..") or not abbreviated(before, after)
+
+
+def abbreviated(before: str, after: str) -> bool:
+    """Whether the full stop at the end of `before` belongs to an abbreviation, an initial or an ordinal number."""
+    word = before.split()[-1].lstrip(OPENERS).removesuffix(".")
+    following = WORD.match(after)
+    starts = following is not None and following[0] in STARTERS
+    if word.lower() in ABBREVIATIONS or (DOTTED.fullmatch(word) and word.islower()):
+        return True
+    if word.lower() in NUMBERED and after[:1].isdigit():
+        return True
+    initial = len(word) == 1 and word.isalpha() and word != "I"
+    ordinal = len(word) <= 2 and word.isdigit()
+    return not starts and bool(initial or ordinal or DOTTED.fullmatch(word))
+
+
+def shorten(sentence: str, longest: int) -> Iterator[Segment]:
+    """Cut a sentence until no part has more than `longest` characters."""
+    start = 0
+    while len(sentence) - start > longest:
+        cut = start + best_cut(sentence[start : start + longest + 1])
+        following = NO_SPACE.search(sentence, cut)
+        end = following.start() if following else len(sentence)
+        yield Segment(sentence[start:cut], sentence[cut:end])
+        start = end
+    yield Segment(sentence[start:], "")
+
+
+def best_cut(window: str) -> int:
+    """Where to end a part: after punctuation in the second half, else before the last space, else anywhere."""
+    longest = len(window) - 1
+    for pattern, begin in ((SOFT_CUTS[0], longest // 2), (SOFT_CUTS[1], longest // 2), (BEFORE_SPACE, 0)):
+        if places := [match.end() for match in pattern.finditer(window, begin) if match.end() <= longest]:
+            return places[-1]
+    place = longest
+    while place > 1 and joined(window[place]):
+        place -= 1
+    return place
+
+
+def joined(character: str) -> bool:
+    """Whether a character belongs to the one before it."""
+    return unicodedata.combining(character) > 0 or character in "\u200c\u200d\ufe0f" or "🏻" <= character <= "🏿"
