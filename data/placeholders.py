@@ -6,14 +6,16 @@ import random
 import re
 from collections.abc import Sequence
 
+LETTER = "A-Za-zÀ-ÖØ-öø-ſ"
 URL = r"(?:https?://|www\.)[^\s<>\"]*[\w/]"
 EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-NUMBER = r"(?<![\w.,:])\d+(?:[.,:/-]\d+)*(?![\w])"
+NUMBER = rf"(?<![{LETTER}\d.,:/-])\d+(?:[.,:/-]\d+)*(?![{LETTER}\d]|[.,:/-]\d)"
 EMOJI = (
     "[\u2600-\u27bf\U0001f000-\U0001faff][\ufe0f\U0001f3fb-\U0001f3ff]?"
     "(?:\u200d[\u2600-\u27bf\U0001f000-\U0001faff][\ufe0f\U0001f3fb-\U0001f3ff]?)*"
 )
-NAME = r"(?<![\w'’-])[^\W\d_a-zß-öø-ÿ]\w+(?![\w'’-])"
+# Two letters would take in "In" and "So", which German and English share by chance.
+NAME = rf"(?<![{LETTER}\d'’-])[A-ZÀ-ÖØ-Þ][{LETTER}]{{2,}}(?![{LETTER}\d'’-])"
 SPAN = re.compile("|".join((URL, EMAIL, NUMBER, EMOJI, NAME)))
 
 
