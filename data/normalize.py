@@ -21,10 +21,15 @@ def normalize(text: str) -> str:
     Every run of white space becomes one space and none is left at the ends. Zero-width joiners stay inside emoji
     and after letters of scripts that need them. Lone surrogates and byte order marks go.
     """
-    if not text.isprintable():
-        text = drop_invisible(" ".join(text.split()))
-    text = unicodedata.normalize("NFC", text).replace(SPACE_MARK, "_")
-    return " ".join(text.split())
+    before, text = "", compose(text.replace(SPACE_MARK, "_"))
+    while text != before and not text.isprintable():
+        before, text = text, compose(drop_invisible(text))  # what goes may bring others together
+    return text
+
+
+def compose(text: str) -> str:
+    """NFC with single spaces."""
+    return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
 def drop_invisible(text: str) -> str:

@@ -1,0 +1,44 @@
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from data.files import atomic, sha256, write_json, write_text
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with atomic(path) as temporary:
+        temporary.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def write_half(path: Path) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(RuntimeError):
+        write_half(path)
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_json_and_text_are_utf8_with_plain_line_ends(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"k": "ü"})
+    assert json.loads((tmp_path / "a.json").read_bytes()) == {"k": "ü"}
+    assert "ü".encode() in (tmp_path / "a.json").read_bytes()
+    write_text(tmp_path / "a.txt", "a\nb\n")
+    assert (tmp_path / "a.txt").read_bytes() == b"a\nb\n"
+
+
+def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"\x00\xff" * 1000)
+    assert sha256(tmp_path / "a") == hashlib.sha256(b"\x00\xff" * 1000).hexdigest()
