@@ -39,10 +39,10 @@ class Seq2Seq(nn.Module):
 
     def tie(self) -> None:
         """Make the tied embeddings one parameter (Press and Wolf 2017); also after loading."""
-        if self.config.tie in ("three_way", "target"):
-            self.target_weight = self.output_weight
         if self.config.tie == "three_way":
-            self.source_weight = self.output_weight
+            self.target_weight = self.source_weight
+        if self.config.tie in ("three_way", "target"):
+            self.output_weight = self.target_weight
 
     def embed(self, weight_VD: Tensor, token_BS: Tensor, first_kept: int) -> Tensor:
         """Embeddings [B, S, D]; the first `first_kept` words are never dropped whole (they steer)."""

@@ -9,14 +9,9 @@ from sacrebleu.metrics.bleu import BLEU
 
 from data.prepare import Prepared
 from data.tokenizer import Tokenizer
-from models.search import SearchOptions, Specials, translate_ids
+from models.bundle import specials_of
+from models.search import SearchOptions, translate_ids
 from models.seq2seq import Seq2Seq
-
-
-def specials_of(tokenizer: Tokenizer) -> Specials:
-    """The ids that search treats apart: control symbols are never produced."""
-    forbidden = (tokenizer.unk_id, *(tokenizer.tag_id(language) for language in tokenizer.languages))
-    return Specials(tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, forbidden)
 
 
 def bleu_for(language: str) -> BLEU:

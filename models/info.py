@@ -1,0 +1,44 @@
+"""What a bundle says of itself beside its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from data.config import check
+
+
+@dataclass(frozen=True)
+class Score:
+    """A result with all that is needed to reproduce it."""
+
+    set: str
+    direction: str
+    metric: str
+    score: float
+    signature: str  # sacreBLEU's
+    beam: int
+    length_penalty: float
+
+
+@dataclass(frozen=True)
+class BundleInfo:
+    """Name, directions, search defaults, provenance and scores."""
+
+    name: str
+    languages: tuple[str, ...]
+    directions: tuple[str, ...]  # spelled de-en
+    beam: int = 5
+    length_penalty: float = 1.0
+    scores: tuple[Score, ...] = ()
+    training: dict[str, Any] = field(default_factory=dict)  # recipe, data, versions, seed, code
+    licence: str = ""  # of the model, as its data demand
+    attribution: str = ""
+    notes: tuple[str, ...] = ()  # known weaknesses and uses, a sentence each
+
+    def __post_init__(self) -> None:
+        check(self.name != "", "'name' is empty")
+        for direction in self.directions:
+            source, dash, target = direction.partition("-")
+            known = dash and source in self.languages and target in self.languages
+            check(bool(known), f"direction '{direction}' must be two of {', '.join(self.languages)}, like de-en")
