@@ -23,10 +23,10 @@ MOJIBAKE = re.compile("[ÂÃ][\u0080-\u00bfŒœŠšŸŽžƒˆ˜–—‘’‚�
 class CleanConfig:
     """One field per limit; 0 or false turns its rule off.
 
-    A pair goes when a side is `empty`, has more than `length_words` words or `length_characters` characters, is more
-    than `ratio` times as long as the other (give or take ten characters), when the pair stood before (`duplicates`),
-    holds U+FFFD or UTF-8 read as another encoding (`encoding`), has equal sides of `identical` or more words, or
-    holds control characters (`control`).
+    A pair goes when a side is `empty`, has more than `length_words` words or `length_characters` characters, or is
+    longer than `ratio` times the other plus ten characters; when the pair stood before (`duplicates`), holds U+FFFD
+    or UTF-8 read as another encoding (`encoding`), has equal sides of `identical` or more words, or holds control
+    characters (`control`).
     """
 
     empty: bool = True

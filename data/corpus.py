@@ -128,7 +128,7 @@ def read_tmx(path: Path, languages: tuple[str, str]) -> Iterator[Line]:
         with open_binary(path) as stream:
             units = etree.iterparse(stream, tag="{*}tu", resolve_entities=False, no_network=True, load_dtd=False)
             for number, (_, unit) in enumerate(units, start=1):
-                variants = read_unit(unit)
+                variants = read_unit(unit, path)
                 found |= variants.keys()
                 source, target = (variant(variants, language) for language in languages)
                 paired += bool(source and target)
@@ -145,24 +145,24 @@ def read_tmx(path: Path, languages: tuple[str, str]) -> Iterator[Line]:
     check(paired > 0, f"{path} has no translation unit with text in {wanted}; its languages are: {known}")
 
 
-def read_unit(unit: etree._Element) -> dict[str, str]:
+def read_unit(unit: etree._Element, path: Path) -> dict[str, str]:
     """The text of each language of a translation unit, by lower-case language code."""
     variants: dict[str, str] = {}
     for variant_element in unit.iterfind("{*}tuv"):
         language = variant_element.get(XML_LANGUAGE) or variant_element.get("lang") or ""
         segment = variant_element.find("{*}seg")
-        variants.setdefault(language.lower(), "" if segment is None else text_of(segment))
+        variants.setdefault(language.lower(), "" if segment is None else text_of(segment, path))
     return variants
 
 
-def text_of(element: etree._Element) -> str:
+def text_of(element: etree._Element, path: Path) -> str:
     """An element's text without inline elements that hold mark-up; highlighted text is kept."""
     parts = [element.text or ""]
     for child in element:
-        where = f"entity {child.text} on line {child.sourceline}"
-        check(child.tag is not etree.Entity, f"{where} is declared in the TMX file: write its text instead")
+        entity = child.tag is etree.Entity
+        check(not entity, f"{path} line {child.sourceline} has the entity {child.text}: write its text instead")
         if isinstance(child.tag, str) and etree.QName(child).localname not in NATIVE_CODE:
-            parts.append(text_of(child))
+            parts.append(text_of(child, path))
         parts.append(child.tail or "")
     return "".join(parts)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,34 +10,7 @@ import pytest
 from data.config import build
 from data.prepare import DataConfig, Prepared, prepare
 from data.tokenizer import Tokenizer
-
-LEXICON = {
-    "der": "the", "hund": "dog", "katze": "cat", "läuft": "runs", "schläft": "sleeps", "über": "over",
-    "brücke": "bridge", "straße": "street", "haus": "house", "große": "big", "kleine": "small",
-    "morgen": "tomorrow", "heute": "today", "niemals": "never", "und": "and", "oder": "or",
-}  # fmt: skip
-
-
-def sentences(count: int, seed: int = 0) -> list[tuple[str, str]]:
-    """Word-by-word translations of random sentences; some hold a number or a name."""
-    rng = random.Random(seed)
-    pairs = []
-    for number in range(count):
-        words = rng.choices(list(LEXICON), k=rng.randint(2, 12))
-        shared = rng.choice(["", f" {number}", " Berlin"])
-        german, english = " ".join(words), " ".join(LEXICON[word] for word in words)
-        pairs.append((f"{german.capitalize()}{shared}.", f"{english.capitalize()}{shared}."))
-    return pairs
-
-
-def write_corpus(folder: Path, name: str, pairs: list[tuple[str, str]]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for side, language in enumerate(("de", "en")):
-        (folder / f"{name}.{language}").write_text("".join(pair[side] + "\n" for pair in pairs), encoding="utf-8")
-
-
-def corpus(name: str, **more: Any) -> dict[str, Any]:
-    return {"format": "text", "languages": ["de", "en"], "source": f"{name}.de", "target": f"{name}.en", **more}
+from tests.data.corpora import corpus, many_words, sentences, write_corpus
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +43,8 @@ def prepared(make_config: Callable[..., DataConfig], tmp_path_factory: pytest.Te
 @pytest.fixture(scope="session")
 def tokenizer(prepared: Prepared) -> Tokenizer:
     return prepared.tokenizer
+
+
+@pytest.fixture(scope="session")
+def lines() -> list[str]:
+    return many_words(300)
