@@ -1,0 +1,88 @@
+import random
+import time
+
+import pytest
+
+from data.segment import Segment, join, split
+
+ALPHABET = " \n\t.!?。，,;:\"'aBc3DrI“”–\u0301\u200d\xa0\u2028…"
+
+
+def texts(text: str) -> list[str]:
+    return [segment.text for segment in split(text)]
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["Er kam am 3. Oktober z. B. nach Berlin.", "Dr. Müller war da!", "Gut?", "Ende."],
+        ["Im 19. Jahrhundert war das anders.", "Usw. usf.", "Danach ging er."],
+        ["He is 30.", "She is 25.", "I paid 3.50 dollars at www.example.org/a.b?c.", "So do I.", "He left."],
+        ["J. R. R. Tolkien wrote it.", "The U.S. Senate met.", "I live in the U.S.", "He does not."],
+        ["See No. 5 on p. 7.", "No.", "He refused, e.g. Bob."],
+        ["Mr. Smith met Mrs. Jones.", "They talked…", "Then silence."],
+        ["M. Dupont est là.", "Mme. Durand aussi !", "Où ?", "Ici, cf. Paris."],
+        ["El Sr. García llegó.", "¿Qué quería?", "¡Nada!"],
+        ['"Komm!" sagte er.', "„Nein!“", "Sie ging."],
+        ["e.g. this is one.", "(And another.)", "«Et voilà.»", "3.5 is a number."],
+    ],
+)
+def test_sentences_are_told_apart(sentences: list[str]) -> None:
+    assert texts(" ".join(sentences)) == sentences
+
+
+def test_chinese_sentences_need_no_space() -> None:
+    assert split("你好。我是李。“好！”他说？") == [
+        Segment("你好。", ""),
+        Segment("我是李。", ""),
+        Segment("“好！”", ""),
+        Segment("他说？", ""),
+    ]
+
+
+def test_line_ends_always_split_and_space_is_kept() -> None:
+    assert split("  eins\r\n\r\n zwei \t\n") == [
+        Segment("", "  "),
+        Segment("eins", "\r\n\r\n "),
+        Segment("zwei", " \t\n"),
+    ]
+
+
+def test_nothing_gives_nothing_and_space_alone_is_kept() -> None:
+    assert split("") == []
+    assert split(" \n ") == [Segment("", " \n ")]
+
+
+def test_a_long_sentence_is_cut_at_the_best_place() -> None:
+    assert [s.text for s in split("one two, three; four five, six seven", 24)] == [
+        "one two, three;",
+        "four five, six seven",
+    ]
+    assert [s.text for s in split("one two three, four five six", 22)] == ["one two three,", "four five six"]
+    assert [s.text for s in split("one two three four", 10)] == ["one two", "three four"]
+    assert [s.text for s in split("我们走吧，他们不来", 6)] == ["我们走吧，", "他们不来"]
+
+
+def test_a_hard_cut_leaves_accents_with_their_letters() -> None:
+    assert [s.text for s in split("xxe\u0301yy", 3)] == ["xx", "e\u0301y", "y"]
+
+
+def test_any_text_comes_back_exactly() -> None:
+    rng = random.Random(1)
+    for _ in range(20_000):
+        text = "".join(rng.choices(ALPHABET, k=rng.randrange(40)))
+        longest = rng.randrange(1, 30)
+        segments = split(text, longest)
+        assert join(segments) == text
+        for index, (sentence, separator) in enumerate(segments):
+            assert sentence == sentence.strip()
+            assert len(sentence) <= longest
+            assert not separator.strip()
+            assert sentence or index == 0
+
+
+@pytest.mark.parametrize("text", [" " * 200_000, "a" * 200_000, ". " * 100_000, "。" * 200_000, '"' * 100_000 + " a"])
+def test_hostile_texts_take_no_longer_than_plain_ones(text: str) -> None:
+    start = time.perf_counter()
+    assert join(split(text)) == text
+    assert time.perf_counter() - start < 10
