@@ -28,7 +28,7 @@ def substitute(source: str, target: str, symbols: Sequence[str], rng: random.Ran
     if rng.random() >= rate:
         return source, target
     spans = shared(source, target)
-    chosen = rng.sample(list(symbols), min(len(spans), len(symbols)))
+    chosen = rng.sample(symbols, min(len(spans), len(symbols)))
     table = dict(zip(rng.sample(spans, len(chosen)), chosen, strict=True))
     return replace(source, table), replace(target, table)
 

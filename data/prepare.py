@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from data.clean import to_json, to_text
+from data.clean import CorpusReport, to_json, to_text
 from data.config import check, plain
 from data.corpus import CorpusConfig, read
 from data.files import flush, sha256, write_text
@@ -60,6 +60,7 @@ def prepare(config: DataConfig, folder: Path, seed: int, force: bool = False) ->
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
+        shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         fill(temporary, config, origin, seed)
         put(temporary, folder)
@@ -105,7 +106,7 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int) ->
     held_out = hold_out(spool, config, reports, seed)
     shards = write_shards(spool, folder, config, held_out, reports, seed)
     spool.unlink()
-    dev = held_out.dev | {name: read_dev(corpus, config.root) for name, corpus in config.dev.items()}
+    dev = held_out.dev | {name: read_dev(corpus, config.root, reports) for name, corpus in config.dev.items()}
     for name, pairs in dev.items():
         write_text(folder / dev_file(name), "".join(map(to_line, pairs)))
     write_text(folder / "cleaning.json", to_json(reports))
@@ -120,9 +121,20 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int) ->
     write_manifest(folder, {**origin, "cleaning": cleaning, **counts})
 
 
-def read_dev(corpus: CorpusConfig, root: Path) -> list[Pair]:
-    """A dev set: normalised, but not cleaned, so that its line numbers stay."""
-    return [Pair(*corpus.languages, normalize(line.source), normalize(line.target)) for line in read(corpus, root)]
+def read_dev(corpus: CorpusConfig, root: Path, reports: list[CorpusReport]) -> list[Pair]:
+    """A dev set, normalised; no rule applies to it but that pairs with an empty side go, which is reported."""
+    report = CorpusReport(str(corpus.source))
+    reports.append(report)
+    pairs = []
+    for line in read(corpus, root):
+        pair = Pair(*corpus.languages, normalize(line.source), normalize(line.target))
+        report.read += 1
+        if pair.source and pair.target:
+            pairs.append(pair)
+        else:
+            report.drop("empty", line.number)
+    check(len(pairs) > 0, f"every pair of {corpus.source} has an empty side")
+    return pairs
 
 
 def texts_of(path: Path) -> Iterator[str]:

@@ -152,10 +152,12 @@ class Tokenizer:
     ) -> list[list[int]]:
         """Encode many normalised texts on one core.
 
-        With `alpha` > 0 the pieces are sampled with `rng` (see data.subwords.sampler), and depend on nothing else.
+        With `alpha` > 0 the pieces are sampled (see data.subwords.sampler): `rng` must be given, and decides alone.
         """
         if alpha > 0:
-            encode, rng = self._sampler(alpha), rng or random.Random()
+            if rng is None:
+                raise ValueError("sampling needs a generator")
+            encode = self._sampler(alpha)
             return [encode(text, rng) for text in texts]
         ids: list[list[int]] = self._processor.encode(list(texts), num_threads=1)
         return ids

@@ -46,7 +46,8 @@ def test_the_manifest_names_sources_counts_seed_versions_and_files(prepared: Pre
         assert source["sha256"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
         assert source["lines"] == (20 if "dev" in path else 400)
     duplicates = 400 - len(set(sentences(400, seed=1)))
-    (cleaning,) = manifest["cleaning"]
+    cleaning, dev = manifest["cleaning"]
+    assert dev == {"corpus": "dev.de", "read": 20, "kept": 20, "dropped": {}}
     assert cleaning["read"] == 400
     assert cleaning["kept"] == sum(manifest["shards"]) == 400 - duplicates
     assert manifest["seed"] == 1
@@ -187,6 +188,19 @@ def test_another_format_is_refused(prepared: Prepared, tmp_path: Path) -> None:
     manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 99', 1))
     with pytest.raises(UserError, match="has format 99, but this version reads 1"):
         Prepared.load(tmp_path / "p")
+
+
+def test_dev_pairs_with_an_empty_side_are_reported(make_config: MakeConfig, tmp_path: Path) -> None:
+    write_corpus(tmp_path, "c", sentences(60))
+    write_corpus(tmp_path, "gaps", [("Ja.", "Yes."), ("", "x"), ("Gut.", " \t")])
+    write_corpus(tmp_path, "void", [("", "x")])
+    changes = {"root": str(tmp_path), "train": [corpus("c")], "tokenizer": {"vocabulary_size": 340}}
+    prepared = prepare(make_config(**changes, dev={"gaps": corpus("gaps")}), tmp_path / "p", 1)
+    assert [pair.source for pair in prepared.dev["gaps"]] == ["Ja.", "Yes."]
+    (row,) = json.loads((prepared.folder / "cleaning.json").read_text())
+    assert (row["corpus"], row["rule"], row["lines"]) == ("gaps.de", "empty", [2, 3])
+    with pytest.raises(UserError, match=r"every pair of void\.de has an empty side"):
+        prepare(make_config(**changes, dev={"void": corpus("void")}), tmp_path / "q", 1)
 
 
 FRENCH = {"format": "tsv", "languages": ["de", "fr"], "source": "x.tsv"}

@@ -79,6 +79,11 @@ def test_sampled_pieces_vary_and_spell_the_same_text(trained: Tokenizer) -> None
     assert len({str(ids) for ids in sampled}) > 1
 
 
+def test_sampling_without_a_generator_is_refused(trained: Tokenizer) -> None:
+    with pytest.raises(ValueError, match="generator"):
+        trained.encode_batch(["a"], 0.1)
+
+
 SCRIPT = """
 import random, sys
 from pathlib import Path
