@@ -1,0 +1,71 @@
+"""From attention between subword pieces to links between words.
+
+Legend: T target pieces, S source pieces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from data.normalize import normalize
+
+WORD = re.compile(r"\S+")
+SPACE_MARK = "\u2581"  # begins a piece that begins a word, in SentencePiece
+LEAST = 0.1  # of a target word's attention: weaker links are left out
+
+
+class Span(NamedTuple):
+    """Characters start (included) to end (excluded) of a text."""
+
+    start: int
+    end: int
+
+
+class Link(NamedTuple):
+    """How much a target word looked at a source word, from 0 to 1."""
+
+    source: int
+    target: int
+    weight: float
+
+
+def words_of(text: str, offset: int = 0) -> list[Span]:
+    """The words of a text, those aside that normalisation leaves nothing of."""
+    return [
+        Span(match.start() + offset, match.end() + offset) for match in WORD.finditer(text) if normalize(match.group())
+    ]
+
+
+def word_of_piece(pieces: Sequence[str]) -> list[int]:
+    """For each piece the number of the word that it belongs to."""
+    words, word = [], -1
+    for piece in pieces:
+        word += piece.startswith(SPACE_MARK) or word < 0
+        words.append(word)
+    return words
+
+
+def link_words(source: Sequence[int], target: Sequence[int], weights_TS: Sequence[Sequence[float]]) -> list[Link]:
+    """Links between words from the attention between their pieces.
+
+    Args:
+        source: the word of each source piece, as `word_of_piece` gives it.
+        target: the word of each target piece.
+        weights_TS: attention, a row per target piece, a column per source piece.
+    """
+    totals: dict[tuple[int, int], float] = {}
+    for target_word, row in zip(target, weights_TS, strict=False):
+        for source_word, weight in zip(source, row, strict=True):
+            totals[target_word, source_word] = totals.get((target_word, source_word), 0.0) + weight
+    sums: dict[int, float] = {}
+    for (target_word, _), weight in totals.items():
+        sums[target_word] = sums.get(target_word, 0.0) + weight
+    shares = (
+        (target_word, source_word, weight / (sums[target_word] or 1.0))
+        for (target_word, source_word), weight in totals.items()
+    )
+    return [
+        Link(source_word, target_word, round(share, 3)) for target_word, source_word, share in shares if share >= LEAST
+    ]

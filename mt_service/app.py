@@ -1,0 +1,59 @@
+"""The HTTP application, put together from its parts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from mt_service.metrics import Metrics
+from mt_service.middleware import BYTES_PER_CHARACTER, Around
+from mt_service.problems import add_handlers
+from mt_service.registry import Registry
+from mt_service.routes import about, pages, translate
+from mt_service.settings import Settings
+
+OVERHEAD = 65_536  # bytes of a request that are not text
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Load the bundles before the first request, and let the last ones finish."""
+    registry: Registry = app.state.registry
+    if not registry.translators:
+        await asyncio.to_thread(registry.load)
+    app.state.ready = True
+    yield
+    app.state.ready = False
+    await asyncio.to_thread(registry.drain)
+
+
+def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
+    """The application.
+
+    Args:
+        settings: limits and bundles.
+        registry: translators made elsewhere; by default they are loaded at the start.
+    """
+    app = FastAPI(
+        title="Machine translation",
+        description="Self-hosted translation with recurrent networks.",
+        version="1",
+        lifespan=lifespan,
+        root_path=settings.root_path,
+        docs_url=None,
+        redoc_url=None,
+    )
+    registry = registry or Registry(settings)
+    metrics = Metrics(registry)
+    app.state.settings, app.state.registry, app.state.metrics = settings, registry, metrics
+    app.state.clients = Counter[str]()
+    app.state.ready = False
+    for router in (translate.router, about.router, pages.router):
+        app.include_router(router)
+    add_handlers(app)
+    app.add_middleware(Around, metrics=metrics, max_body=settings.max_characters * BYTES_PER_CHARACTER + OVERHEAD)
+    return app

@@ -1,0 +1,214 @@
+"""The command line: `mt prepare | train | export | translate | evaluate | serve`.
+
+Heavy modules are imported inside the command that needs them, so that `mt --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from data.errors import UserError
+
+OK, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+
+
+def home() -> Path:
+    """Where prepared data, runs and bundles are kept."""
+    return Path(os.environ.get("MT_HOME", "workspace"))
+
+
+def prepare(arguments: argparse.Namespace) -> int:
+    """`mt prepare`."""
+    from training.run import prepare_recipe
+
+    return prepare_recipe(arguments.recipe, arguments.overrides, home(), arguments.force)
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """`mt train`."""
+    from training.run import train_recipe
+
+    return train_recipe(arguments.recipe, arguments.overrides, home())
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """`mt export`."""
+    from training.export_job import run
+
+    return run(arguments)
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """`mt evaluate`."""
+    from training.evaluation_job import run
+
+    return run(arguments)
+
+
+def translate(arguments: argparse.Namespace) -> int:
+    """`mt translate`."""
+    from mt_service.lines import run
+
+    return run(arguments)
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """`mt serve`."""
+    from mt_service.server import run
+
+    return run(arguments)
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the commands that read a recipe."""
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a TOML file, such as training/recipes/*.toml")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="change the recipe for this run: training.updates=5000"
+    )
+
+
+def add_prepare(commands: Any) -> None:
+    """`mt prepare`."""
+    parser = commands.add_parser(
+        "prepare",
+        help="clean parallel text and learn a vocabulary",
+        description="Read the corpora of a recipe, clean them by its rules, learn a joint vocabulary, and write "
+        "$MT_HOME/prepared/NAME with a manifest and a report of every line that was dropped. "
+        "`mt train` does this by itself when it was not done before.",
+        epilog="example: mt prepare training/recipes/tatoeba-de-en.toml data.root=corpora",
+    )
+    add_recipe(parser)
+    parser.add_argument("--force", action="store_true", help="replace data prepared from something else")
+    parser.set_defaults(run=prepare)
+
+
+def add_train(commands: Any) -> None:
+    """`mt train`."""
+    parser = commands.add_parser(
+        "train",
+        help="train a model by a recipe; the same command resumes",
+        description="Train in $MT_HOME/runs/NAME. Interrupted by a signal or a crash, the same command goes on from "
+        "the last checkpoint, to the bit. Several processes: torchrun --nproc-per-node 2 -m mt_service train RECIPE",
+        epilog="example: mt train training/recipes/tatoeba-de-en.toml data.root=corpora training.updates=5000",
+    )
+    add_recipe(parser)
+    parser.set_defaults(run=train)
+
+
+def add_export(commands: Any) -> None:
+    """`mt export`."""
+    from training.export_job import add_arguments
+
+    parser = commands.add_parser(
+        "export",
+        help="write a run's weights as a checksummed bundle",
+        description="Write a bundle that serves on CPU and GPU, check that it translates as the trained network does, "
+        "and measure it on the dev sets.",
+        epilog="example: mt export workspace/runs/tatoeba-de-en workspace/bundles/de-en --storage int8",
+    )
+    add_arguments(parser)
+    parser.set_defaults(run=export)
+
+
+def add_translate(commands: Any) -> None:
+    """`mt translate`."""
+    parser = commands.add_parser(
+        "translate",
+        help="translate lines from standard input or a file",
+        description="N lines in, N lines out, always: empty ones stay empty, long ones are cut into parts. "
+        "The last line on standard error gives seconds without loading, sentences/s and output tokens/s.",
+        epilog="example: echo 'Ich habe keine Zeit.' | mt translate --source de --target en",
+    )
+    add = parser.add_argument
+    add("--bundle", type=Path, metavar="DIR", help="default: the bundle that ships")
+    add("--source", required=True, metavar="LANGUAGE", help="of the input, such as de")
+    add("--target", required=True, metavar="LANGUAGE", help="of the output, such as en")
+    add("--input", type=Path, metavar="FILE", help="default: standard input")
+    add("--output", type=Path, metavar="FILE", help="default: standard output")
+    add("--beam", type=int, help="hypotheses kept at each step; 1 is greedy; default: the bundle's")
+    add("--length-penalty", type=float, metavar="ALPHA", help="above 1 prefers longer; default: the bundle's")
+    add("--n-best", type=int, default=1, metavar="N", help="translations per line (with --format json or moses)")
+    add("--format", choices=["text", "json", "moses"], default="text", help="of the output; default: text")
+    add("--batch", type=int, default=64, help="sentences decoded at once; default: 64")
+    add("--threads", type=int, default=0, help="CPU threads; default: torch's choice")
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default: a GPU when there is one")
+    add("--no-split", action="store_true", help="translate each line as one sentence")
+    add("--quiet", action="store_true", help="no progress on standard error")
+    parser.set_defaults(run=translate)
+
+
+def add_evaluate(commands: Any) -> None:
+    """`mt evaluate`."""
+    from training.evaluation_job import add_arguments
+
+    parser = commands.add_parser(
+        "evaluate",
+        help="BLEU, chrF and TER of a bundle, a server or a file",
+        description="Scores by sacreBLEU with signatures and 95 % confidence intervals; with a second system, a "
+        "paired bootstrap test.",
+        epilog="example: mt evaluate --bundle B --source test.de --reference test.en",
+    )
+    add_arguments(parser)
+    parser.set_defaults(run=evaluate)
+
+
+def add_serve(commands: Any) -> None:
+    """`mt serve`."""
+    parser = commands.add_parser(
+        "serve",
+        help="answer HTTP requests and show a web page",
+        description="Serve bundles: POST /v1/translate, GET /v1/languages, /health/live, /health/ready, /metrics and "
+        "a page at /. Every setting is also an environment variable: --port is MT_PORT.",
+        epilog="example: mt serve --port 8000 --bundle workspace/bundles/de-en",
+    )
+    add = parser.add_argument
+    add("--host", help="address to listen on; default: 127.0.0.1, this machine alone")
+    add("--port", type=int, help="default: 8000")
+    add("--bundle", action="append", dest="bundles", metavar="DIR", help="may be repeated; default: the one that ships")
+    add("--threads", type=int, help="CPU threads; default: torch's choice")
+    add("--device", choices=["auto", "cpu", "cuda"], help="default: a GPU when there is one")
+    parser.set_defaults(run=serve)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """All commands."""
+    parser = argparse.ArgumentParser(prog="mt", description="Self-hosted machine translation with recurrent networks.")
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for add in (add_prepare, add_train, add_export, add_translate, add_evaluate, add_serve):
+        add(commands)
+    return parser
+
+
+def print_version() -> int:
+    """`mt --version`."""
+    from importlib.metadata import version
+
+    print(f"mt-service {version('mt-service')}")
+    return OK
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code: 0 when all that was asked for is done, 2 for a wrong call."""
+    parser = make_parser()
+    arguments = parser.parse_args(words)
+    if arguments.version:
+        return print_version()
+    if not hasattr(arguments, "run"):
+        parser.print_help(sys.stderr)
+        return WRONG_CALL
+    try:
+        return int(arguments.run(arguments))
+    except UserError as error:
+        print(f"mt: error: {error}", file=sys.stderr)
+        return WRONG_CALL
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at exit
+        return FAILED

@@ -1,0 +1,91 @@
+"""Around every request: an identifier, a log line without any user text, counts, security headers, a size limit."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+import uuid
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mt_service.metrics import Metrics
+from mt_service.problems import respond
+from mt_service.schemas import Problem
+
+log = logging.getLogger("mt_service.access")
+IDENTIFIER = re.compile(r"[\w.-]{1,64}")
+BYTES_PER_CHARACTER = 6  # of JSON at its longest: \\u escapes
+SECURITY = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Around:
+    """ASGI middleware.
+
+    Args:
+        app: what it stands around.
+        metrics: counts requests.
+        max_body: bytes that a request's body may have.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, max_body: int) -> None:
+        self.app, self.metrics, self.max_body = app, metrics, max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, seen, headers = time.perf_counter(), {"status": 500}, Headers(scope=scope)
+        wished = headers.get("X-Request-ID", "")
+        identifier = wished if IDENTIFIER.fullmatch(wished) else uuid.uuid4().hex
+
+        async def add_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen["status"] = message["status"]
+                sent = MutableHeaders(scope=message)
+                sent.update({**SECURITY, "X-Request-ID": identifier})
+            await send(message)
+
+        try:
+            if self.too_large(headers):
+                problem = Problem(code="too_large", message="the body is too large", limit=self.max_body)
+                await respond(413, problem)(scope, receive, add_headers)
+            else:
+                await self.app(scope, self.limited(receive), add_headers)
+        finally:
+            self.note(scope, seen["status"], time.perf_counter() - started, identifier)
+
+    def too_large(self, headers: Headers) -> bool:
+        """Whether a request says that its body is over the limit."""
+        length = headers.get("Content-Length", "0")
+        return length.isdecimal() and int(length) > self.max_body
+
+    def limited(self, receive: Receive) -> Receive:
+        """A receive that ends the connection when a body of unknown length grows over the limit."""
+        received = 0
+
+        async def count() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            return message if received <= self.max_body else {"type": "http.disconnect"}
+
+        return count
+
+    def note(self, scope: Scope, status: int, seconds: float, identifier: str) -> None:
+        """Count and log; the route's pattern stands for the path, so that labels stay few."""
+        route: Any = scope.get("route")
+        path = str(getattr(route, "path", "none"))
+        self.metrics.requests.labels(path, scope["method"], str(status)).inc()
+        self.metrics.seconds.labels(path).observe(seconds)
+        client = scope["client"][0] if scope.get("client") else None
+        record = {"id": identifier, "method": scope["method"], "route": path, "status": status}
+        log.info(json.dumps({**record, "seconds": round(seconds, 4), "client": client}))

@@ -1,0 +1,108 @@
+"""Errors of the HTTP interface: one envelope, one clear sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from mt_service.engine.interface import DeadlineError, EngineError, OverloadError
+from mt_service.schemas import Problem, ProblemAnswer, TranslateRequest
+
+CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 422: "invalid"}
+
+
+class RefusedError(Exception):
+    """A request that is not answered; it becomes a response with this status."""
+
+    def __init__(self, status: int, code: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after: float | None = details.pop("retry_after", None)
+        self.problem = Problem(code=code, message=message, **details)
+
+
+def respond(status: int, problem: Problem, retry_after: float | None = None) -> Response:
+    """A problem as JSON."""
+    headers = {} if retry_after is None else {"Retry-After": str(max(1, math.ceil(retry_after)))}
+    content = ProblemAnswer(error=problem).model_dump(exclude_none=True)
+    return JSONResponse(content, status, headers=headers)
+
+
+def field_name(location: Sequence[Any]) -> str:
+    """A field as people write it: text[3]."""
+    parts = [part for part in location if part not in ("body", "str", "list[str]")]
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def explain(error: Mapping[str, Any]) -> tuple[int, Problem]:
+    """One of pydantic's findings as a sentence that names the field and the limit."""
+    name, kind, context = field_name(error["loc"]), error["type"], error.get("ctx", {})
+    if kind == "json_invalid":
+        return 400, Problem(code="bad_json", message=f"the body is no JSON: {context.get('error', 'it is malformed')}")
+    if kind == "extra_forbidden":
+        valid = ", ".join(TranslateRequest.model_fields)
+        return 422, Problem(code="invalid", message=f"unknown field '{name}'; valid ones are: {valid}", field=name)
+    if kind == "missing" and not name:
+        return 422, Problem(
+            code="invalid", message="the body is empty; send a JSON object with text, source and target"
+        )
+    if kind == "missing":
+        return 422, Problem(code="invalid", message=f"field '{name}' is missing", field=name)
+    limit = next((context[key] for key in ("ge", "le", "gt", "lt", "max_length", "min_length") if key in context), None)
+    message = f"field '{name}': {str(error['msg'])[:1].lower()}{str(error['msg'])[1:]}"
+    return 422, Problem(code="invalid", message=message, field=name or None, limit=limit)
+
+
+async def on_invalid(_request: Request, error: Exception) -> Response:
+    """Bad JSON and bad fields; the first finding is told."""
+    assert isinstance(error, RequestValidationError)
+    return respond(*explain(error.errors()[0]))
+
+
+async def on_refused(_request: Request, error: Exception) -> Response:
+    """What a route refuses itself."""
+    assert isinstance(error, RefusedError)
+    return respond(error.status, error.problem, error.retry_after)
+
+
+async def on_overload(_request: Request, error: Exception) -> Response:
+    """A full queue, or a server that is about to stop."""
+    assert isinstance(error, OverloadError)
+    return respond(503, Problem(code="overloaded", message=str(error)), error.retry_after)
+
+
+async def on_deadline(_request: Request, error: Exception) -> Response:
+    """A request that took too long."""
+    return respond(504, Problem(code="deadline", message=str(error)))
+
+
+async def on_engine(_request: Request, _error: Exception) -> Response:
+    """An engine that failed; what went wrong is in the server's log alone."""
+    return respond(500, Problem(code="engine", message="the translation failed; it may work when sent again"))
+
+
+async def on_http(_request: Request, error: Exception) -> Response:
+    """Unknown paths and methods."""
+    assert isinstance(error, HTTPException)
+    problem = Problem(code=CODES.get(error.status_code, "error"), message=str(error.detail))
+    return respond(error.status_code, problem)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Give every error the same envelope."""
+    handlers = {
+        RequestValidationError: on_invalid,
+        RefusedError: on_refused,
+        OverloadError: on_overload,
+        DeadlineError: on_deadline,
+        EngineError: on_engine,
+        HTTPException: on_http,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)

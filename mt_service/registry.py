@@ -1,0 +1,110 @@
+"""Which bundles are served, and for which languages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+import models
+from data.config import check
+from data.errors import UserError
+from models.bundle import Bundle, read_bundle
+from mt_service.engine.interface import Engine, Limits
+from mt_service.engine.reference import ReferenceEngine
+from mt_service.engine.worker import Worker
+from mt_service.settings import Settings
+from mt_service.translator import Translator
+
+log = logging.getLogger(__name__)
+
+
+def shipped_bundles() -> list[Path]:
+    """The bundles that come with the program."""
+    folder = Path(models.__file__).parent / "pretrained"
+    return sorted(path.parent for path in folder.glob("*/config.json"))
+
+
+def choose_device(wish: str) -> str:
+    """`auto` takes a GPU when there is one.
+
+    Raises:
+        UserError: when a GPU is asked for and there is none.
+    """
+    available = torch.cuda.is_available()
+    check(wish != "cuda" or available, "device is cuda, but torch sees no GPU: install a CUDA build, or use cpu")
+    return "cuda" if wish != "cpu" and available else "cpu"
+
+
+def make_translator(bundle: Bundle, settings: Settings) -> Translator:
+    """A bundle made ready: weights read, engine and thread started."""
+    network = bundle.network(choose_device(settings.device))
+
+    def make_engine() -> Engine:
+        return ReferenceEngine(network, bundle.specials)
+
+    return Translator(bundle, Worker(make_engine, Limits(settings.max_rows, settings.max_queue)))
+
+
+@dataclass
+class Registry:
+    """Translators by direction; the first bundle that offers a direction serves it."""
+
+    settings: Settings
+    make: Callable[[Bundle, Settings], Translator] = make_translator
+    translators: list[Translator] = field(default_factory=list)
+
+    def load(self) -> None:
+        """Read all bundles, or change nothing.
+
+        Raises:
+            UserError: when a bundle is damaged, or there is none.
+        """
+        if self.settings.threads:
+            torch.set_num_threads(self.settings.threads)
+        folders = [Path(folder) for folder in self.settings.bundles] or shipped_bundles()
+        check(bool(folders), "there is no bundle to serve: name one with --bundle or MT_BUNDLES")
+        bundles = [read_bundle(folder) for folder in folders]
+        self.warn_of_duplicates(bundles)
+        before, self.translators = self.translators, [self.make(bundle, self.settings) for bundle in bundles]
+        for translator in before:
+            translator.retire(self.settings.drain_seconds)
+
+    def warn_of_duplicates(self, bundles: list[Bundle]) -> None:
+        """Say which bundle wins where two offer the same direction."""
+        first: dict[str, Bundle] = {}
+        for bundle in bundles:
+            for direction in bundle.info.directions:
+                winner = first.setdefault(direction, bundle)
+                if winner is not bundle:
+                    log.warning(
+                        "%s is offered by %s and %s; the first serves it", direction, winner.folder, bundle.folder
+                    )
+
+    def directions(self) -> dict[str, Translator]:
+        """Every direction that is served, and by whom."""
+        served: dict[str, Translator] = {}
+        for translator in self.translators:
+            for direction in translator.info.directions:
+                served.setdefault(direction, translator)
+        return served
+
+    def find(self, source: str, target: str) -> Translator:
+        """The translator of a direction.
+
+        Raises:
+            UserError: naming the directions there are.
+        """
+        served = self.directions()
+        if f"{source}-{target}" not in served:
+            raise UserError(f"no model translates {source} to {target}; there are: {', '.join(sorted(served))}")
+        return served[f"{source}-{target}"]
+
+    def drain(self) -> None:
+        """Take nothing new; wait for what runs, then stop."""
+        for translator in self.translators:
+            translator.worker.drain(self.settings.drain_seconds)
+            translator.worker.close()

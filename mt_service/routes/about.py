@@ -1,0 +1,85 @@
+"""Languages, health, metrics and reloading."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import Response
+
+from data.errors import UserError
+from mt_service.problems import RefusedError
+from mt_service.schemas import Direction, LanguagesAnswer, LimitsAnswer
+
+router = APIRouter()
+
+
+@router.get("/v1/languages")
+async def languages(request: Request) -> LanguagesAnswer:
+    """Which languages can be translated, by which models, within which limits."""
+    settings = request.app.state.settings
+    directions = [
+        Direction(
+            source=name.partition("-")[0],
+            target=name.partition("-")[2],
+            model=translator.info.name,
+            beam=translator.info.beam,
+            length_penalty=translator.info.length_penalty,
+        )
+        for name, translator in request.app.state.registry.directions().items()
+    ]
+    limits = LimitsAnswer(
+        texts=settings.max_texts,
+        characters=settings.max_characters,
+        beam=settings.max_beam,
+        n_best=settings.max_n_best,
+    )
+    return LanguagesAnswer(directions=directions, limits=limits)
+
+
+@router.get("/health/live")
+async def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "live"}
+
+
+@router.get("/health/ready")
+async def ready(request: Request) -> dict[str, str]:
+    """Models are loaded and requests are taken; 503 otherwise."""
+    if not request.app.state.ready:
+        raise RefusedError(503, "not_ready", "the server is starting or about to stop", retry_after=1.0)
+    return {"status": "ready"}
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request) -> Response:
+    """Numbers for Prometheus."""
+    return Response(generate_latest(request.app.state.metrics.collector), media_type=CONTENT_TYPE_LATEST)
+
+
+def may_administer(request: Request) -> bool:
+    """Whether a request comes from this machine or knows the token."""
+    token = request.app.state.settings.admin_token
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if token:
+        return hmac.compare_digest(given.encode(), token.encode())
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+@router.post("/v1/reload")
+async def reload(request: Request) -> dict[str, list[str]]:
+    """Read all bundles anew; when one is bad, the old ones stay and the answer says why."""
+    if not may_administer(request):
+        raise RefusedError(403, "forbidden", "only this machine, or who knows MT_ADMIN_TOKEN, may reload")
+    registry = request.app.state.registry
+    try:
+        await asyncio.to_thread(registry.load)
+    except UserError as error:
+        raise RefusedError(409, "not_reloaded", f"the old bundles stay: {error}") from None
+    return {"directions": sorted(registry.directions())}

@@ -1,0 +1,146 @@
+"""Requests and answers of the HTTP interface, with the examples that OpenAPI shows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Language = Annotated[str, StringConstraints(min_length=1, max_length=16)]
+
+
+class TranslateRequest(BaseModel):
+    """What to translate, and how."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"text": "Ich habe keine Zeit.", "source": "de", "target": "en"}]},
+    )
+
+    text: str | list[str] = Field(description="One text, or a list of texts; each may hold several sentences.")
+    source: Language = Field(description="Language of the text, such as `de`.")
+    target: Language = Field(description="Language to translate to, such as `en`.")
+    beam: int | None = Field(None, ge=1, description="Hypotheses kept at each step; 1 is greedy. Default: the model's.")
+    n_best: int = Field(1, ge=1, description="Translations to return of each text, best first; at most `beam`.")
+    length_penalty: float | None = Field(None, ge=-5, le=5, description="Above 1 prefers longer translations.")
+    alignments: bool = Field(False, description="Return links between the words of text and translation.")
+    scores: bool = Field(False, description="Return length-normalised log-probabilities.")
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts as a list."""
+        return [self.text] if isinstance(self.text, str) else self.text
+
+
+class WordSpan(BaseModel):
+    """Characters of a text: `start` is the first, `end` the one after the last."""
+
+    start: int
+    end: int
+
+
+class WordLink(BaseModel):
+    """How much a word of the translation looked at a word of the text."""
+
+    source: int = Field(description="Index into source_words.")
+    target: int = Field(description="Index into target_words.")
+    weight: float = Field(description="Share of the attention of the target word, 0 to 1.")
+
+
+class WordAlignment(BaseModel):
+    """Words of both texts, and links between them."""
+
+    source_words: list[WordSpan]
+    target_words: list[WordSpan]
+    links: list[WordLink]
+
+
+class AlternativeText(BaseModel):
+    """One of the n best translations."""
+
+    text: str
+    score: float | None = None
+
+
+class TranslatedText(BaseModel):
+    """The translation of one text."""
+
+    text: str
+    score: float | None = None
+    alternatives: list[AlternativeText] | None = None
+    alignment: WordAlignment | None = None
+    warnings: list[str] | None = None
+
+
+class Usage(BaseModel):
+    """What a request cost."""
+
+    characters: int
+    sentences: int
+    tokens: int = Field(description="Subword tokens of the translations, ends of sentences counted.")
+    seconds: float
+
+
+class TranslateAnswer(BaseModel):
+    """Translations in the order of the texts."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "tatoeba-de-en",
+                    "source": "de",
+                    "target": "en",
+                    "translations": [{"text": "I don't have time."}],
+                    "usage": {"characters": 20, "sentences": 1, "tokens": 8, "seconds": 0.03},
+                }
+            ]
+        }
+    )
+
+    model: str
+    source: str
+    target: str
+    translations: list[TranslatedText]
+    usage: Usage
+
+
+class Direction(BaseModel):
+    """A pair of languages that can be translated."""
+
+    source: str
+    target: str
+    model: str
+    beam: int
+    length_penalty: float
+
+
+class LimitsAnswer(BaseModel):
+    """What a request may ask for."""
+
+    texts: int
+    characters: int
+    beam: int
+    n_best: int
+
+
+class LanguagesAnswer(BaseModel):
+    """All directions, and the limits of requests."""
+
+    directions: list[Direction]
+    limits: LimitsAnswer
+
+
+class Problem(BaseModel):
+    """Why a request was not answered."""
+
+    code: str
+    message: str
+    field: str | None = None
+    limit: int | float | None = None
+
+
+class ProblemAnswer(BaseModel):
+    """The body of every answer that is not a success."""
+
+    error: Problem

@@ -1,0 +1,42 @@
+"""Which weights of a run to take: the averaged ones of a checkpoint, or the mean of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from data.config import check
+from training.checkpoint import Checkpoint, checkpoints, load, resolve
+from training.trainer import CHECKPOINTS
+
+
+def weights_of(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """A checkpoint's moving average, or its weights when the run keeps none."""
+    return checkpoint.average or checkpoint.model
+
+
+def mean(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of several sets of weights, taken in float64 (checkpoint averaging, Junczys-Dowmunt et al. 2016)."""
+    check(bool(parts), "there is no checkpoint to average")
+    return {name: torch.stack([part[name].double() for part in parts]).mean(0).float() for name in parts[0]}
+
+
+def choose_weights(run: Path, which: str, last: int) -> tuple[dict[str, Tensor], dict[str, object]]:
+    """Weights by `best`, `last` or `average` (of the newest `last` checkpoints), and where they come from.
+
+    Raises:
+        UserError: when the run has no such checkpoint.
+    """
+    folder = run / CHECKPOINTS
+    if which == "average":
+        paths = checkpoints(folder)[-last:]
+        check(bool(paths), f"{run} has no checkpoint yet")
+        loaded = [load(path) for path in paths]
+        updates = [int(one.state["update"]) for one in loaded]
+        return mean([one.model for one in loaded]), {"weights": f"mean of updates {updates}", "update": updates[-1]}
+    chosen = load(resolve(folder, which))
+    origin: dict[str, object] = {"weights": which, "update": chosen.state["update"], "tokens": chosen.state["tokens"]}
+    return weights_of(chosen), {**origin, "seconds": round(chosen.state["seconds"])}

@@ -1,0 +1,96 @@
+"""`mt evaluate`: arguments and orchestration; scores come from training/scoring.py."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from data.config import check
+from data.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `mt evaluate`."""
+    add = parser.add_argument
+    system = parser.add_mutually_exclusive_group()
+    system.add_argument(
+        "--bundle", type=Path, metavar="DIR", help="translate with a bundle; default: the one that ships"
+    )
+    system.add_argument("--hypothesis", type=Path, metavar="FILE", help="score translations in a file")
+    system.add_argument("--server", metavar="URL", help="translate through a running server")
+    add("--source", type=Path, metavar="FILE", help="source sentences, one a line (not needed with --hypothesis)")
+    add("--reference", type=Path, required=True, metavar="FILE", help="reference translations, one a line")
+    add("--source-language", metavar="LANGUAGE", help="default: the suffix of the source file")
+    add("--target-language", metavar="LANGUAGE", help="default: the suffix of the reference file")
+    add("--beam", type=int, help="default: the bundle's")
+    add("--length-penalty", type=float, metavar="ALPHA", help="default: the bundle's")
+    add("--compare", type=Path, metavar="FILE", help="translations of a second system, for a paired bootstrap test")
+    add("--compare-bundle", type=Path, metavar="DIR", help="a second bundle, for a paired bootstrap test")
+    add("--output", type=Path, metavar="FILE", help="write the translations there")
+    add(
+        "--device",
+        choices=["auto", "cpu", "cuda"],
+        default="auto",
+        help="for bundles; default: a GPU when there is one",
+    )
+    add("--json", action="store_true", help="print JSON instead of a table")
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines of a UTF-8 file, ended by \\n alone.
+
+    Raises:
+        UserError: naming the file, and the line that is no UTF-8.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}, line {line} is no UTF-8: save the file as UTF-8") from None
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def language(given: str | None, path: Path | None, flag: str) -> str:
+    """A language from its flag, or from a file's suffix."""
+    found = given or (path.suffix.removeprefix(".") if path else "")
+    check(bool(found), f"say the language with {flag}: {path} has no suffix like .de")
+    return found
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Translate if need be, score, print."""
+    from training.scoring import report_json, report_table, score_all
+    from training.systems import Request, translations
+
+    references = read_lines(arguments.reference)
+    check(bool(references), f"{arguments.reference} is empty: there is nothing to score")
+    target = language(arguments.target_language, arguments.reference, "--target-language")
+    request = None
+    if arguments.hypothesis is None or arguments.compare_bundle is not None:
+        check(arguments.source is not None, "--source is needed to translate; or give --hypothesis")
+        sources = read_lines(arguments.source)
+        same_length(arguments.source, len(sources), arguments.reference, len(references))
+        origin = language(arguments.source_language, arguments.source, "--source-language")
+        request = Request(sources, origin, target, arguments.beam, arguments.length_penalty, arguments.device)
+    hypotheses = translations(request, arguments.hypothesis, arguments.server, arguments.bundle)
+    same_length(arguments.hypothesis or "the system", len(hypotheses), arguments.reference, len(references))
+    other = None
+    if arguments.compare is not None or arguments.compare_bundle is not None:
+        other = translations(request, arguments.compare, None, arguments.compare_bundle)
+        same_length(arguments.compare or arguments.compare_bundle, len(other), arguments.reference, len(references))
+    if arguments.output:
+        from data.files import write_text
+
+        write_text(arguments.output, "".join(line + "\n" for line in hypotheses))
+    report = score_all(hypotheses, references, other, target)
+    print(report_json(report) if arguments.json else report_table(report))
+    return 0
+
+
+def same_length(one: Path | str, one_lines: int, other: Path | str, other_lines: int) -> None:
+    """Refuse files whose lines do not pair."""
+    check(one_lines == other_lines, f"{one} has {one_lines} lines, but {other} has {other_lines}: they do not pair")

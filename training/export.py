@@ -1,0 +1,241 @@
+"""From a run to a bundle: choose weights, tune the length penalty, measure, write, check parity.
+
+Legend: B sentences, T target positions, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from data.config import build, check, read_toml
+from data.errors import UserError
+from data.normalize import normalize
+from data.prepare import Pair, Prepared
+from data.tokenizer import Tokenizer
+from models.bundle import TOKENIZER, Bundle, Storage, write_bundle
+from models.config import ModelConfig
+from models.info import BundleInfo, Score
+from models.search import SearchOptions
+from models.seq2seq import Seq2Seq
+from training.average import choose_weights
+from training.evaluation import bleu_for, translate
+from training.manifest import MANIFEST
+from training.telemetry import say
+from training.trainer import RECIPE
+
+GRID = (0.6, 0.8, 1.0, 1.2, 1.4, 1.6)  # length penalties that are tried
+TUNED_ON = 500  # sentences of each dev set and direction, at most
+PARITY_SENTENCES = 200
+TOLERANCE = 0.5  # BLEU that low precision may cost before an export fails
+
+
+class Example(NamedTuple):
+    """Sentences of one set in one direction."""
+
+    name: str
+    direction: str
+    sources: list[str]
+    references: list[str]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What people must know of a bundle that no run knows."""
+
+    licence: str = ""
+    attribution: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Do all of `mt export`; 1 when the bundle does not translate as the network does."""
+    run, folder = arguments.run_folder, arguments.bundle
+    check(arguments.force or not folder.exists(), f"{folder} exists already: choose another folder, or --force")
+    recipe, manifest = read_json(run / RECIPE), read_json(run / MANIFEST)
+    prepared = Prepared.load(run.parent.parent / "prepared" / recipe["name"])
+    weights, origin = choose_weights(run, arguments.checkpoint, arguments.last)
+    network = network_of(recipe, weights, len(prepared.tokenizer))
+    card = build(Card, read_toml(arguments.card)) if arguments.card else Card()
+    dev, tests = dev_examples(prepared), [test_example(text) for text in arguments.test]
+    alpha = arguments.length_penalty
+    if alpha is None:
+        alpha = tune(network, prepared.tokenizer, dev, arguments.beam)
+    info = BundleInfo(
+        name=arguments.name or recipe["name"],
+        languages=tuple(recipe["data"]["languages"]),
+        directions=tuple(recipe["data"]["directions"]),
+        beam=arguments.beam,
+        length_penalty=alpha,
+        training={**origin, "recipe": recipe, **manifest},
+        licence=card.licence,
+        attribution=card.attribution,
+        notes=card.notes,
+    )
+    return write_and_check(folder, network, prepared, info, dev, tests, arguments.storage, arguments.force)
+
+
+def write_and_check(
+    folder: Path,
+    network: Seq2Seq,
+    prepared: Prepared,
+    info: BundleInfo,
+    dev: Sequence[Example],
+    tests: Sequence[Example],
+    storage: Storage,
+    force: bool,
+) -> int:
+    """Write, compare with the network, measure what was written, and write its scores down."""
+    tokenizer_file = prepared.folder / TOKENIZER
+    trial = folder.with_name(f".{folder.name}.trial")
+    bundle = write_bundle(trial, network, tokenizer_file, info, storage, force=True)
+    try:
+        if not parity(network, bundle, dev, storage):
+            return 1
+        served = bundle.network()
+        options = SearchOptions(info.beam, length_penalty=info.length_penalty)
+        scores = [score(served, bundle.tokenizer, example, options) for example in (*dev, *tests)]
+    finally:
+        remove(trial)
+    for one in scores:
+        say(f"{one.set} {one.direction}: {one.metric} {one.score:.2f} | {one.signature}")
+    write_bundle(folder, network, tokenizer_file, replace(info, scores=tuple(scores)), storage, force)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    say(f"wrote {folder}: {size / 1e6:.1f} MB, {storage}, length penalty {info.length_penalty:g}")
+    return 0
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder of files."""
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; UserError when it cannot be read."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path.parent} is no finished run: cannot read {path.name}: {error}") from None
+
+
+def network_of(recipe: dict[str, Any], weights: dict[str, Tensor], vocabulary: int) -> Seq2Seq:
+    """The trained network, for evaluation."""
+    config = build(ModelConfig, {**recipe["model"], "vocabulary_size": vocabulary}, "model")
+    network = Seq2Seq(config)
+    network.load_state_dict(weights, strict=False)
+    network.tie()
+    return network.eval().requires_grad_(False)
+
+
+def dev_examples(prepared: Prepared) -> list[Example]:
+    """Every dev set in every direction."""
+    groups: dict[tuple[str, str], list[Pair]] = {}
+    for name, pairs in prepared.dev.items():
+        for pair in pairs:
+            groups.setdefault((f"{name} dev", pair.direction), []).append(pair)
+    return [
+        Example(name, direction, [pair.source for pair in pairs], [pair.target for pair in pairs])
+        for (name, direction), pairs in groups.items()
+    ]
+
+
+def test_example(text: str) -> Example:
+    """A test set from `NAME=SOURCE,TARGET,de-en`."""
+    name, _, rest = text.partition("=")
+    parts = rest.split(",")
+    check(bool(name) and len(parts) == 3, f"--test {text}: expected NAME=SOURCE,TARGET,de-en")
+    files = [Path(part) for part in parts[:2]]
+    for path in files:
+        check(path.is_file(), f"--test {text}: there is no file {path}")
+    sources, references = (path.read_text(encoding="utf-8").removesuffix("\n").split("\n") for path in files)
+    check(
+        len(sources) == len(references),
+        f"--test {text}: {files[0]} has {len(sources)} lines, but {files[1]} has {len(references)}",
+    )
+    return Example(name, parts[2], sources, references)
+
+
+def bleu(found: Sequence[str], example: Example) -> float:
+    """BLEU of translations."""
+    return float(bleu_for(example.direction.partition("-")[2]).corpus_score(list(found), [example.references]).score)
+
+
+def translated(network: Seq2Seq, tokenizer: Tokenizer, example: Example, options: SearchOptions) -> list[str]:
+    """Best translations of an example's sentences."""
+    sources = [normalize(source) for source in example.sources]
+    return translate(network, tokenizer, sources, example.direction.partition("-")[2], options)
+
+
+def first(example: Example, count: int) -> Example:
+    """The first sentences of an example."""
+    return example._replace(sources=example.sources[:count], references=example.references[:count])
+
+
+def tune(network: Seq2Seq, tokenizer: Tokenizer, dev: Sequence[Example], beam: int) -> float:
+    """The length penalty with the best mean BLEU on the dev sets."""
+    means = {}
+    for alpha in GRID:
+        options = SearchOptions(beam, length_penalty=alpha)
+        parts = [first(example, TUNED_ON) for example in dev]
+        scores = [bleu(translated(network, tokenizer, part, options), part) for part in parts]
+        means[alpha] = sum(scores) / max(1, len(scores))
+        say(f"length penalty {alpha:g}: mean dev BLEU {means[alpha]:.2f}")
+    return max(means, key=lambda alpha: means[alpha])
+
+
+def score(network: Seq2Seq, tokenizer: Tokenizer, example: Example, options: SearchOptions) -> Score:
+    """BLEU with its signature."""
+    target = example.direction.partition("-")[2]
+    metric = bleu_for(target)
+    result = metric.corpus_score(translated(network, tokenizer, example, options), [example.references])
+    signature = str(metric.get_signature())
+    return Score(
+        example.name,
+        example.direction,
+        "BLEU",
+        round(float(result.score), 2),
+        signature,
+        options.beam,
+        options.length_penalty,
+    )
+
+
+def parity(network: Seq2Seq, bundle: Bundle, dev: Sequence[Example], storage: Storage) -> bool:
+    """Compare the trained network with the written bundle on real sentences; say how far apart they are."""
+    written, tokenizer, good = bundle.network(), bundle.tokenizer, True
+    for example in (first(part, PARITY_SENTENCES) for part in dev):
+        gap = logit_gap(network, written, tokenizer, example)
+        options = SearchOptions(beam=1)
+        mine, theirs = (translated(one, tokenizer, example, options) for one in (network, written))
+        same = sum(one == other for one, other in zip(mine, theirs, strict=True))
+        change = bleu(theirs, example) - bleu(mine, example)
+        say(
+            f"parity {example.name} {example.direction}: logits differ by at most {gap:.3f}, "
+            f"{same} of {len(mine)} greedy translations are the same, BLEU changes by {change:+.2f}"
+        )
+        good &= same == len(mine) if storage == "float32" else abs(change) <= TOLERANCE
+    if not good:
+        say(f"mt: error: the {storage} bundle does not translate as the network does; choose another --storage")
+    return good
+
+
+@torch.inference_mode()
+def logit_gap(one: Seq2Seq, other: Seq2Seq, tokenizer: Tokenizer, example: Example) -> float:
+    """The largest difference of logits over the references of some sentences, one sentence at a time."""
+    target, largest = example.direction.partition("-")[2], 0.0
+    for source, reference in list(zip(example.sources, example.references, strict=True))[:20]:
+        source_BS = torch.tensor([tokenizer.encode_source(normalize(source), target)])
+        target_BT = torch.tensor([[tokenizer.bos_id, *tokenizer.encode(normalize(reference))]])
+        length_B = torch.tensor([source_BS.shape[1]])
+        logits = [net.logits(net(source_BS, length_B, target_BT)[0]) for net in (one, other)]
+        largest = max(largest, float((logits[0] - logits[1]).abs().max()))
+    return largest

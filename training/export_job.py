@@ -1,0 +1,29 @@
+"""`mt export RUN BUNDLE`: arguments here, the work in training/export.py."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `mt export`."""
+    add = parser.add_argument
+    add("run_folder", type=Path, metavar="RUN", help="a run's folder, such as workspace/runs/NAME")
+    add("bundle", type=Path, metavar="BUNDLE", help="the folder to write")
+    add("--checkpoint", choices=["best", "last", "average"], default="best", help="whose weights; default: best")
+    add("--last", type=int, default=5, metavar="N", help="checkpoints that `average` takes; default: 5")
+    add("--storage", choices=["float32", "bfloat16", "int8"], default="int8", help="of matrices; default: int8")
+    add("--name", help="of the bundle; default: the run's")
+    add("--beam", type=int, default=5, help="default of requests, and for scores; default: 5")
+    add("--length-penalty", type=float, default=None, metavar="ALPHA", help="default: tuned on the dev sets")
+    add("--card", type=Path, metavar="TOML", help="licence, attribution and notes for the model card")
+    add("--test", action="append", default=[], metavar="NAME=SOURCE,TARGET,de-en", help="score a test set once")
+    add("--force", action="store_true", help="replace a bundle that is there")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export, with heavy imports only now."""
+    from training.export import export
+
+    return export(arguments)

@@ -1,0 +1,115 @@
+"""Where translations come from: a file, a bundle or a running server."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from tqdm import tqdm
+
+import models
+from data.config import check
+from data.errors import UserError
+from data.normalize import normalize
+from models.bundle import read_bundle
+from models.search import SearchOptions
+from training.evaluation import translate
+from training.evaluation_job import read_lines
+
+CHUNK = 32  # texts of a request to a server
+TRIES = 20  # for a request that a server is too busy for
+BLOCK = 512  # sentences between two signs of progress
+
+
+class Request(NamedTuple):
+    """What to translate."""
+
+    sources: list[str]
+    source: str
+    target: str
+    beam: int | None
+    length_penalty: float | None
+    device: str
+
+
+def translations(request: Request | None, file: Path | None, server: str | None, bundle: Path | None) -> list[str]:
+    """Translations, one a line."""
+    if file is not None:
+        return read_lines(file)
+    assert request is not None
+    return by_server(request, server) if server else by_bundle(request, bundle)
+
+
+def by_bundle(request: Request, folder: Path | None) -> list[str]:
+    """Translate with a bundle, or the one that ships and offers the direction."""
+    shipped = sorted(path.parent for path in (Path(models.__file__).parent / "pretrained").glob("*/config.json"))
+    direction = f"{request.source}-{request.target}"
+    candidates = [read_bundle(path) for path in ([folder] if folder else shipped)]
+    fitting = [bundle for bundle in candidates if direction in bundle.info.directions]
+    offered = ", ".join(sorted({one for bundle in candidates for one in bundle.info.directions})) or "none"
+    check(bool(fitting), f"no bundle translates {direction}; offered: {offered}")
+    info = fitting[0].info
+    beam = info.beam if request.beam is None else request.beam
+    alpha = info.length_penalty if request.length_penalty is None else request.length_penalty
+    wish_gpu = request.device != "cpu" and torch.cuda.is_available()
+    check(request.device != "cuda" or wish_gpu, "--device cuda: torch sees no GPU")
+    network, options = fitting[0].network("cuda" if wish_gpu else "cpu"), SearchOptions(beam, length_penalty=alpha)
+    texts, found = [normalize(source) for source in request.sources], list[str]()
+    for start in tqdm(range(0, len(texts), BLOCK), unit_scale=BLOCK, unit="sentence", file=sys.stderr):
+        block = texts[start : start + BLOCK]
+        results = iter(
+            translate(network, fitting[0].tokenizer, [text for text in block if text], request.target, options)
+        )
+        found.extend(next(results) if text else "" for text in block)
+    return found
+
+
+def by_server(request: Request, url: str) -> list[str]:
+    """Translate through POST /v1/translate."""
+    found: list[str] = []
+    for start in tqdm(range(0, len(request.sources), CHUNK), unit_scale=CHUNK, unit="sentence", file=sys.stderr):
+        body: dict[str, Any] = {"text": request.sources[start : start + CHUNK]}
+        body |= {"source": request.source, "target": request.target}
+        body |= {} if request.beam is None else {"beam": request.beam}
+        body |= {} if request.length_penalty is None else {"length_penalty": request.length_penalty}
+        answer = post(url.rstrip("/") + "/v1/translate", body)
+        found.extend(" ".join(str(one["text"]).split("\n")) for one in answer["translations"])
+    return found
+
+
+def post(url: str, body: dict[str, Any]) -> Any:
+    """Send JSON, and again as long as the server is busy.
+
+    Raises:
+        UserError: when it cannot be reached or refuses, with what it says.
+    """
+    check(url.startswith(("http://", "https://")), f"--server must be a URL like http://127.0.0.1:8000, not {url}")
+    data = json.dumps(body).encode()
+    for _ in range(TRIES):
+        message = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(message, timeout=300) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                said = error.read().decode(errors="replace")
+            if error.code not in (429, 503):
+                raise UserError(f"{url} answered {error.code}: {said[:500]}") from None
+            time.sleep(retry_after(error.headers.get("Retry-After")))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{url} cannot be reached or is no translation server: {error}") from None
+    raise UserError(f"{url} stayed too busy for {TRIES} tries")
+
+
+def retry_after(header: str | None) -> float:
+    """Seconds to wait, as the server says; one when it does not."""
+    try:
+        return min(60.0, max(0.1, float(header or 1)))
+    except ValueError:
+        return 1.0
