@@ -39,14 +39,15 @@ def prepare(config: DataConfig, folder: Path, seed: int, force: bool = False) ->
         config: corpora and rules.
         folder: what to make.
         seed: decides which pairs are held out, how pairs spread over shards, and what the vocabulary is learned from.
-        force: replace prepared data that was made from something else.
+        force: make it anew, in place of prepared data that stands there.
     Raises:
         UserError: for bad corpora (before anything is written), or a folder that holds something else.
     """
     origin = origin_of(config, seed)
+    check(folder.is_dir() or not folder.exists(), f"{folder} is a file: name a folder for the prepared data")
     if folder.exists() and any(folder.iterdir()):
         differing = differences(read_manifest(folder), origin)
-        if not differing:
+        if not differing and not force:
             return Prepared.load(folder)
         check(
             force,

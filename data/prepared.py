@@ -133,6 +133,6 @@ def verify(folder: Path) -> dict[str, Any]:
     manifest = read_manifest(folder)
     for name, expected in manifest["files"].items():
         path = folder / name
-        check(path.is_file(), f"{path} is missing: prepare the data again")
-        check(sha256(path) == expected, f"{path} was altered since it was prepared: prepare the data again")
+        check(path.is_file(), f"{path} is missing: prepare the data again, with force")
+        check(sha256(path) == expected, f"{path} was altered since it was prepared: prepare the data again, with force")
     return manifest

@@ -145,6 +145,20 @@ def test_a_folder_with_other_things_is_never_replaced(make_config: MakeConfig, t
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
+def test_a_file_in_the_place_of_the_folder_is_named(make_config: MakeConfig, tmp_path: Path) -> None:
+    (tmp_path / "p").write_text("")
+    with pytest.raises(UserError, match="p is a file: name a folder"):
+        prepare(make_config(), tmp_path / "p", 1, force=True)
+
+
+def test_force_mends_altered_data(make_config: MakeConfig, prepared: Prepared, tmp_path: Path) -> None:
+    shutil.copytree(prepared.folder, tmp_path / "p")
+    (tmp_path / "p" / "tokenizer.model").write_bytes(b"")
+    with pytest.raises(UserError, match="prepare the data again, with force"):
+        prepare(make_config(), tmp_path / "p", 1)
+    assert prepare(make_config(), tmp_path / "p", 1, force=True).manifest["files"] == prepared.manifest["files"]
+
+
 def test_a_failure_leaves_nothing_behind(make_config: MakeConfig, tmp_path: Path) -> None:
     folder = tmp_path / "sub" / "p"
     with pytest.raises(UserError, match="too small"):
