@@ -1,0 +1,275 @@
+// The page: translates when typing stops, shows which words belong together.
+
+const PAUSE = 300; // milliseconds without a key before a translation is asked for
+const ALTERNATIVES = 4;
+const MEMORY = "mt";
+
+const element = (id) => document.getElementById(id);
+const source = element("source-text");
+const sourceWords = element("source-words");
+const targetWords = element("target-words");
+const from = element("source-language");
+const to = element("target-language");
+const names = new Intl.DisplayNames([navigator.language, "en"], { type: "language" });
+
+let directions = [];
+let limits = { characters: Infinity };
+let timer = 0;
+let asking = null; // AbortController of the request under way
+let translation = ""; // as shown
+let links = [];
+
+function languageName(code) {
+  try {
+    return names.of(code.replace("_", "-"));
+  } catch {
+    return code;
+  }
+}
+
+function fill(select, codes, wish) {
+  select.replaceChildren(...codes.map((code) => new Option(languageName(code), code)));
+  select.value = codes.includes(wish) ? wish : codes[0];
+}
+
+function fillTargets(wish) {
+  const codes = directions.filter((one) => one.source === from.value).map((one) => one.target);
+  fill(to, codes, wish);
+  element("swap").disabled = !directions.some((one) => one.source === to.value && one.target === from.value);
+}
+
+function remember() {
+  try {
+    localStorage.setItem(MEMORY, JSON.stringify({ from: from.value, to: to.value, text: source.value }));
+  } catch {
+    // private windows may forbid storage; the page works without
+  }
+}
+
+function remembered() {
+  try {
+    return JSON.parse(localStorage.getItem(MEMORY)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function say(message) {
+  const problem = element("problem");
+  problem.textContent = message;
+  problem.hidden = !message;
+}
+
+// Lay words out as spans; offsets count characters (code points), as the server does.
+function layOut(box, text, words) {
+  const characters = Array.from(text);
+  const parts = [];
+  let position = 0;
+  words.forEach(({ start, end }, index) => {
+    parts.push(characters.slice(position, start).join(""));
+    const word = document.createElement("span");
+    word.className = "word";
+    word.dataset.index = index;
+    word.textContent = characters.slice(start, end).join("");
+    parts.push(word);
+    position = end;
+  });
+  parts.push(characters.slice(position).join("") + "\u200b"); // keeps a last empty line as high as the textarea's
+  box.replaceChildren(...parts);
+}
+
+function show(answer, text) {
+  const result = answer.translations[0];
+  translation = result.text;
+  const alignment = result.alignment ?? { source_words: [], target_words: [], links: [] };
+  links = alignment.links;
+  layOut(targetWords, translation, alignment.target_words);
+  layOut(sourceWords, text, alignment.source_words);
+  targetWords.lang = to.value;
+  const others = (result.alternatives ?? []).map((one) => one.text);
+  const different = [...new Set(others)].filter((one) => one !== translation);
+  element("alternatives").replaceChildren(
+    ...different.map((one) => {
+      const item = document.createElement("li");
+      item.textContent = one;
+      item.dir = "auto";
+      return item;
+    }),
+  );
+  element("more").hidden = !different.length;
+  element("copy").hidden = !translation;
+  const seconds = answer.usage.seconds;
+  const time = seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
+  element("status").textContent = result.warnings ? result.warnings.join("; ") : time;
+}
+
+function clearResult() {
+  translation = "";
+  links = [];
+  targetWords.replaceChildren();
+  sourceWords.replaceChildren(source.value + "\u200b");
+  for (const id of ["more", "copy", "alternatives"]) element(id).hidden = true;
+  element("more").setAttribute("aria-expanded", "false");
+  element("status").textContent = "";
+}
+
+function count() {
+  const characters = Array.from(source.value).length;
+  const over = characters > limits.characters;
+  element("count").textContent = characters ? `${characters.toLocaleString()} / ${limits.characters.toLocaleString()}` : "";
+  element("count").classList.toggle("over", over);
+  element("clear").hidden = !characters;
+  return over;
+}
+
+function schedule(delay = PAUSE) {
+  clearTimeout(timer);
+  asking?.abort();
+  targetWords.classList.add("stale");
+  sourceWords.replaceChildren(source.value + "\u200b");
+  const over = count();
+  remember();
+  if (!source.value.trim()) {
+    clearResult();
+    say("");
+  } else if (over) {
+    say(`The text is too long: ${limits.characters.toLocaleString()} characters at most.`);
+  } else {
+    timer = setTimeout(translate, delay);
+  }
+}
+
+async function translate() {
+  const controller = new AbortController();
+  asking = controller;
+  const text = source.value;
+  const body = { text, source: from.value, target: to.value, alignments: true, n_best: ALTERNATIVES };
+  try {
+    const answer = await fetch("v1/translate", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+      signal: controller.signal,
+    });
+    const content = await answer.json();
+    if (controller.signal.aborted) return;
+    if (answer.ok) {
+      show(content, text);
+      targetWords.classList.remove("stale");
+      say("");
+    } else if (answer.status === 429 || answer.status === 503) {
+      const seconds = Number(answer.headers.get("Retry-After")) || 1;
+      say("The server is busy; trying again.");
+      timer = setTimeout(translate, seconds * 1000);
+    } else {
+      say(content.error?.message ?? `The server answered ${answer.status}.`);
+    }
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    say("The server cannot be reached; trying again.");
+    timer = setTimeout(translate, 3000);
+  }
+}
+
+// Light up the words that a word of one side is linked to on the other.
+function highlight(side, index) {
+  for (const word of document.querySelectorAll(".word.here, .word[data-weight]")) {
+    word.classList.remove("here");
+    delete word.dataset.weight;
+    word.style.removeProperty("--weight");
+  }
+  if (index === null) return;
+  const [own, other] = side === "target" ? [targetWords, sourceWords] : [sourceWords, targetWords];
+  const otherSide = side === "target" ? "source" : "target";
+  own.querySelector(`[data-index="${index}"]`)?.classList.add("here");
+  for (const link of links) {
+    if (link[side] !== index) continue;
+    const word = other.querySelector(`[data-index="${link[otherSide]}"]`);
+    if (!word) continue;
+    word.dataset.weight = "";
+    word.style.setProperty("--weight", link.weight);
+  }
+}
+
+const indexOf = (word) => (word ? Number(word.dataset.index) : null);
+
+// The source words lie under the textarea, so they are found by their place.
+function sourceWordAt(x, y) {
+  for (const word of sourceWords.querySelectorAll(".word")) {
+    for (const box of word.getClientRects()) {
+      if (x >= box.left && x <= box.right && y >= box.top && y <= box.bottom) return word;
+    }
+  }
+  return null;
+}
+
+async function copy() {
+  try {
+    await navigator.clipboard.writeText(translation);
+  } catch {
+    const range = document.createRange();
+    range.selectNodeContents(targetWords);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    document.execCommand("copy");
+  }
+  element("copy").textContent = "Copied";
+  setTimeout(() => (element("copy").textContent = "Copy"), 1500);
+}
+
+function swap() {
+  const [newFrom, newTo, text] = [to.value, from.value, translation || source.value];
+  from.value = newFrom;
+  fillTargets(newTo);
+  source.value = text;
+  clearResult();
+  schedule(0);
+  source.focus();
+}
+
+function listen() {
+  source.addEventListener("input", () => schedule());
+  from.addEventListener("change", () => {
+    fillTargets(to.value);
+    schedule(0);
+  });
+  to.addEventListener("change", () => schedule(0));
+  element("swap").addEventListener("click", swap);
+  element("copy").addEventListener("click", copy);
+  element("clear").addEventListener("click", () => {
+    source.value = "";
+    schedule(0);
+    source.focus();
+  });
+  element("more").addEventListener("click", () => {
+    const list = element("alternatives");
+    list.hidden = !list.hidden;
+    element("more").setAttribute("aria-expanded", String(!list.hidden));
+  });
+  targetWords.addEventListener("pointerover", (event) => highlight("target", indexOf(event.target.closest(".word"))));
+  targetWords.addEventListener("pointerleave", () => highlight("target", null));
+  targetWords.addEventListener("click", (event) => highlight("target", indexOf(event.target.closest(".word"))));
+  source.addEventListener("pointermove", (event) => highlight("source", indexOf(sourceWordAt(event.clientX, event.clientY))));
+  source.addEventListener("pointerleave", () => highlight("source", null));
+}
+
+async function start() {
+  try {
+    const answer = await fetch("v1/languages");
+    if (!answer.ok) throw new Error(String(answer.status));
+    ({ directions, limits } = await answer.json());
+  } catch {
+    say("The server cannot be reached; trying again.");
+    setTimeout(start, 3000);
+    return;
+  }
+  say("");
+  const memory = remembered();
+  fill(from, [...new Set(directions.map((one) => one.source))], memory.from);
+  fillTargets(memory.to);
+  if (!source.value) source.value = memory.text ?? "";
+  listen();
+  schedule(0);
+}
+
+start();
