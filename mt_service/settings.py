@@ -1,31 +1,51 @@
-"""Settings of the server, from the environment (`MT_*`) and flags."""
+"""Settings of the service, from the environment (`MT_*`) and flags."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from data.config import build, check, parse_value
+from data.config import check, convert, parse_value
 from data.errors import UserError
 
 PREFIX = "MT_"
+BILLION = 10**9
+RANGES: dict[str, tuple[float, float]] = {
+    "port": (0, 65_535),
+    "threads": (0, 1024),
+    "max_rows": (1, BILLION),
+    "max_tokens": (1, BILLION),
+    "max_queue": (1, BILLION),
+    "max_texts": (1, BILLION),
+    "max_characters": (1, BILLION),
+    "max_beam": (1, 1000),
+    "max_n_best": (1, 1000),
+    "client_requests": (1, BILLION),
+    "deadline_seconds": (0.001, 86_400),
+    "drain_seconds": (0.001, 3_600),
+}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Every field is also an environment variable: `port` is MT_PORT."""
+    """Every field is also an environment variable: `port` is MT_PORT.
+
+    Raises:
+        UserError: for a value out of its range; the sentence names variable and range.
+    """
 
     home: Path = Path("workspace")  # prepared data, runs and bundles
     bundles: tuple[str, ...] = ()  # folders; in MT_BUNDLES separated like PATH; empty means those that ship
     host: str = "127.0.0.1"
     port: int = 8000
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: int = 0  # CPU threads of the engine; 0 leaves torch's choice
-    max_rows: int = 256  # hypotheses that are decoded at once
+    threads: int = 0  # CPU threads of each engine; 0 leaves torch's choice
+    max_rows: int = 256  # hypotheses that an engine decodes at once
+    max_tokens: int = 16_384  # source tokens that an engine holds at once
     max_queue: int = 4096  # sentences that may wait
     max_texts: int = 128  # of a request
     max_characters: int = 20_000  # of all texts of a request
@@ -34,51 +54,46 @@ class Settings:
     client_requests: int = 32  # at once from one address
     deadline_seconds: float = 60.0  # from arrival to answer
     drain_seconds: float = 20.0  # for requests under way when the server is told to stop
-    root_path: str = ""  # where a reverse proxy mounts the server
+    root_path: str = ""  # where a reverse proxy mounts the server, such as /translate
     admin_token: str = ""  # lets /v1/reload be called from elsewhere than this machine
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     def __post_init__(self) -> None:
-        check(0 <= self.port <= 65535, f"'port' must be from 0 to 65535, but is {self.port}")
-        check(self.threads >= 0, f"'threads' must not be negative, but is {self.threads}")
-        for name in (
-            "max_rows",
-            "max_queue",
-            "max_texts",
-            "max_characters",
-            "max_beam",
-            "max_n_best",
-            "client_requests",
-        ):
-            check(getattr(self, name) >= 1, f"'{name}' must be at least 1, but is {getattr(self, name)}")
-        for name in ("deadline_seconds", "drain_seconds"):
-            check(getattr(self, name) > 0, f"'{name}' must be above 0, but is {getattr(self, name)}")
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name)
+            check(least <= value <= most, f"{known_as(name)} must be from {least:,} to {most:,}, but is {value}")
+        bare = self.root_path == "" or (self.root_path.startswith("/") and not self.root_path.endswith("/"))
+        check(bare, f"{known_as('root_path')} must look like /translate, but is '{self.root_path}'")
+
+
+def known_as(name: str) -> str:
+    """A setting as users know it: its name and its variable."""
+    return f"'{name}' ({PREFIX}{name.upper()})"
 
 
 def load_settings(environment: Mapping[str, str], **flags: Any) -> Settings:
     """Settings from `MT_*` variables, with flags (None means not given) laid over them.
 
     Raises:
-        UserError: for an unknown variable (listing the valid ones) or a bad value.
+        UserError: for an unknown variable (listing the valid ones), or a bad value (naming variable and range).
     """
-    kinds = {field.name: str(field.type) for field in dataclasses.fields(Settings)}
-    valid = ", ".join(PREFIX + name.upper() for name in sorted(kinds))
+    kinds = typing.get_type_hints(Settings)
     values: dict[str, Any] = {}
     for variable, text in environment.items():
-        if not variable.startswith(PREFIX):
-            continue
-        name = variable.removeprefix(PREFIX).lower()
-        check(name in kinds, f"unknown environment variable {variable}; valid ones are: {valid}")
-        values[name] = parse(kinds[name], text)
-    values.update({name: value for name, value in flags.items() if value is not None})
-    try:
-        return build(Settings, values)
-    except UserError as error:
-        raise UserError(f"settings (flags and {PREFIX}* variables): {error}") from None
+        if variable.startswith(PREFIX):
+            name = variable.removeprefix(PREFIX).lower()
+            if name not in kinds or variable != variable.upper():
+                valid = ", ".join(PREFIX + name.upper() for name in sorted(kinds))
+                raise UserError(f"unknown environment variable {variable}; valid ones are: {valid}")
+            values[name] = convert(kinds[name], parse(kinds[name], text), variable)
+    for name, value in flags.items():
+        if value is not None:
+            values[name] = convert(kinds[name], value, name)
+    return Settings(**values)
 
 
-def parse(kind: str, text: str) -> Any:
-    """A variable's text as its field's type, as far as it can be."""
-    if kind.startswith("tuple"):
+def parse(kind: Any, text: str) -> Any:
+    """A variable's text as the kind that is wanted, as far as it can be."""
+    if typing.get_origin(kind) is tuple:
         return tuple(part for part in text.split(os.pathsep) if part)
-    return parse_value(text) if kind in ("int", "float") else text
+    return parse_value(text) if kind in (int, float) else text

@@ -133,7 +133,7 @@ class Translator:
         """What the engine is asked for."""
         beam = options.beam or self.info.beam
         alpha = self.info.length_penalty if options.length_penalty is None else options.length_penalty
-        return Job(piece.ids, beam, min(options.n_best, beam), alpha, options.alignments)
+        return Job(piece.ids, beam, min(options.n_best, beam), alpha, alignments=options.alignments)
 
     def submit(self, name: Any, plans: Sequence[Plan], options: Options, deadline: float) -> list[Future[Any] | None]:
         """Ask the engine for all pieces; None stands where there is nothing to translate."""

@@ -1,42 +1,60 @@
-"""What the scheduler and an engine say to each other: ids only, never text."""
+"""What the scheduler and an engine say to each other: ids only, never text; and this module needs no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from models.search import Hypothesis
+
+MAX_LENGTH = 250  # tokens of a translation
 
 
 class Job(NamedTuple):
-    """One sentence to translate."""
+    """One sentence to translate; the options are those of models.search.SearchOptions, already checked."""
 
-    source: tuple[int, ...]  # tag, pieces, eos
+    source: tuple[int, ...]  # tag, pieces, eos; never empty
     beam: int = 5
     n_best: int = 1
     length_penalty: float = 1.0
+    max_length: int = MAX_LENGTH
     alignments: bool = False
 
 
 class Engine(Protocol):
-    """Searches for many sentences at once; they join and leave between steps."""
+    """Searches for many sentences at once; they join and leave between steps.
+
+    What a sentence gives must not depend on those that share the batch. Only one thread calls an engine.
+    """
 
     def admit(self, jobs: Mapping[int, Job]) -> None:
-        """Let sentences join at the next step."""
+        """Let sentences join at the next step, under keys that are not in use."""
 
-    def step(self) -> Mapping[int, Sequence[Any]]:
-        """Advance every sentence by one word; return the n-best lists of those that end."""
+    def step(self) -> Mapping[int, Sequence[Hypothesis]]:
+        """Advance every sentence by one token; return the n-best lists of those that end, best first."""
 
     def drop(self, keys: Iterable[int]) -> None:
-        """Stop sentences that nobody waits for."""
+        """Stop sentences that nobody waits for; unknown keys are ignored."""
+
+    def __len__(self) -> int:
+        """Sentences under way."""
+
+    @property
+    def rows(self) -> int:
+        """Hypotheses under way: a beam for each sentence."""
 
 
 @dataclass(frozen=True)
 class Limits:
     """How much runs and waits at once."""
 
-    rows: int = 256  # hypotheses in an engine: sentences times beam
+    rows: int = 256  # hypotheses in an engine: a beam for each sentence
+    tokens: int = 16_384  # source tokens in an engine
     queue: int = 4096  # sentences waiting
-    patience: float = 0.05  # seconds that a sentence waits for others to join with
+    patience: float = 0.05  # seconds between two times that sentences join a well-filled batch
+    age: float = 0.5  # seconds after which a sentence no longer waits for others of its length
 
 
 class OverloadError(Exception):

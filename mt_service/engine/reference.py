@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from typing import cast
 
 from models.search import BeamSearch, Hypothesis, SearchOptions, Specials
 from models.seq2seq import Seq2Seq
 from mt_service.engine.interface import Job
 
 SPREAD = 8  # source lengths that differ by more are encoded apart, so that little is padding
+
+
+def options_of(job: Job) -> SearchOptions:
+    """The search that a job asks for.
+
+    Raises:
+        UserError: for options that make no sense.
+    """
+    return SearchOptions(job.beam, job.n_best, job.length_penalty, max_length=job.max_length, alignments=job.alignments)
 
 
 def by_length(jobs: Mapping[int, Job]) -> list[list[int]]:
@@ -28,29 +38,37 @@ class ReferenceEngine:
         self.network, self.specials = network, specials
         self.searches: dict[SearchOptions, BeamSearch] = {}
 
+    def __len__(self) -> int:
+        """Sentences under way."""
+        return sum(map(len, self.searches.values()))
+
+    @property
+    def rows(self) -> int:
+        """Hypotheses under way."""
+        return sum(len(search) * options.beam for options, search in self.searches.items())
+
     def admit(self, jobs: Mapping[int, Job]) -> None:
         """Encode sentences and let them join the search with their options."""
-        for keys in by_length(jobs):
-            groups: dict[SearchOptions, list[int]] = {}
-            for key in keys:
-                job = jobs[key]
-                options = SearchOptions(job.beam, job.n_best, job.length_penalty, alignments=job.alignments)
-                groups.setdefault(options, []).append(key)
-            for options, members in groups.items():
-                search = self.searches.setdefault(options, BeamSearch(self.network, options, self.specials))
-                search.add(members, [jobs[key].source for key in members])
+        searches: dict[SearchOptions, dict[int, Job]] = {}
+        for key, job in jobs.items():
+            searches.setdefault(options_of(job), {})[key] = job
+        for options, members in searches.items():
+            search = self.searches.setdefault(options, BeamSearch(self.network, options, self.specials))
+            for keys in by_length(members):
+                search.add(keys, [members[key].source for key in keys])
 
-    def step(self) -> dict[int, Sequence[Hypothesis]]:
-        """Advance every search by one word."""
-        results: dict[int, Sequence[Hypothesis]] = {}
+    def step(self) -> dict[int, list[Hypothesis]]:
+        """Advance every search by one token."""
+        results: dict[int, list[Hypothesis]] = {}
         for options, search in list(self.searches.items()):
-            results.update({int(str(key)): found for key, found in search.step().items()})
+            results.update(cast(dict[int, list[Hypothesis]], search.step()))
             if not len(search):
                 del self.searches[options]
         return results
 
     def drop(self, keys: Iterable[int]) -> None:
         """Stop sentences in whichever search they are."""
-        listed = list(keys)
-        for search in self.searches.values():
-            search.drop(listed)
+        unwanted = list(keys)
+        if unwanted:
+            for search in self.searches.values():
+                search.drop(unwanted)

@@ -1,8 +1,9 @@
 """Who runs next: continuous batching in plain Python, without torch, threads or a clock of its own.
 
-Requests wait in a ring and give up one sentence each in turn, so that a list of a thousand never starves a single
-one. Sentences join a running batch when a fair share of it is free, or when one has waited long enough: joining costs
-a pass of the encoder, which pays for several at once.
+Clients take turns, and so do the requests of a client: a list of a thousand texts never starves a single sentence.
+At each turn one sentence joins. Sentences of similar length join together, since they need little padding; who has
+waited for long joins whatever its length. Joining costs a pass of the encoder, which pays for several at once: a
+well-filled batch is left alone for a moment.
 """
 
 from __future__ import annotations
@@ -10,11 +11,18 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 from mt_service.engine.interface import DeadlineError, Job, Limits, QueueFullError
 
-FREE_SHARE = 4  # join when a quarter of the rows is free
+R = TypeVar("R")
+FREE_SHARE = 4  # a batch with a quarter of its rows free takes whoever comes
+SPREAD = 8  # source lengths in one bucket
+
+
+def bucket_of(job: Job) -> int:
+    """Sentences of one bucket have similar lengths."""
+    return len(job.source) // SPREAD
 
 
 @dataclass
@@ -22,9 +30,31 @@ class Request:
     """Sentences that were asked for together."""
 
     name: Hashable
-    waiting: deque[tuple[int, Job, float]]  # key, job, time of arrival
+    client: Hashable
+    arrival: float
     deadline: float
+    waiting: dict[int, deque[tuple[int, Job]]] = field(default_factory=dict)  # by bucket: key and job
     running: set[int] = field(default_factory=set)
+
+    def choose(self, bucket: int | None, any_length: bool) -> int | None:
+        """The bucket that the next sentence comes from: the one asked for, or, if any will do, the longest."""
+        if bucket in self.waiting:
+            return bucket
+        return max(self.waiting) if bucket is None or any_length else None
+
+    def take(self, bucket: int) -> tuple[int, Job]:
+        """Take a bucket's first sentence away."""
+        first = self.waiting[bucket].popleft()
+        if not self.waiting[bucket]:
+            del self.waiting[bucket]
+        return first
+
+
+class Running(NamedTuple):
+    """A sentence in the engine, or about to be."""
+
+    request: Request
+    job: Job
 
 
 class Plan(NamedTuple):
@@ -36,34 +66,38 @@ class Plan(NamedTuple):
 
 
 class Scheduler:
-    """Decides which sentences run. All times are in seconds, by the caller's clock."""
+    """Decides which sentences run. All times are in seconds, by the caller's clock.
+
+    The counts may be read from any thread; everything else belongs to one at a time.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.requests: OrderedDict[Hashable, Request] = OrderedDict()
-        self.owner: dict[int, Hashable] = {}
-        self.rows: dict[int, int] = {}  # of each running sentence
+        self.requests: dict[Hashable, Request] = {}
+        self.turns: OrderedDict[Hashable, OrderedDict[Hashable, Request]] = OrderedDict()  # who waits, next one first
+        self.running: dict[int, Running] = {}
         self.dropping: list[int] = []
         self.next_key = 0
-
-    @property
-    def waiting(self) -> int:
-        """Sentences that have not begun."""
-        return sum(len(request.waiting) for request in self.requests.values())
-
-    @property
-    def running_rows(self) -> int:
-        """Hypotheses under way."""
-        return sum(self.rows.values())
+        self.last_joined = float("-inf")
+        self.waiting = 0  # sentences that have not begun
+        self.running_rows = 0  # hypotheses under way
+        self.running_tokens = 0  # source tokens under way
 
     @property
     def busy(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self.owner or self.dropping)
+        return bool(self.requests or self.dropping)
 
-    def submit(self, name: Hashable, jobs: Iterable[Job], now: float, deadline: float) -> list[int]:
+    def submit(
+        self, name: Hashable, jobs: Iterable[Job], now: float, deadline: float, client: Hashable = None
+    ) -> list[int]:
         """Let a request wait; return a key for each of its sentences.
 
+        Args:
+            name: of the request, unique while it is known.
+            jobs: its sentences.
+            now, deadline: when it came and when it ends, whatever is done by then.
+            client: whose requests share a turn; None makes the request a client of its own.
         Raises:
             QueueFullError: when not all of them may wait; then none does. A queue that is empty takes any request.
         """
@@ -71,11 +105,14 @@ class Scheduler:
         if self.waiting and self.waiting + len(listed) > self.limits.queue:
             raise QueueFullError(f"{self.waiting} sentences wait already, and at most {self.limits.queue} may")
         keys = list(range(self.next_key, self.next_key + len(listed)))
-        self.next_key += len(listed)
         if listed:
-            waiting = deque((key, job, now) for key, job in zip(keys, listed, strict=True))
-            self.requests[name] = Request(name, waiting, deadline)
-            self.owner.update(dict.fromkeys(keys, name))
+            self.next_key += len(listed)
+            request = Request(name, ("request", name) if client is None else ("client", client), now, deadline)
+            for key, job in zip(keys, listed, strict=True):
+                request.waiting.setdefault(bucket_of(job), deque()).append((key, job))
+            self.requests[name] = request
+            self.turns.setdefault(request.client, OrderedDict())[name] = request
+            self.waiting += len(listed)
         return keys
 
     def cancel(self, name: Hashable) -> list[int]:
@@ -83,59 +120,88 @@ class Scheduler:
         request = self.requests.pop(name, None)
         if request is None:
             return []
-        ended = [key for key, _, _ in request.waiting] + sorted(request.running)
-        self.dropping.extend(request.running)
-        for key in ended:
-            self.owner.pop(key, None)
-            self.rows.pop(key, None)
-        return ended
+        waiting = [key for queue in request.waiting.values() for key, _ in queue]
+        self.waiting -= len(waiting)
+        if waiting:
+            self.leave_turns(request)
+        running = sorted(request.running)
+        for key in running:
+            self.count(self.running.pop(key).job, -1)
+        self.dropping.extend(running)
+        return waiting + running
 
     def plan(self, now: float) -> Plan:
         """What joins, leaves and has expired, at this time."""
         expired: dict[int, Exception] = {}
         for name in [name for name, request in self.requests.items() if request.deadline <= now]:
-            error = DeadlineError("the time for this request is over")
-            expired.update(dict.fromkeys(self.cancel(name), error))
+            expired.update(dict.fromkeys(self.cancel(name), DeadlineError("the time for this request is over")))
         drop, self.dropping = self.dropping, []
         return Plan(self.admit(now), drop, expired)
 
     def admit(self, now: float) -> dict[int, Job]:
-        """One sentence of each request in turn while rows are free."""
+        """What joins now, if it is worth it."""
         free = self.limits.rows - self.running_rows
-        if self.rows and free * FREE_SHARE < self.limits.rows and self.longest_wait(now) < self.limits.patience:
+        if free * FREE_SHARE < self.limits.rows and now - self.last_joined < self.limits.patience:
             return {}
-        joining: dict[int, Job] = {}
-        ring = deque(request for request in self.requests.values() if request.waiting)
-        while ring:
-            request = ring.popleft()
-            key, job, _ = request.waiting[0]
-            if job.beam > free and (self.rows or joining):
-                break
-            request.waiting.popleft()
-            request.running.add(key)
-            joining[key] = job
-            free -= job.beam
-            if request.waiting:
-                ring.append(request)
-        self.rows.update({key: job.beam for key, job in joining.items()})
-        for name in {self.owner[key] for key in joining}:
-            self.requests.move_to_end(name)
+        joining = self.fill(now)
+        if joining:
+            self.last_joined = now
         return joining
 
-    def longest_wait(self, now: float) -> float:
-        """Seconds that the oldest waiting sentence has waited."""
-        return max((now - request.waiting[0][2] for request in self.requests.values() if request.waiting), default=0.0)
+    def fill(self, now: float) -> dict[int, Job]:
+        """Round after round, one sentence for each client, of one length after the other, while there is room."""
+        joining: dict[int, Job] = {}
+        bucket: int | None = None
+        while self.waiting:
+            before = len(joining)
+            for request in [next(iter(line.values())) for line in self.turns.values()]:
+                chosen = request.choose(bucket, now - request.arrival >= self.limits.age)
+                if chosen is None:
+                    continue
+                key, job = request.waiting[chosen][0]
+                if not self.fits(job):
+                    return joining  # nobody overtakes whoever needs more room than there is
+                bucket = chosen if bucket is None else bucket
+                self.start(request, chosen)
+                joining[key] = job
+            if len(joining) == before:
+                bucket = None  # nobody else has this length: who is next decides anew
+        return joining
 
-    def finish(self, results: Mapping[int, Any]) -> dict[int, Any]:
+    def fits(self, job: Job) -> bool:
+        """Whether there is room for a sentence; alone, every sentence has room."""
+        rows, tokens = self.running_rows + job.beam, self.running_tokens + len(job.source)
+        return not self.running or (rows <= self.limits.rows and tokens <= self.limits.tokens)
+
+    def start(self, request: Request, bucket: int) -> None:
+        """Let a request's next sentence run; client and request go to the end of their lines."""
+        key, job = request.take(bucket)
+        request.running.add(key)
+        self.running[key] = Running(request, job)
+        self.waiting -= 1
+        self.count(job, 1)
+        self.turns[request.client].move_to_end(request.name)
+        self.turns.move_to_end(request.client)
+        if not request.waiting:
+            self.leave_turns(request)
+
+    def leave_turns(self, request: Request) -> None:
+        """A request without waiting sentences takes no turns."""
+        line = self.turns[request.client]
+        del line[request.name]
+        if not line:
+            del self.turns[request.client]
+
+    def finish(self, results: Mapping[int, R]) -> dict[int, R]:
         """Note sentences that ended; return those that somebody still waits for."""
-        wanted = {key: result for key, result in results.items() if key in self.owner}
+        wanted = {key: result for key, result in results.items() if key in self.running}
         for key in wanted:
             self.forget(key)
         return wanted
 
     def fail_running(self) -> list[int]:
         """Forget every running sentence, after the engine failed; return their keys."""
-        failed = list(self.rows)
+        failed = list(self.running)
         for key in failed:
             self.forget(key)
         self.dropping.clear()
@@ -143,9 +209,13 @@ class Scheduler:
 
     def forget(self, key: int) -> None:
         """Take a running sentence off the books, and its request with its last sentence."""
-        name = self.owner.pop(key)
-        self.rows.pop(key)
-        request = self.requests[name]
+        request, job = self.running.pop(key)
+        self.count(job, -1)
         request.running.discard(key)
         if not request.running and not request.waiting:
-            del self.requests[name]
+            del self.requests[request.name]
+
+    def count(self, job: Job, sign: int) -> None:
+        """Keep count of what runs."""
+        self.running_rows += sign * job.beam
+        self.running_tokens += sign * len(job.source)

@@ -5,121 +5,178 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from mt_service.engine.interface import DrainingError, Engine, EngineError, Job, Limits
 from mt_service.engine.scheduler import Plan, Scheduler
+
+if TYPE_CHECKING:
+    from models.search import Hypothesis
+
+    Found: TypeAlias = Sequence[Hypothesis]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Statistics:
-    """Counts since the start, for metrics."""
+    """Counts since the start, for metrics; what waits and runs now, the scheduler counts."""
 
     steps: int = 0
-    sentences: int = 0
-    failures: int = 0
+    rows: int = 0  # summed over steps: rows / steps is the mean batch
+    sentences: int = 0  # that were translated
+    tokens: int = 0  # of the best translations, ends of sentences counted
+    cancelled: int = 0  # sentences that nobody waited for any more
+    expired: int = 0  # sentences that took too long
+    failures: int = 0  # of the engine
+
+
+def settle(future: Future[Found], outcome: Found | Exception) -> None:
+    """Give a future its result or error, unless whoever waited for it has left this very moment."""
+    if not future.set_running_or_notify_cancel():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 class Worker:
     """Runs the scheduler's plans step by step.
 
     Args:
-        make_engine: makes the engine, and makes it anew after a failure.
+        make_engine: makes the engine, in the worker's thread, and makes it anew after a failure.
         limits: how much runs and waits at once.
+    Raises:
+        Exception: whatever `make_engine` raises at first.
     """
 
     def __init__(self, make_engine: Callable[[], Engine], limits: Limits) -> None:
         self.make_engine = make_engine
-        self.engine = make_engine()
+        self.engine: Engine | None = None
         self.scheduler = Scheduler(limits)
         self.statistics = Statistics()
-        self.futures: dict[int, Future[Any]] = {}
+        self.futures: dict[int, Future[Found]] = {}
         self.changed = threading.Condition()
         self.draining = self.closed = False
-        self.thread = threading.Thread(target=self.run, name="engine", daemon=True)
+        started: Future[None] = Future()
+        self.thread = threading.Thread(target=self.run, args=(started,), name="engine", daemon=True)
         self.thread.start()
+        started.result()
 
-    def submit(self, name: Hashable, jobs: Sequence[Job], deadline: float) -> list[Future[Any]]:
+    @property
+    def ready(self) -> bool:
+        """Whether sentences are taken and translated."""
+        return self.thread.is_alive() and not self.draining
+
+    def submit(
+        self, name: Hashable, jobs: Sequence[Job], deadline: float, client: Hashable = None
+    ) -> list[Future[Found]]:
         """Ask for translations; each future gives an n-best list of hypotheses.
 
         Args:
             name: of the request, unique while it runs; for `cancel`.
             jobs: its sentences.
             deadline: by time.monotonic().
+            client: whose requests share a turn; None makes the request a client of its own.
         Raises:
-            DrainingError, QueueFullError: nothing was taken.
+            DrainingError, QueueFullError: nothing was taken. A future raises DeadlineError, EngineError, or
+            DrainingError when the worker is closed.
         """
         with self.changed:
-            if self.draining:
+            if not self.ready:
                 raise DrainingError("the server is about to stop")
-            keys = self.scheduler.submit(name, jobs, time.monotonic(), deadline)
-            futures: list[Future[Any]] = [Future() for _ in keys]
+            keys = self.scheduler.submit(name, jobs, time.monotonic(), deadline, client)
+            futures: list[Future[Found]] = [Future() for _ in keys]
             self.futures.update(zip(keys, futures, strict=True))
             self.changed.notify_all()
         return futures
 
     def cancel(self, name: Hashable) -> None:
-        """Stop a request, down to the decoder's next step."""
+        """Stop a request, down to the decoder's next step; its futures are cancelled."""
         with self.changed:
             for key in self.scheduler.cancel(name):
+                self.statistics.cancelled += 1
                 self.futures.pop(key).cancel()
             self.changed.notify_all()
 
-    def run(self) -> None:
-        """The thread: plan, step, deliver, until closed."""
-        while True:
-            with self.changed:
-                self.changed.wait_for(lambda: self.closed or self.scheduler.busy)
-                if self.closed:
-                    return
-                plan = self.scheduler.plan(time.monotonic())
-                for key, error in plan.expired.items():
-                    self.futures.pop(key).set_exception(error)
-            self.step(plan)
-
-    def step(self, plan: Plan) -> None:
-        """Carry out a plan and one step; an engine that fails is replaced."""
+    def run(self, started: Future[None]) -> None:
+        """The thread: make the engine; plan, step, deliver, until closed; leave nobody waiting."""
         try:
+            self.engine = self.make_engine()
+        except Exception as error:
+            started.set_exception(error)
+            return
+        started.set_result(None)
+        try:
+            while (plan := self.next_plan()) is not None:
+                self.carry_out(plan)
+        finally:
+            self.abandon()
+
+    def next_plan(self) -> Plan | None:
+        """Wait until there is something to do, and say what; None when closed."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.closed or self.scheduler.busy)
+            if self.closed:
+                return None
+            plan = self.scheduler.plan(time.monotonic())
+            self.statistics.expired += len(plan.expired)
+            self.settle(plan.expired)
+            return plan
+
+    def carry_out(self, plan: Plan) -> None:
+        """One step of the engine; one that fails takes its sentences along and is replaced."""
+        try:
+            if self.engine is None:
+                self.engine = self.make_engine()
             self.engine.drop(plan.drop)
             self.engine.admit(plan.admit)
+            rows = self.engine.rows
             results = self.engine.step()
         except Exception:
-            log.exception("the engine failed and is started anew")
-            self.fail()
+            log.exception("the engine failed; what it was translating is lost, and it starts anew")
+            self.engine = None
+            with self.changed:
+                self.statistics.failures += 1
+                self.settle(dict.fromkeys(self.scheduler.fail_running(), EngineError("the engine failed")))
             return
         with self.changed:
-            self.statistics.steps += 1
-            for key, hypotheses in self.scheduler.finish(results).items():
-                self.statistics.sentences += 1
-                self.futures.pop(key).set_result(hypotheses)
-            self.changed.notify_all()
+            self.note(rows, results)
+            self.settle(self.scheduler.finish(results))
 
-    def fail(self) -> None:
-        """Give up the running sentences and begin with a new engine."""
-        with self.changed:
-            self.statistics.failures += 1
-            for key in self.scheduler.fail_running():
-                self.futures.pop(key).set_exception(EngineError("the engine failed"))
-            self.engine = self.make_engine()
-            self.changed.notify_all()
+    def note(self, rows: int, results: Mapping[int, Found]) -> None:
+        """Count a step."""
+        self.statistics.steps += 1
+        self.statistics.rows += rows
+        self.statistics.sentences += len(results)
+        self.statistics.tokens += sum(len(found[0].tokens) + 1 for found in results.values() if found)
+
+    def settle(self, outcomes: Mapping[int, Found | Exception]) -> None:
+        """Tell those who wait; the lock is held."""
+        for key, outcome in outcomes.items():
+            settle(self.futures.pop(key), outcome)
+        self.changed.notify_all()
 
     def drain(self, seconds: float) -> bool:
-        """Take nothing new and wait for what runs; False when time ran out."""
+        """Take nothing new and wait for what is under way; False when time ran out."""
         with self.changed:
             self.draining = True
-            return self.changed.wait_for(lambda: not self.scheduler.busy, seconds)
+            return self.changed.wait_for(lambda: self.closed or not self.scheduler.busy, seconds)
 
     def close(self) -> None:
-        """Stop the thread; what still waits is told that the server stops."""
+        """Stop the thread after the step that it is in; who still waits is told that the server stops."""
         with self.changed:
             self.draining = self.closed = True
-            for future in self.futures.values():
-                future.set_exception(DrainingError("the server stopped"))
-            self.futures.clear()
             self.changed.notify_all()
         self.thread.join()
+
+    def abandon(self) -> None:
+        """The thread's last act, whatever ended it."""
+        with self.changed:
+            self.draining = self.closed = True
+            self.settle(dict.fromkeys(list(self.futures), DrainingError("the server stopped")))
+            self.engine = None
