@@ -1,0 +1,94 @@
+"""Checkpoints that are damaged, pruned and put back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from data.errors import UserError
+from training import checkpoint
+from training.checkpoint import Checkpoint
+from training.config import OptimizerConfig
+from training.optimizer import make_optimizer
+
+
+def saved(folder: Path, update: int, score: float | None = None, best: bool = False) -> Path:
+    weights = {"weight": torch.full((2, 3), float(update))}
+    state: dict[str, Any] = {"update": update, "score": score}
+    return checkpoint.save(folder, Checkpoint(weights, {}, {}, state), best)
+
+
+def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
+    path = saved(tmp_path, 7)
+    loaded = checkpoint.load(path)
+    assert torch.equal(loaded.model["weight"], torch.full((2, 3), 7.0))
+    assert loaded.state["update"] == 7
+    assert checkpoint.resolve(tmp_path, "last") == path
+
+
+def test_a_damaged_checkpoint_is_passed_over_with_a_sentence(tmp_path: Path) -> None:
+    saved(tmp_path, 1)
+    newest = saved(tmp_path, 2)
+    data = bytearray((newest / checkpoint.MODEL).read_bytes())
+    data[-1] ^= 1
+    (newest / checkpoint.MODEL).write_bytes(data)
+    found, sentences = checkpoint.load_last(tmp_path)
+    assert found is not None
+    assert found.state["update"] == 1
+    assert sentences == [f"checkpoint {newest} is damaged: {checkpoint.MODEL} does not match its checksum"]
+
+
+def test_a_checkpoint_without_its_state_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, 1)
+    (path / checkpoint.STATE).unlink()
+    with pytest.raises(UserError, match="cannot be read"):
+        checkpoint.load(path)
+
+
+def test_pruning_keeps_the_newest_and_the_best(tmp_path: Path) -> None:
+    for update, score in ((1, 10.0), (2, 30.0), (3, 20.0), (4, None), (5, 5.0)):
+        saved(tmp_path, update, score, best=update == 2)
+    (tmp_path / ".00000009.1.tmp").mkdir()
+    checkpoint.prune(tmp_path, keep_last=1, keep_best=2)
+    assert [path.name for path in checkpoint.checkpoints(tmp_path)] == ["00000002", "00000003", "00000005"]
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_a_run_without_checkpoints_says_so(tmp_path: Path) -> None:
+    assert checkpoint.load_last(tmp_path) == (None, [])
+    with pytest.raises(UserError, match="no best checkpoint yet"):
+        checkpoint.resolve(tmp_path, "best")
+
+
+@pytest.mark.parametrize("kind", ["adamw", "adam", "sgd"])
+def test_the_optimizer_goes_on_as_if_never_saved(kind: Any) -> None:
+    torch.manual_seed(1)
+    networks = [nn.Linear(3, 2) for _ in range(2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    config = OptimizerConfig(kind=kind, weight_decay=0.1)
+    optimizers = [make_optimizer(config, network) for network in networks]
+    input_BI = torch.randn(4, 3)
+
+    def step(which: int) -> None:
+        optimizers[which].zero_grad()
+        networks[which](input_BI).square().sum().backward()
+        optimizers[which].step()
+
+    step(0)
+    step(0)
+    networks[1].load_state_dict(networks[0].state_dict())
+    checkpoint.restore_optimizer(optimizers[1], networks[1], checkpoint.optimizer_tensors(optimizers[0], networks[0]))
+    step(0)
+    step(1)
+    assert torch.equal(networks[0].weight, networks[1].weight)
+
+
+def test_random_state_goes_through_text() -> None:
+    state = checkpoint.random_state()
+    first = torch.rand(3)
+    checkpoint.restore_random_state(state)
+    assert torch.equal(torch.rand(3), first)

@@ -1,0 +1,168 @@
+"""Runs that are killed, stopped, shared between processes or fed nonsense."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from toy import overrides, write_toy
+
+from data.errors import UserError
+from data.prepare import prepare
+from training import checkpoint
+from training.config import load_recipe
+from training.distributed import World
+from training.run import train_recipe
+from training.trainer import NotFiniteError, Trainer, differences
+
+TINY = {
+    "training__updates": 40,
+    "training__evaluate_every": 20,
+    "training__checkpoint_every": 8,
+    "training__dev_sentences": 10,
+    "training__log_every": 10,
+    "model__dropout__residual": 0.2,
+    "model__dropout__word": 0.1,
+    "batching__sampling": 0.1,
+}
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    write_toy(tmp_path)
+    return tmp_path
+
+
+def command(toy: Path, **changes: Any) -> list[str]:
+    words = overrides(toy, **{**TINY, **changes})
+    return [sys.executable, "-m", "mt_service", "train", str(toy / "toy.toml"), *words]
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {**os.environ, "MT_HOME": str(home), "OMP_NUM_THREADS": "1"}
+
+
+def start(toy: Path, home: Path, **changes: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(toy, **changes), env=environment(home), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def wait_for_checkpoint(home: Path, process: subprocess.Popen[str]) -> None:
+    folder = home / "runs" / "toy" / "checkpoints"
+    deadline = time.monotonic() + 60
+    while not (folder / "last.json").exists():
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def final(home: Path) -> checkpoint.Checkpoint:
+    return checkpoint.load(checkpoint.resolve(home / "runs" / "toy" / "checkpoints", "last"))
+
+
+def assert_same(one: checkpoint.Checkpoint, other: checkpoint.Checkpoint) -> None:
+    for part in ("model", "average", "optimizer"):
+        mine, theirs = getattr(one, part), getattr(other, part)
+        assert mine.keys() == theirs.keys()
+        assert [name for name in mine if not torch.equal(mine[name], theirs[name])] == []
+    for key in ("update", "position", "tokens", "random", "score", "best", "without_progress"):
+        assert one.state[key] == other.state[key], key
+
+
+def test_a_run_that_was_killed_goes_on_to_the_bit(toy: Path) -> None:
+    assert subprocess.run(command(toy), env=environment(toy / "whole"), capture_output=True, check=True)
+    process = start(toy, toy / "killed")
+    wait_for_checkpoint(toy / "killed", process)
+    process.kill()
+    process.communicate()
+    done = subprocess.run(command(toy), env=environment(toy / "killed"), capture_output=True, text=True, check=True)
+    assert "going on from update" in done.stderr
+    assert_same(final(toy / "whole"), final(toy / "killed"))
+    updates = [json.loads(line)["update"] for line in (toy / "killed/runs/toy/metrics.jsonl").read_text().splitlines()]
+    assert updates == [10, 20, 20, 30, 40, 40]
+
+
+def test_sigterm_saves_and_exits_with_zero(toy: Path) -> None:
+    process = start(toy, toy / "home", training__updates=100_000, training__evaluate_every=100_000)
+    wait_for_checkpoint(toy / "home", process)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "interrupted and saved" in said
+    assert f"update {final(toy / 'home').state['update']:,};" in said
+
+
+def test_two_processes_learn_what_one_does(toy: Path) -> None:
+    """Two ranks with one batch each are one rank that accumulates two; without dropout the losses are the same."""
+    plain = {"model__dropout__residual": 0.0, "model__dropout__word": 0.0, "batching__sampling": 0.0}
+    plain |= {"training__updates": 10, "training__log_every": 1, "training__evaluate_every": 10}
+    done = subprocess.run(
+        command(toy, **plain, training__accumulate=2), env=environment(toy / "one"), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    shared = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29711"]
+    done = subprocess.run(
+        [*shared, *command(toy, **plain)[1:]], env=environment(toy / "two"), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    curves = []
+    for home in ("one", "two"):
+        lines = (toy / home / "runs/toy/metrics.jsonl").read_text().splitlines()
+        curves.append([record["loss"] for record in map(json.loads, lines) if record["kind"] == "train"])
+    assert len(curves[0]) == 10
+    assert curves[1] == pytest.approx(curves[0], rel=1e-4)
+
+
+def trainer(toy: Path, **changes: Any) -> Trainer:
+    recipe = load_recipe(toy / "toy.toml", overrides(toy, **{**TINY, **changes}))
+    prepared = prepare(recipe.data, toy / "prepared", recipe.seed)
+    return Trainer(recipe, toy / "run", prepared, World())
+
+
+def test_a_loss_that_is_not_finite_names_its_batch_and_changes_nothing(toy: Path) -> None:
+    made = trainer(toy)
+    made.step()
+    with torch.no_grad():
+        made.network.encoder.norm.weight[0] = float("nan")
+    before = {name: part.detach().clone() for name, part in made.network.named_parameters()}
+    with pytest.raises(NotFiniteError, match=r"update 2 stopped the run: loss nan .* pairs \d+, \d+"):
+        made.step()
+    for name, part in made.network.named_parameters():
+        torch.testing.assert_close(part.detach(), before[name], equal_nan=True)
+
+
+def test_a_run_that_blows_up_ends_with_a_sentence(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = {**TINY, "optimizer__rate": 1e30, "optimizer__warmup": 0, "training__clip_norm": 0.0}
+    assert train_recipe(toy / "toy.toml", overrides(toy, **changes), toy / "home") == 1
+    assert "mt: error: update" in capsys.readouterr().err
+
+
+def test_another_recipe_may_not_go_on_with_a_run(toy: Path) -> None:
+    trainer(toy)
+    with pytest.raises(UserError, match=r"another recipe \(model.encoder.hidden, optimizer.rate differ\)"):
+        trainer(toy, optimizer__rate=0.5, model__encoder__hidden=16)
+
+
+def test_a_run_may_be_made_longer(toy: Path) -> None:
+    trainer(toy)
+    assert trainer(toy, training__updates=80).recipe.training.updates == 80
+
+
+def test_differences_are_dotted_paths() -> None:
+    assert differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}, "d": 4}) == {"a.c", "d"}
+
+
+def test_patience_ends_a_run(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = {**TINY, "optimizer__rate": 1e-9, "training__patience": 1, "training__evaluate_every": 2}
+    assert train_recipe(toy / "toy.toml", overrides(toy, **changes), toy / "home") == 0
+    assert "stopped early" in capsys.readouterr().err
+    assert final(toy / "home").state["update"] == 4
