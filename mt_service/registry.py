@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,13 +41,19 @@ def choose_device(wish: str) -> str:
 
 
 def make_translator(bundle: Bundle, settings: Settings) -> Translator:
-    """A bundle made ready: weights read, engine and thread started."""
+    """A bundle made ready: weights read, engine and thread started.
+
+    Raises:
+        UserError: when a GPU is asked for and there is none.
+    """
     network = bundle.network(choose_device(settings.device))
 
     def make_engine() -> Engine:
+        if settings.threads:
+            torch.set_num_threads(settings.threads)  # by the thread that computes
         return ReferenceEngine(network, bundle.specials)
 
-    return Translator(bundle, Worker(make_engine, Limits(settings.max_rows, settings.max_queue)))
+    return Translator(bundle, Worker(make_engine, Limits(settings.max_rows, settings.max_tokens, settings.max_queue)))
 
 
 @dataclass
@@ -58,18 +65,24 @@ class Registry:
     translators: list[Translator] = field(default_factory=list)
 
     def load(self) -> None:
-        """Read all bundles, or change nothing.
+        """Read all bundles, at first or anew; the old ones finish what they are at. When one is bad, nothing changes.
 
         Raises:
-            UserError: when a bundle is damaged, or there is none.
+            UserError: when a bundle is missing or damaged, or there is none.
         """
-        if self.settings.threads:
-            torch.set_num_threads(self.settings.threads)
         folders = [Path(folder) for folder in self.settings.bundles] or shipped_bundles()
         check(bool(folders), "there is no bundle to serve: name one with --bundle or MT_BUNDLES")
         bundles = [read_bundle(folder) for folder in folders]
         self.warn_of_duplicates(bundles)
-        before, self.translators = self.translators, [self.make(bundle, self.settings) for bundle in bundles]
+        made: list[Translator] = []
+        try:
+            for bundle in bundles:
+                made.append(self.make(bundle, self.settings))
+        except BaseException:
+            for translator in made:
+                translator.worker.close()
+            raise
+        before, self.translators = self.translators, made
         for translator in before:
             translator.retire(self.settings.drain_seconds)
 
@@ -103,8 +116,16 @@ class Registry:
             raise UserError(f"no model translates {source} to {target}; there are: {', '.join(sorted(served))}")
         return served[f"{source}-{target}"]
 
-    def drain(self) -> None:
-        """Take nothing new; wait for what runs, then stop."""
+    def drain(self) -> bool:
+        """Take nothing new, wait for what is under way, then stop; False when not all could be finished in time."""
+        end = time.monotonic() + self.settings.drain_seconds
         for translator in self.translators:
-            translator.worker.drain(self.settings.drain_seconds)
+            translator.worker.drain(0)
+        finished = [translator.worker.drain(max(0.0, end - time.monotonic())) for translator in self.translators]
+        self.close()
+        return all(finished)
+
+    def close(self) -> None:
+        """Stop at once; who still waits is told so."""
+        for translator in self.translators:
             translator.worker.close()

@@ -11,23 +11,26 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from data.config import check
 from data.normalize import normalize
-from data.segment import LONGEST, Segment, split
 from models.bundle import Bundle
 from models.info import BundleInfo
-from models.search import Hypothesis
+from models.search import Hypothesis, SearchOptions
 from mt_service.alignment import Link, Span, link_words, word_of_piece, words_of
 from mt_service.engine.interface import Job
 from mt_service.engine.worker import Worker
+from mt_service.pieces import Piece, Plan, make_plan
 
-LONGEST_IDS = 200  # of what is searched for at once; a longer sentence is cut
-WINDOW = 4096  # lines that the offline path sorts by length
+WINDOW = 4096  # lines of a stream that are sorted by length and held at once, twice
 FOREVER = float("inf")
+GRACE = 1.0  # seconds in which requests that found a translator just before it was replaced may still reach it
+
+Found = Sequence[Hypothesis]
 
 
 @dataclass(frozen=True)
@@ -70,28 +73,12 @@ class Translation(NamedTuple):
     warnings: list[str]
 
 
-class Piece(NamedTuple):
-    """A part of a text that is searched for at once."""
-
-    text: str  # as it stands in the source
-    start: int  # its first character there
-    separator: str  # what follows it
-    ids: tuple[int, ...]  # tag, pieces, eos; empty where there is nothing to translate
-
-
-class Plan(NamedTuple):
-    """A text made ready for the engine."""
-
-    pieces: list[Piece]
-    warnings: list[str]
-
-
 class Translator:
     """One bundle with its engine.
 
     Args:
         bundle: tokenizer and description.
-        worker: owns the engine.
+        worker: owns the engine; the translator closes it.
     """
 
     def __init__(self, bundle: Bundle, worker: Worker) -> None:
@@ -103,129 +90,123 @@ class Translator:
         """The bundle's description."""
         return self.bundle.info
 
-    def plan(self, text: str, options: Options) -> Plan:
-        """Split a text and encode its parts."""
-        plan, start = Plan([], []), 0
-        for segment in split(text, len(text) + 1) if options.split else whole(text):
-            parts = self.cut(segment, options.target)
-            if len(parts) > 1:
-                length = len(segment.text)
-                plan.warnings.append(
-                    f"a sentence of {length} characters was too long and was cut into {len(parts)} parts"
-                )
-            for part, ids in parts:
-                plan.pieces.append(Piece(part.text, start, part.separator, ids))
-                start += len(part.text) + len(part.separator)
-        return plan
+    def search_options(self, options: Options) -> SearchOptions:
+        """The search that options ask for, with the bundle's defaults.
 
-    def cut(self, segment: Segment, target: str) -> list[tuple[Segment, tuple[int, ...]]]:
-        """Encode a sentence; as long as it is too long, cut it in half at the best place."""
-        clean = normalize(segment.text)
-        ids = tuple(self.bundle.tokenizer.encode_source(clean, target)) if clean else ()
-        length = len(segment.text)
-        if length < 2 or (len(ids) <= LONGEST_IDS and length <= LONGEST):
-            return [(segment, ids)]
-        *parts, last = split(segment.text, (length + 1) // 2)
-        parts.append(Segment(last.text, last.separator + segment.separator))
-        return [encoded for part in parts for encoded in self.cut(part, target)]
-
-    def job(self, piece: Piece, options: Options) -> Job:
-        """What the engine is asked for."""
-        beam = options.beam or self.info.beam
+        Raises:
+            UserError: for a direction that the bundle does not offer, or options that make no sense.
+        """
+        direction, offered = f"{options.source}-{options.target}", self.info.directions
+        check(direction in offered, f"{self.info.name} does not translate {direction}, but {', '.join(offered)}")
+        beam = max(self.info.beam, options.n_best) if options.beam is None else options.beam
         alpha = self.info.length_penalty if options.length_penalty is None else options.length_penalty
-        return Job(piece.ids, beam, min(options.n_best, beam), alpha, alignments=options.alignments)
+        return SearchOptions(beam, options.n_best, alpha, alignments=options.alignments)
 
-    def submit(self, name: Any, plans: Sequence[Plan], options: Options, deadline: float) -> list[Future[Any] | None]:
+    def plan(self, texts: Iterable[str], options: Options) -> list[Plan]:
+        """Make texts ready for the engine."""
+        return [make_plan(self.bundle.tokenizer, text, options.target, options.split) for text in texts]
+
+    def submit(
+        self, name: Hashable, plans: Sequence[Plan], options: Options, deadline: float, client: Hashable = None
+    ) -> list[list[Future[Found] | None]]:
         """Ask the engine for all pieces; None stands where there is nothing to translate."""
-        pieces = [piece for plan in plans for piece in plan.pieces]
-        jobs = [self.job(piece, options) for piece in pieces if piece.ids]
-        futures = iter(self.worker.submit(name, jobs, deadline))
-        return [next(futures) if piece.ids else None for piece in pieces]
+        search = self.search_options(options)
+        jobs = [
+            Job(piece.ids, search.beam, search.n_best, search.length_penalty, search.max_length, search.alignments)
+            for plan in plans
+            for piece in plan.pieces
+            if piece.ids
+        ]
+        futures = iter(self.worker.submit(name, jobs, deadline, client))
+        return [[next(futures) if piece.ids else None for piece in plan.pieces] for plan in plans]
 
-    async def translate(self, texts: Sequence[str], options: Options, seconds: float = FOREVER) -> list[Translation]:
+    async def translate(
+        self, texts: Sequence[str], options: Options, seconds: float = FOREVER, client: Hashable = None
+    ) -> list[Translation]:
         """Translate texts; when this task is cancelled, the engine stops within one step.
 
         Args:
             texts: any text; nothing is refused.
             options: languages and search.
             seconds: that it may take.
+            client: whose requests share a turn with each other; None makes the request a client of its own.
         Raises:
-            QueueFullError, DrainingError, DeadlineError, EngineError.
+            UserError: for options that make no sense.
+            QueueFullError, DrainingError, DeadlineError, EngineError: nothing was translated.
         """
-        plans = await asyncio.to_thread(lambda: [self.plan(text, options) for text in texts])
-        name = next(self.names)
-        futures = self.submit(name, plans, options, time.monotonic() + seconds)
+        deadline, name = time.monotonic() + seconds, next(self.names)
+        self.search_options(options)
+        plans = await asyncio.to_thread(self.plan, texts, options)
+        futures = self.submit(name, plans, options, deadline, client)
         try:
-            found = [None if future is None else await asyncio.wrap_future(future) for future in futures]
-        except BaseException:
-            self.worker.cancel(name)
-            raise
-        return self.assemble(plans, found, options)
+            found = [[None if one is None else await outcome(one) for one in row] for row in futures]
+        finally:
+            self.worker.cancel(name)  # which does nothing when all is done
+        return [self.put_together(plan, row, options) for plan, row in zip(plans, found, strict=True)]
 
-    def translate_lines(self, lines: Iterable[str], options: Options) -> Iterator[Translation]:
-        """Translate a stream of lines in order, keeping the engine full; memory does not grow with the stream."""
-        under_way: deque[tuple[list[Plan], list[Future[Any] | None]]] = deque()
+    def translate_lines(self, lines: Iterable[str], options: Options, window: int = WINDOW) -> Iterator[Translation]:
+        """Translate a stream of lines in order, keeping the engine full; memory does not grow with the stream.
+
+        Args:
+            lines: any text.
+            options: languages and search.
+            window: lines that are asked for at once, while those of one window before are translated; with 1, each
+                line is answered before the next one is read.
+        Raises:
+            UserError: for options that make no sense.
+            EngineError: when the engine fails.
+        """
         remaining = iter(lines)
-        while window := [self.plan(line, options) for line in itertools.islice(remaining, WINDOW)]:
-            under_way.append((window, self.submit_sorted(window, options)))
-            if len(under_way) == 2:
-                yield from self.collect(*under_way.popleft(), options)
-        while under_way:
-            yield from self.collect(*under_way.popleft(), options)
+        under_way: deque[tuple[Hashable, list[Plan], list[list[Future[Found] | None]]]] = deque()
+        try:
+            while plans := self.plan(itertools.islice(remaining, window), options):
+                name = next(self.names)
+                under_way.append((name, plans, self.submit(name, plans, options, FOREVER, "lines")))
+                while len(under_way) > (1 if window > 1 else 0):
+                    yield from self.collect(*under_way.popleft()[1:], options)
+            while under_way:
+                yield from self.collect(*under_way.popleft()[1:], options)
+        finally:
+            for asked, *_ in under_way:
+                self.worker.cancel(asked)
 
-    def submit_sorted(self, plans: Sequence[Plan], options: Options) -> list[Future[Any] | None]:
-        """Ask for the longest pieces first, so that neighbours in the batch need little padding."""
-        pieces = [piece for plan in plans for piece in plan.pieces]
-        order = sorted((i for i, piece in enumerate(pieces) if piece.ids), key=lambda i: -len(pieces[i].ids))
-        jobs = [self.job(pieces[i], options) for i in order]
-        futures: list[Future[Any] | None] = [None] * len(pieces)
-        for i, future in zip(order, self.worker.submit(next(self.names), jobs, FOREVER), strict=True):
-            futures[i] = future
-        return futures
-
-    def collect(self, plans: list[Plan], futures: list[Future[Any] | None], options: Options) -> Iterator[Translation]:
+    def collect(
+        self, plans: Sequence[Plan], futures: Sequence[Sequence[Future[Found] | None]], options: Options
+    ) -> Iterator[Translation]:
         """Wait for the pieces of one text after the other."""
-        waiting = iter(futures)
-        for plan in plans:
-            found = [
-                None if future is None else future.result() for future in itertools.islice(waiting, len(plan.pieces))
-            ]
-            yield from self.assemble([plan], found, options)
+        for plan, row in zip(plans, futures, strict=True):
+            yield self.put_together(plan, [one.result() if one else None for one in row], options)
 
-    def assemble(self, plans: Sequence[Plan], found: Sequence[Any], options: Options) -> list[Translation]:
-        """Translations of whole texts from the n-best lists of their pieces."""
-        results = iter(found)
-        return [self.put_together(plan, list(itertools.islice(results, len(plan.pieces))), options) for plan in plans]
+    def decode(self, hypothesis: Hypothesis) -> str:
+        """A hypothesis as one line of text; placeholders and broken bytes that nobody asked for are left out."""
+        return normalize(self.bundle.tokenizer.decode(hypothesis.tokens))
 
-    def put_together(self, plan: Plan, found: Sequence[Sequence[Hypothesis] | None], options: Options) -> Translation:
+    def put_together(self, plan: Plan, found: Sequence[Found | None], options: Options) -> Translation:
         """One text from its pieces, with the white space that stood between them."""
-        decode = self.bundle.tokenizer.decode
-        lists = [[decode(hypothesis.tokens) for hypothesis in one] if one else [""] for one in found]
         searched = [one for one in found if one]
-        ranks = max((len(one) for one in searched), default=1)
-        texts = [
-            "".join(
-                one[min(rank, len(one) - 1)] + piece.separator for one, piece in zip(lists, plan.pieces, strict=True)
-            )
-            for rank in range(ranks)
-        ]
-        scores = [
-            sum(one[min(rank, len(one) - 1)].score for one in searched) / max(1, len(searched)) for rank in range(ranks)
-        ]
+        alternatives = []
+        for rank in range(max(map(len, searched), default=1)):
+            chosen = [one[min(rank, len(one) - 1)] if one else None for one in found]
+            parts = [
+                self.decode(one) + piece.separator if one else piece.separator
+                for one, piece in zip(chosen, plan.pieces, strict=True)
+            ]
+            score = sum(one.score for one in chosen if one) / max(1, len(searched))
+            alternatives.append(Alternative("".join(parts), score))
         tokens = sum(len(one[0].tokens) + 1 for one in searched)
-        warnings = plan.warnings + [
-            "a sentence was cut off at the length limit" for one in searched if not one[0].complete
-        ]
-        alternatives = [Alternative(text, score) for text, score in zip(texts, scores, strict=True)]
+        cut_off = ["a translation grew too long and was cut off" for one in searched if not one[0].complete]
         alignment = self.align(plan, found) if options.alignments else None
-        return Translation(texts[0], scores[0], alternatives, alignment, tokens, len(searched), warnings)
+        best = alternatives[0]
+        return Translation(
+            best.text, best.score, alternatives, alignment, tokens, len(searched), plan.warnings + cut_off
+        )
 
-    def align(self, plan: Plan, found: Sequence[Sequence[Hypothesis] | None]) -> Alignment:
+    def align(self, plan: Plan, found: Sequence[Found | None]) -> Alignment:
         """Word links of the best translation; a piece whose words cannot be matched up has none."""
         alignment, position = Alignment([], [], []), 0
         for piece, one in zip(plan.pieces, found, strict=True):
-            text = self.bundle.tokenizer.decode(one[0].tokens) if one else ""
-            if one and one[0].alignment is not None:
+            text = self.decode(one[0]) if one else ""
+            if one:
                 self.link(alignment, piece, one[0], text, position)
             position += len(text) + len(piece.separator)
         return alignment
@@ -249,14 +230,13 @@ class Translator:
         """Finish what runs, then stop, without making anybody wait."""
 
         def stop() -> None:
+            threading.Event().wait(GRACE)
             self.worker.drain(seconds)
             self.worker.close()
 
         threading.Thread(target=stop, name="retire", daemon=True).start()
 
 
-def whole(text: str) -> list[Segment]:
-    """A text as one sentence, white space at its ends aside."""
-    body = text.strip()
-    start = text.find(body)
-    return [Segment("", text[:start]), Segment(body, text[start + len(body) :])]
+async def outcome(future: Future[Found]) -> Found:
+    """Wait for an engine's result in asyncio."""
+    return await asyncio.wrap_future(future)
