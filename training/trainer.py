@@ -113,7 +113,6 @@ class Trainer:
         self.update = self.tokens = self.without_progress = 0
         self.seconds = 0.0
         self.best: float | None = None
-        self.saved_at = 0
         self.stopping = False
         if world.leads:
             agree(folder, recipe)
@@ -137,13 +136,12 @@ class Trainer:
             for name, tensor in found.model.items():
                 parameters[name].copy_(tensor)
         if self.average is not None:
-            self.average.weights = {name: part.to(self.choice.device) for name, part in found.average.items()}
+            self.average.weights = {name: found.average[name].to(self.choice.device) for name in parameters}
         checkpoint.restore_optimizer(self.optimizer, self.network, found.optimizer)
         self.stream.seek(Position(*state["position"]))
         self.update, self.tokens, self.seconds = state["update"], state["tokens"], state["seconds"]
         self.best, self.without_progress = state["best"], state["without_progress"]
         checkpoint.restore_random_state(state["random"][self.world.rank])
-        self.saved_at = self.update
         if self.world.leads:
             say(f"going on from update {self.update:,} in {self.folder}")
 
@@ -209,42 +207,47 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the end, or until SIGTERM, SIGINT or patience ends it; always leaves a checkpoint."""
-        settings, telemetry = self.recipe.training, None
-        if self.world.leads:
-            write_manifest(self.folder, self.prepared, self.recipe.seed, self.choice, self.world.size)
-            telemetry = Telemetry(self.folder, self.update)
-            size = sum(part.numel() for part in self.network.parameters())
-            say(
-                f"{self.recipe.name}: {size:,} parameters on {self.choice.device}, "
-                f"{str(self.choice.precision).removeprefix('torch.')} ({self.choice.reason}), "
-                f"{torch.get_num_threads()} threads"
-            )
-        with stop_signals(self):
+        telemetry = self.open_telemetry() if self.world.leads else None
+        with stop_signals(self), contextlib.closing(telemetry) if telemetry else contextlib.nullcontext():
             self.network.train()
-            stretch, saved = Stretch(), time.monotonic()
-            while self.update < settings.updates and not self.out_of_patience():
-                start = time.perf_counter()
-                measured = self.step()
-                took = time.perf_counter() - start
-                self.seconds += took
-                stretch.add(measured, took)
-                last = self.update == settings.updates
-                if self.update % settings.log_every == 0 or last:
-                    self.report(telemetry, stretch)
-                    stretch = Stretch()
-                late = 0 < settings.checkpoint_minutes * 60 < time.monotonic() - saved
-                due = self.update % settings.checkpoint_every == 0 or last or late
-                if self.update % settings.evaluate_every == 0 or last:
-                    self.save(self.evaluate(telemetry))
-                    saved = time.monotonic()
-                elif self.agreed(due or self.stopping):
-                    self.save(None)
-                    saved = time.monotonic()
-                if self.agreed(self.stopping):
-                    break
+            self.fit(telemetry)
         if telemetry is not None:
-            telemetry.close()
             self.say_goodbye()
+
+    def open_telemetry(self) -> Telemetry:
+        """Write the manifest, and tell what is about to be trained."""
+        write_manifest(self.folder, self.prepared, self.recipe.seed, self.choice, self.world.size)
+        size = sum(part.numel() for part in self.network.parameters())
+        say(
+            f"{self.recipe.name}: {size:,} parameters on {self.choice.device}, "
+            f"{str(self.choice.precision).removeprefix('torch.')} ({self.choice.reason}), "
+            f"{torch.get_num_threads()} threads"
+        )
+        return Telemetry(self.folder, self.update)
+
+    def fit(self, telemetry: Telemetry | None) -> None:
+        """The loop: update, report, evaluate, save."""
+        settings, stretch, saved = self.recipe.training, Stretch(), time.monotonic()
+        while self.update < settings.updates and not self.out_of_patience():
+            start = time.perf_counter()
+            measured = self.step()
+            took = time.perf_counter() - start
+            self.seconds += took
+            stretch.add(measured, took)
+            last = self.update == settings.updates
+            if self.update % settings.log_every == 0 or last:
+                self.report(telemetry, stretch)
+                stretch = Stretch()
+            late = 0 < settings.checkpoint_minutes * 60 < time.monotonic() - saved
+            stopping = self.agreed(self.stopping)
+            if self.update % settings.evaluate_every == 0 or last:
+                self.save(self.evaluate(telemetry))
+                saved = time.monotonic()
+            elif self.agreed(self.update % settings.checkpoint_every == 0 or late or stopping):
+                self.save(None)
+                saved = time.monotonic()
+            if stopping:
+                break
 
     def agreed(self, wish: bool) -> bool:
         """Whether any process wishes it, so that all do the same."""
@@ -307,7 +310,6 @@ class Trainer:
             tensors = checkpoint.optimizer_tensors(self.optimizer, self.network)
             checkpoint.save(folder, Checkpoint(model, average, tensors, state), better)
             checkpoint.prune(folder, self.recipe.training.keep_last, self.recipe.training.keep_best)
-        self.saved_at = self.update
 
     def say_goodbye(self) -> None:
         """Tell how the run ended and what comes next."""
