@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import UserError
+from mt_service.engine.interface import EngineError
 
 OK, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 
@@ -120,9 +121,13 @@ def add_translate(commands: Any) -> None:
     parser = commands.add_parser(
         "translate",
         help="translate lines from standard input or a file",
-        description="N lines in, N lines out, always: empty ones stay empty, long ones are cut into parts. "
+        description="N lines in, N lines out, always: empty ones stay empty, and a line may hold several sentences.\n"
         "The last line on standard error gives seconds without loading, sentences/s and output tokens/s.",
-        epilog="example: echo 'Ich habe keine Zeit.' | mt translate --source de --target en",
+        epilog="""examples:
+  echo 'Ich habe keine Zeit.' | mt translate --source de --target en
+  mt translate --source de --target en --input book.de --output book.en
+  mt translate --source de --target en --n-best 5 --format moses < test.de > test.nbest""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--bundle", type=Path, metavar="DIR", help="default: the bundle that ships")
@@ -135,8 +140,8 @@ def add_translate(commands: Any) -> None:
     add("--n-best", type=int, default=1, metavar="N", help="translations per line (with --format json or moses)")
     add("--format", choices=["text", "json", "moses"], default="text", help="of the output; default: text")
     add("--batch", type=int, default=64, help="sentences decoded at once; default: 64")
-    add("--threads", type=int, default=0, help="CPU threads; default: torch's choice")
-    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default: a GPU when there is one")
+    add("--threads", type=int, help="CPU threads; default: torch's choice")
+    add("--device", choices=["auto", "cpu", "cuda"], help="default: a GPU when there is one")
     add("--no-split", action="store_true", help="translate each line as one sentence")
     add("--quiet", action="store_true", help="no progress on standard error")
     parser.set_defaults(run=translate)
@@ -162,9 +167,14 @@ def add_serve(commands: Any) -> None:
     parser = commands.add_parser(
         "serve",
         help="answer HTTP requests and show a web page",
-        description="Serve bundles: POST /v1/translate, GET /v1/languages, /health/live, /health/ready, /metrics and "
-        "a page at /. Every setting is also an environment variable: --port is MT_PORT.",
-        epilog="example: mt serve --port 8000 --bundle workspace/bundles/de-en",
+        description="Serve bundles: POST /v1/translate, GET /v1/languages, /health/live, /health/ready, /metrics and\n"
+        "a page at /. Every setting is also an environment variable: --port is MT_PORT; an unknown one, such as\n"
+        "MT_HELP=1, is refused with the list of valid ones.",
+        epilog="""examples:
+  mt serve --host 0.0.0.0 --port 8000
+  mt serve --bundle workspace/bundles/de-en --bundle workspace/bundles/fr-en
+  MT_MAX_CHARACTERS=5000 MT_DEADLINE_SECONDS=10 mt serve""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--host", help="address to listen on; default: 127.0.0.1, this machine alone")
@@ -187,28 +197,38 @@ def make_parser() -> argparse.ArgumentParser:
 
 def print_version() -> int:
     """`mt --version`."""
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    print(f"mt-service {version('mt-service')}")
+    try:
+        print(f"mt-service {version('mt-service')}")
+    except PackageNotFoundError:
+        raise UserError("mt-service is not installed, so it has no version: see README.md") from None
     return OK
+
+
+def fail(message: object, code: int) -> int:
+    """One sentence for whoever called."""
+    print(f"mt: error: {message}", file=sys.stderr)
+    return code
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 when all that was asked for is done, 2 for a wrong call."""
     parser = make_parser()
     arguments = parser.parse_args(words)
-    if arguments.version:
-        return print_version()
-    if not hasattr(arguments, "run"):
-        parser.print_help(sys.stderr)
-        return WRONG_CALL
     try:
+        if arguments.version:
+            return print_version()
+        if not hasattr(arguments, "run"):
+            parser.print_help(sys.stderr)
+            return WRONG_CALL
         return int(arguments.run(arguments))
     except UserError as error:
-        print(f"mt: error: {error}", file=sys.stderr)
-        return WRONG_CALL
+        return fail(error, WRONG_CALL)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at exit
         return FAILED
+    except (OSError, EngineError) as error:
+        return fail(error, FAILED)

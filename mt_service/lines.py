@@ -4,41 +4,93 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
+import os
+import re
+import select
 import sys
 import time
 from collections.abc import Iterator
-from typing import BinaryIO
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 from tqdm import tqdm
 
 from data.config import check
 from data.errors import UserError
-from models.search import SearchOptions
-from mt_service.registry import Registry
-from mt_service.settings import Settings
-from mt_service.translator import Options, Translation
+from data.files import atomic
+from models.bundle import Bundle
+from mt_service.pieces import LONGEST_IDS
+from mt_service.registry import Registry, make_translator
+from mt_service.settings import BILLION, Settings, load_settings
+from mt_service.translator import WINDOW, Options, Translation, Translator
+
+CHUNK = 1 << 20  # bytes that are read at once
+BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")  # what some reader or other takes for the end of a line
+
+
+class Work(NamedTuple):
+    """What was done."""
+
+    lines: int
+    sentences: int
+    tokens: int
 
 
 def say(line: str) -> None:
-    """A line on standard error."""
-    print(f"mt: {line}", file=sys.stderr)
+    """A line on standard error, above the progress bar."""
+    tqdm.write(line, file=sys.stderr)
 
 
-def read_lines(stream: BinaryIO) -> Iterator[str]:
-    """Lines that end with \\n alone; broken UTF-8 is replaced, with a warning that names the line."""
-    for number, line in enumerate(stream, 1):
-        data = line.removesuffix(b"\n")
-        try:
-            yield data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            say(f"line {number} is no UTF-8 ({error.reason} at byte {error.start}); what is broken was replaced")
-            yield data.decode("utf-8", errors="replace")
+def silent(stream: BinaryIO) -> bool:
+    """Whether there is nothing to read from a pipe or terminal at this moment."""
+    try:
+        return not select.select([stream.fileno()], [], [], 0)[0]
+    except (OSError, ValueError):  # no file of the system's
+        return False
+
+
+def windows(source: BinaryIO, target: BinaryIO) -> Iterator[list[str]]:
+    """Lines as they come, some thousand at most at a time; only \\n ends a line.
+
+    Whenever the source falls silent, there is an empty window first, upon which what was read is to be answered; so
+    a program may write a line, and wait for its translation before it writes the next.
+
+    Args:
+        source: bytes; broken UTF-8 is replaced, with a warning that names the line.
+        target: is flushed before the source is waited for.
+    """
+    number, rest = 0, b""
+    while True:
+        if silent(source):
+            yield []
+            target.flush()
+        chunk = source.read1(CHUNK) if hasattr(source, "read1") else source.read(CHUNK)
+        *lines, rest = (rest + chunk).split(b"\n")
+        if not chunk and rest:
+            lines, rest = [rest], b""
+        for start in range(0, len(lines), WINDOW):
+            window = lines[start : start + WINDOW]
+            yield [text_of(line, number + i) for i, line in enumerate(window, 1)]
+            number += len(window)
+        if not chunk:
+            return
+
+
+def text_of(line: bytes, number: int) -> str:
+    """A line's text."""
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        say(f"mt: line {number} is no UTF-8 ({error.reason} at byte {error.start}); what is broken was replaced")
+        return line.decode("utf-8", errors="replace")
 
 
 def flat(text: str) -> str:
-    """A translation on one line, for a line-by-line format."""
-    return " ".join(text.split("\n"))
+    """A translation on one line, whoever reads it; the \\r of a file whose lines end with \\r\\n stays."""
+    end = "\r" if text.endswith("\r") else ""
+    return BREAK.sub(" ", text.removesuffix(end)) + end
 
 
 def render(number: int, translation: Translation, layout: str) -> str:
@@ -46,69 +98,108 @@ def render(number: int, translation: Translation, layout: str) -> str:
     if layout == "text":
         return flat(translation.text)
     if layout == "moses":
-        return "\n".join(f"{number} ||| {flat(one.text)} ||| {one.score:.6f}" for one in translation.alternatives)
+        return "\n".join(f"{number} ||| {flat(one.text).strip()} ||| {one.score:.6f}" for one in translation.alternatives)
     alternatives = [{"text": one.text, "score": round(one.score, 6)} for one in translation.alternatives]
     return json.dumps(
-        {"line": number, "translations": alternatives, "warnings": translation.warnings}, ensure_ascii=False
+        {"line": number + 1, "translations": alternatives, "warnings": translation.warnings}, ensure_ascii=False
     )
 
 
 @contextlib.contextmanager
-def opened(arguments: argparse.Namespace) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Input and output as bytes, whatever the locale; a missing file is a clear sentence."""
+def opened(source: Path | None, target: Path | None) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Input and output as bytes, whatever the locale; a file appears when it is complete.
+
+    Raises:
+        UserError: for a file that cannot be opened.
+    """
     with contextlib.ExitStack() as stack:
         try:
-            source = stack.enter_context(arguments.input.open("rb")) if arguments.input else sys.stdin.buffer
-            target = stack.enter_context(arguments.output.open("wb")) if arguments.output else sys.stdout.buffer
+            reader = stack.enter_context(source.open("rb")) if source else sys.stdin.buffer
         except OSError as error:
-            raise UserError(f"cannot open {error.filename}: {error.strerror}") from None
-        yield source, target
+            raise UserError(f"cannot read {source}: {error.strerror}") from None
+        try:
+            writer = stack.enter_context(create(target)) if target else sys.stdout.buffer
+        except OSError as error:
+            raise UserError(f"cannot write {target}: {error.strerror}") from None
+        yield reader, writer
 
 
-def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Settings for one local translator; the batch is counted in sentences here, in hypotheses there."""
+@contextlib.contextmanager
+def create(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, whole or not at all; what is no file, such as a pipe, is written at once."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        with path.open("wb") as stream:
+            yield stream
+        return
+    with atomic(path) as temporary, temporary.open("wb") as stream:
+        yield stream
+
+
+def load(arguments: argparse.Namespace) -> Registry:
+    """The registry, with engines that hold a batch: --batch counts sentences, an engine hypotheses.
+
+    Raises:
+        UserError: for bad settings or bundles.
+    """
     check(arguments.batch >= 1, f"--batch must be at least 1, but is {arguments.batch}")
-    bundles = (str(arguments.bundle),) if arguments.bundle else ()
-    rows = arguments.batch * (arguments.beam or 5)
-    return Settings(
-        bundles=bundles, device=arguments.device, threads=arguments.threads, max_rows=rows, max_queue=1 << 30
-    )
+    bundles = (str(arguments.bundle),) if arguments.bundle else None
+    settings = load_settings(os.environ, bundles=bundles, device=arguments.device, threads=arguments.threads)
+
+    def make(bundle: Bundle, settings: Settings) -> Translator:
+        beam = arguments.beam or max(bundle.info.beam, arguments.n_best)
+        tokens = min(BILLION, arguments.batch * LONGEST_IDS)
+        rows = min(BILLION, arguments.batch * beam)
+        settings = dataclasses.replace(settings, max_rows=rows, max_tokens=tokens, max_queue=BILLION)
+        return make_translator(bundle, settings)
+
+    registry = Registry(settings, make)
+    registry.load()
+    return registry
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Translate all lines; the last line on standard error tells how fast."""
+    """Translate all lines; the last line on standard error tells how fast.
+
+    Raises:
+        UserError: for a wrong call.
+        EngineError: when the engine failed.
+    """
     check(arguments.n_best == 1 or arguments.format != "text", "--n-best needs --format json or --format moses")
-    check(arguments.beam is None or arguments.beam >= 1, f"--beam must be at least 1, but is {arguments.beam}")
-    beam = arguments.beam or max(5, arguments.n_best)
-    SearchOptions(beam, arguments.n_best, 1.0 if arguments.length_penalty is None else arguments.length_penalty)
-    registry = Registry(settings_of(arguments))
-    registry.load()
-    translator = registry.find(arguments.source, arguments.target)
     options = Options(
         arguments.source,
         arguments.target,
-        arguments.beam or (beam if arguments.n_best > 1 else None),
+        arguments.beam,
         arguments.n_best,
         arguments.length_penalty,
         split=not arguments.no_split,
     )
-    with opened(arguments) as (source, target):
-        started, sentences, tokens = time.perf_counter(), 0, 0
-        translations = translator.translate_lines(read_lines(source), options)
-        progress = tqdm(translations, unit="line", disable=arguments.quiet, file=sys.stderr)
-        for number, translation in enumerate(progress):
-            for warning in translation.warnings:
-                say(f"line {number + 1}: {warning}")
-            target.write((render(number, translation, arguments.format) + "\n").encode("utf-8"))
-            sentences, tokens = sentences + translation.sentences, tokens + translation.tokens
-        target.flush()
-        seconds = max(time.perf_counter() - started, 1e-9)
-    registry.drain()
-    say_rate(seconds, sentences, tokens)
+    with opened(arguments.input, arguments.output) as (source, target):
+        registry = load(arguments)
+        try:
+            translator = registry.find(arguments.source, arguments.target)
+            translator.search_options(options)
+            started = time.perf_counter()
+            work = translate(translator, options, source, target, arguments)
+            seconds = max(time.perf_counter() - started, 1e-9)
+        finally:
+            registry.close()
+    rate = f"{work.sentences / seconds:.1f} sentences/s, {work.tokens / seconds:.0f} tokens/s"
+    say(f"{seconds:.2f} s, {rate} ({work.lines:,} lines, {work.sentences:,} sentences, {work.tokens:,} tokens)")
     return 0
 
 
-def say_rate(seconds: float, sentences: int, tokens: int) -> None:
-    """The last line on standard error."""
-    rate = f"{sentences / seconds:.1f} sentences/s, {tokens / seconds:.0f} tokens/s"
-    print(f"{seconds:.2f} s, {rate} ({sentences:,} sentences, {tokens:,} tokens)", file=sys.stderr)
+def translate(
+    translator: Translator, options: Options, source: BinaryIO, target: BinaryIO, arguments: argparse.Namespace
+) -> Work:
+    """Read, translate and write."""
+    lines = sentences = tokens = 0
+    translations = translator.translate_windows(windows(source, target), options)
+    with tqdm(translations, unit="line", disable=arguments.quiet, file=sys.stderr) as progress:
+        for translation in progress:
+            for warning in translation.warnings:
+                say(f"mt: line {lines + 1}: {warning}")
+            target.write((render(lines, translation, arguments.format) + "\n").encode("utf-8"))
+            lines, sentences, tokens = lines + 1, sentences + translation.sentences, tokens + translation.tokens
+    target.flush()
+    return Work(lines, sentences, tokens)

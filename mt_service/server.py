@@ -4,45 +4,73 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
+import signal
+import socket
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
+from data.errors import UserError
 from mt_service.app import create_app
 from mt_service.registry import Registry
-from mt_service.settings import load_settings
+from mt_service.settings import Settings, load_settings
+
+log = logging.getLogger("mt_service")
 
 
 class Server(uvicorn.Server):
     """Turns unready as soon as it is told to stop, so that a load balancer looks elsewhere."""
 
+    def __init__(self, app: FastAPI, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.app = app
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM and SIGINT."""
-        app = self.config.loaded_app if self.config.loaded else self.config.app
-        state = getattr(app, "state", None) or getattr(self.config.app, "state", None)
-        if state is not None:
-            state.ready = False
+        self.app.state.ready = False
         super().handle_exit(sig, frame)
 
 
+def listen(settings: Settings) -> socket.socket:
+    """The socket, taken before the models are loaded: a second server is told at once.
+
+    Raises:
+        UserError: when the address cannot be had.
+    """
+    made = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((settings.host, settings.port))
+    except OSError as error:
+        made.close()
+        raise UserError(
+            f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}; see --host and --port"
+        ) from None
+    return made
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Load the bundles, so that a bad one is told in a sentence, then serve until told to stop."""
+    """Load the bundles, so that a bad one is told in a sentence, then serve until told to stop.
+
+    Raises:
+        UserError: for bad settings or bundles, or an address that cannot be had.
+    """
     flags = {name: getattr(arguments, name) for name in ("host", "port", "bundles", "threads", "device")}
     settings = load_settings(os.environ, **flags)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    registry = Registry(settings)
-    registry.load()
-    served = ", ".join(sorted(registry.directions()))
-    logging.getLogger("mt_service").info("serving %s on http://%s:%d", served, settings.host, settings.port)
-    config = uvicorn.Config(
-        create_app(settings, registry),
-        host=settings.host,
-        port=settings.port,
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=round(settings.drain_seconds),
-    )
-    server = Server(config)
-    server.run()
+    with listen(settings) as listening:
+        registry = Registry(settings)
+        registry.load()
+        served = ", ".join(sorted(registry.directions()))
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        log.info("serving %s on http://%s:%d", served, host, listening.getsockname()[1])
+        app = create_app(settings, registry)
+        seconds = math.ceil(settings.drain_seconds)
+        config = uvicorn.Config(app, access_log=False, log_config=None, timeout_graceful_shutdown=seconds)
+        server = Server(app, config)
+        signal.signal(signal.SIGTERM, server.handle_exit)  # uvicorn raises it again at its end, when all is done
+        server.run([listening])
     return 0 if server.started else 1

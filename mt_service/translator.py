@@ -26,7 +26,7 @@ from mt_service.engine.interface import Job
 from mt_service.engine.worker import Worker
 from mt_service.pieces import Piece, Plan, make_plan
 
-WINDOW = 4096  # lines of a stream that are sorted by length and held at once, twice
+WINDOW = 4096  # lines of a stream that are asked for at once
 FOREVER = float("inf")
 GRACE = 1.0  # seconds in which requests that found a translator just before it was replaced may still reach it
 
@@ -144,28 +144,32 @@ class Translator:
             self.worker.cancel(name)  # which does nothing when all is done
         return [self.put_together(plan, row, options) for plan, row in zip(plans, found, strict=True)]
 
-    def translate_lines(self, lines: Iterable[str], options: Options, window: int = WINDOW) -> Iterator[Translation]:
-        """Translate a stream of lines in order, keeping the engine full; memory does not grow with the stream.
+    def translate_lines(self, lines: Iterable[str], options: Options) -> Iterator[Translation]:
+        """Translate a stream of lines in order; see `translate_windows`."""
+        remaining = iter(lines)
+        return self.translate_windows(iter(lambda: list(itertools.islice(remaining, WINDOW)), []), options)
+
+    def translate_windows(self, windows: Iterable[Sequence[str]], options: Options) -> Iterator[Translation]:
+        """Translate a stream in order, keeping the engine full; memory does not grow with the stream.
 
         Args:
-            lines: any text.
+            windows: texts that are asked for at once; while one window is translated, the next one is read. An empty
+                one says that the next may take a while: what was read is answered first.
             options: languages and search.
-            window: lines that are asked for at once, while those of one window before are translated; with 1, each
-                line is answered before the next one is read.
         Raises:
             UserError: for options that make no sense.
             EngineError: when the engine fails.
         """
-        remaining = iter(lines)
         under_way: deque[tuple[Hashable, list[Plan], list[list[Future[Found] | None]]]] = deque()
         try:
-            while plans := self.plan(itertools.islice(remaining, window), options):
-                name = next(self.names)
-                under_way.append((name, plans, self.submit(name, plans, options, FOREVER, "lines")))
-                while len(under_way) > (1 if window > 1 else 0):
-                    yield from self.collect(*under_way.popleft()[1:], options)
-            while under_way:
-                yield from self.collect(*under_way.popleft()[1:], options)
+            for window in itertools.chain(windows, [()]):
+                if window:
+                    plans, name = self.plan(window, options), next(self.names)
+                    under_way.append((name, plans, self.submit(name, plans, options, FOREVER, "lines")))
+                while len(under_way) > (1 if window else 0):
+                    _, plans, futures = under_way[0]
+                    yield from self.collect(plans, futures, options)
+                    under_way.popleft()
         finally:
             for asked, *_ in under_way:
                 self.worker.cancel(asked)
@@ -194,11 +198,12 @@ class Translator:
             score = sum(one.score for one in chosen if one) / max(1, len(searched))
             alternatives.append(Alternative("".join(parts), score))
         tokens = sum(len(one[0].tokens) + 1 for one in searched)
-        cut_off = ["a translation grew too long and was cut off" for one in searched if not one[0].complete]
+        endless = sum(not one[0].complete for one in searched)
+        warnings = [f"translations that grew too long and were cut off: {endless}"] if endless else []
         alignment = self.align(plan, found) if options.alignments else None
         best = alternatives[0]
         return Translation(
-            best.text, best.score, alternatives, alignment, tokens, len(searched), plan.warnings + cut_off
+            best.text, best.score, alternatives, alignment, tokens, len(searched), plan.warnings + warnings
         )
 
     def align(self, plan: Plan, found: Sequence[Found | None]) -> Alignment:

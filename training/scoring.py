@@ -72,10 +72,10 @@ def compare(first: Sequence[str], second: Sequence[str], references: Sequence[st
     test = PairedTest(systems, metrics(target), [list(references)], test_type="bs", n_samples=RESAMPLES)
     signatures, results = test()
     found = []
-    for name in metrics(target):
-        baseline, mine = (one for one in results[name] if isinstance(one, Result))
+    for name, key in zip(metrics(target), (key for key in results if key != "System"), strict=True):  # chrF is chrF2
+        baseline, mine = (one for one in results[key] if isinstance(one, Result))
         p_value = 1.0 if mine.p_value is None else float(mine.p_value)
-        found.append(Comparison(name, baseline.score, mine.score - baseline.score, p_value, str(signatures[name])))
+        found.append(Comparison(name, baseline.score, mine.score - baseline.score, p_value, str(signatures[key])))
     return found
 
 

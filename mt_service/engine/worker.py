@@ -178,5 +178,6 @@ class Worker:
         """The thread's last act, whatever ended it."""
         with self.changed:
             self.draining = self.closed = True
-            self.settle(dict.fromkeys(list(self.futures), DrainingError("the server stopped")))
+            for name in list(self.scheduler.requests):
+                self.settle(dict.fromkeys(self.scheduler.cancel(name), DrainingError("the server stopped")))
             self.engine = None
