@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from data.config import build, check, plain
@@ -58,6 +58,9 @@ class Entry(NamedTuple):
 
     dtype: str
     shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {list(self.shape)}"
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def fill(folder: Path, network: Seq2Seq, tokenizer_file: Path, info: BundleInfo,
     tokenizer = Tokenizer.load(folder / TOKENIZER)
     special_ids = {"pad": tokenizer.pad_id, "unk": tokenizer.unk_id, "bos": tokenizer.bos_id, "eos": tokenizer.eos_id}
     special_ids.update({f"<2{language}>": tokenizer.tag_id(language) for language in tokenizer.languages})
-    save_file(stored_tensors(network, storage), folder / MODEL)
+    (folder / MODEL).write_bytes(save(stored_tensors(network, storage)))  # save_file would bar all other users
     for name in (TOKENIZER, MODEL):
         flush(folder / name)
     write_json(folder / CONFIG, plain(BundleConfig(FORMAT, storage, network.config, info, special_ids)))

@@ -74,12 +74,28 @@ def export(arguments: argparse.Namespace) -> int:
         directions=tuple(recipe["data"]["directions"]),
         beam=arguments.beam,
         length_penalty=alpha,
-        training={**origin, "recipe": recipe, **manifest},
+        training=provenance(recipe, manifest, origin),
         licence=card.licence,
         attribution=card.attribution,
         notes=card.notes,
     )
     return write_and_check(folder, network, prepared, info, dev, tests, arguments.storage, arguments.force)
+
+
+def provenance(recipe: dict[str, Any], manifest: dict[str, Any], origin: dict[str, object]) -> dict[str, Any]:
+    """What a bundle tells of its training; the folder of the corpora stays this machine's own affair."""
+    data = {name: value for name, value in recipe["data"].items() if name != "root"}
+    root = Path(recipe["data"]["root"])
+    sources = {
+        str(path.relative_to(root) if path.is_relative_to(root) else path): entry
+        for path, entry in ((Path(text), entry) for text, entry in manifest["data"]["sources"].items())
+    }
+    return {
+        **origin,
+        "recipe": {**recipe, "data": data},
+        **manifest,
+        "data": {**manifest["data"], "sources": sources},
+    }
 
 
 def write_and_check(

@@ -1,0 +1,179 @@
+"""Bundles: what is written is what is read, and whatever is wrong is told in one sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save
+
+from data.errors import UserError
+from models import bundle as module
+from models.bundle import CONFIG, FILES, MODEL, SUMS, TOKENIZER, Bundle, Storage, read_bundle, write_bundle
+from models.search import SearchOptions, translate_ids
+from models.seq2seq import Seq2Seq
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def seal(folder: Path) -> None:
+    """Make the sums right again, as somebody who tampers with a bundle could."""
+    lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in FILES]
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change config.json."""
+    tree = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    change(tree)
+    (folder / CONFIG).write_text(json.dumps(tree), encoding="utf-8")
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    """Change model.safetensors."""
+    tensors = load_file(folder / MODEL)
+    change(tensors)
+    (folder / MODEL).write_bytes(save(tensors))
+
+
+@pytest.fixture(scope="module")
+def golden() -> Bundle:
+    return read_bundle(GOLDEN / "format-1")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A bundle to tamper with."""
+    return Path(shutil.copytree(GOLDEN / "format-1", tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("record", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
+def test_bundles_of_older_versions_translate_as_they_did(record: Path) -> None:
+    bundle = read_bundle(record.with_suffix(""))
+    for case in json.loads(record.read_text(encoding="utf-8")):
+        assert bundle.tokenizer.encode_source(case["text"], "bb") == case["source"]
+        (found,) = translate_ids(bundle.network(), [case["source"]], SearchOptions(beam=4, n_best=2), bundle.specials)
+        assert [list(one.tokens) for one in found] == [tokens for tokens, _ in case["best"]]
+        assert [one.score for one in found] == pytest.approx([score for _, score in case["best"]], abs=1e-3)
+
+
+@pytest.mark.parametrize("storage", ["float32", "bfloat16", "int8"])
+def test_weights_come_back_as_exact_as_their_storage(golden: Bundle, tmp_path: Path, storage: Storage) -> None:
+    network = golden.network()
+    written = write_bundle(tmp_path / "new", network, golden.folder / TOKENIZER, golden.info, storage)
+    for (name, before), after in zip(network.named_parameters(), written.network().parameters(), strict=True):
+        if storage == "float32" or before.dim() != 2:
+            assert torch.equal(before, after), name
+        elif storage == "bfloat16":
+            assert torch.equal(before.bfloat16().float(), after), name
+        else:
+            step = before.abs().amax(1, keepdim=True) / 127
+            assert bool(((before - after).abs() <= step / 2 + 1e-7).all()), name
+
+
+def test_a_network_from_a_bundle_is_tied_whole_and_without_gradients(golden: Bundle) -> None:
+    network = golden.network()
+    assert network.source_weight is network.output_weight
+    assert not any(part.is_meta or part.requires_grad for part in network.parameters())
+    assert not network.training
+
+
+def test_a_bundle_holds_five_files_that_everybody_may_read(golden: Bundle, tmp_path: Path) -> None:
+    write_bundle(tmp_path / "new", golden.network(), golden.folder / TOKENIZER, golden.info, "int8")
+    files = {path.name: path for path in (tmp_path / "new").iterdir()}
+    assert set(files) == {*FILES, SUMS}
+    assert all(path.stat().st_mode & stat.S_IROTH for path in files.values())
+
+
+TAMPERED: dict[str, tuple[Callable[[Path], object], bool, str]] = {
+    "a file is missing": (lambda one: (one / TOKENIZER).unlink(), False, "is no complete bundle: tokenizer.model miss"),
+    "weights were altered": (lambda one: rewrite(one, lambda w: w.popitem()), False, "model.safetensors was altered or"),
+    "the config was altered": (lambda one: edit(one, lambda c: c.update(storage="float32")), False, "config.json was al"),
+    "sums name other files": (lambda one: (one / SUMS).write_text("00  ../x\n"), False, "SHA256SUMS, line 1: expected"),
+    "sums lack a file": (lambda one: (one / SUMS).write_text(""), False, "SHA256SUMS lists no sum for config.json"),
+    "the format is newer": (lambda one: edit(one, lambda c: c.update(format=99)), True, "has bundle format 99, but this"),
+    "the config is no JSON": (lambda one: (one / CONFIG).write_text("{"), True, "config.json is no JSON"),
+    "the config is a list": (lambda one: (one / CONFIG).write_text("[]"), True, "has bundle format None"),
+    "a key is unknown": (
+        lambda one: edit(one, lambda c: c["architecture"].update(hidden_code="x")),
+        True,
+        "unknown key 'architecture.hidden_code'",
+    ),
+    "a direction has no tag": (
+        lambda one: edit(one, lambda c: c["info"].update(languages=["aa", "zz"], directions=["aa-zz"])),
+        True,
+        "offers aa-zz, but the tokenizer knows aa, bb",
+    ),
+    "the vocabulary is another": (
+        lambda one: edit(one, lambda c: c["architecture"].update(vocabulary_size=301)),
+        True,
+        "has 300 pieces, but config.json says 301",
+    ),
+    "a tensor is missing": (
+        lambda one: rewrite(one, lambda w: w.pop("output_bias")),
+        True,
+        "lacks the tensor 'output_bias'",
+    ),
+    "a tensor is superfluous": (
+        lambda one: rewrite(one, lambda w: w.update(extra=torch.zeros(1))),
+        True,
+        "holds tensors that config.json does not call for: extra",
+    ),
+    "a tensor has another shape": (
+        lambda one: rewrite(one, lambda w: w.update(output_bias=torch.zeros(7))),
+        True,
+        "tensor 'output_bias' is F32 [7], but config.json calls for F32 [300]",
+    ),
+    "a tensor has another type": (
+        lambda one: rewrite(one, lambda w: w.update(output_bias=torch.zeros(300).half())),
+        True,
+        "tensor 'output_bias' is F16 [300], but config.json calls for F32 [300]",
+    ),
+    "the weights are no safetensors": (lambda one: (one / MODEL).write_bytes(b"\x80\x04."), True, "cannot be read"),
+    "the tokenizer is nonsense": (lambda one: (one / TOKENIZER).write_bytes(b"\x00" * 40), True, "tokenizer.model"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(TAMPERED))
+def test_a_bad_bundle_is_refused_in_one_sentence(copy: Path, case: str) -> None:
+    tamper, sealed, message = TAMPERED[case]
+    tamper(copy)
+    if sealed:
+        seal(copy)
+    with pytest.raises(UserError) as caught:
+        read_bundle(copy)
+    assert message in str(caught.value)
+    assert str(copy) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_folder_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no such folder"):
+        read_bundle(tmp_path / "nowhere")
+
+
+def test_overwriting_needs_force(golden: Bundle, copy: Path) -> None:
+    network = golden.network()
+    with pytest.raises(UserError, match="exists already"):
+        write_bundle(copy, network, golden.folder / TOKENIZER, golden.info)
+    assert write_bundle(copy, network, golden.folder / TOKENIZER, golden.info, force=True).config.storage == "float32"
+    assert [path.name for path in copy.parent.iterdir()] == ["copy"]
+
+
+def test_a_write_that_fails_leaves_the_old_bundle(golden: Bundle, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    network: Seq2Seq = golden.network()
+    monkeypatch.setattr(module, "write_json", fail)
+    with pytest.raises(OSError, match="full"):
+        write_bundle(copy, network, golden.folder / TOKENIZER, golden.info, force=True)
+    assert read_bundle(copy).config.storage == "int8"
+    assert [path.name for path in copy.parent.iterdir()] == ["copy"]
