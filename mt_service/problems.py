@@ -40,6 +40,14 @@ def field_name(location: Sequence[Any]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
 
 
+def choose(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The first field's finding; where a field may be of several kinds, the one that got deepest, or all of them."""
+    of_field = [error for error in errors if error["loc"][:2] == errors[0]["loc"][:2]]
+    depth = max(len(error["loc"]) for error in of_field)
+    deepest = [error for error in of_field if len(error["loc"]) == depth]
+    return {**deepest[0], "msg": ", or ".join(str(error["msg"]).lower() for error in deepest)}
+
+
 def explain(error: Mapping[str, Any]) -> tuple[int, Problem]:
     """One of pydantic's findings as a sentence that names the field and the limit."""
     name, kind, context = field_name(error["loc"]), error["type"], error.get("ctx", {})
@@ -55,14 +63,14 @@ def explain(error: Mapping[str, Any]) -> tuple[int, Problem]:
     if kind == "missing":
         return 422, Problem(code="invalid", message=f"field '{name}' is missing", field=name)
     limit = next((context[key] for key in ("ge", "le", "gt", "lt", "max_length", "min_length") if key in context), None)
-    message = f"field '{name}': {str(error['msg'])[:1].lower()}{str(error['msg'])[1:]}"
+    message = f"field '{name}': {error['msg']}"
     return 422, Problem(code="invalid", message=message, field=name or None, limit=limit)
 
 
 async def on_invalid(_request: Request, error: Exception) -> Response:
     """Bad JSON and bad fields; the first finding is told."""
     assert isinstance(error, RequestValidationError)
-    return respond(*explain(error.errors()[0]))
+    return respond(*explain(choose(error.errors())))
 
 
 async def on_refused(_request: Request, error: Exception) -> Response:

@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import socket
+import threading
 from types import FrameType
 
 import uvicorn
@@ -19,6 +20,7 @@ from mt_service.registry import Registry
 from mt_service.settings import Settings, load_settings
 
 log = logging.getLogger("mt_service")
+LAST_ANSWERS = 5  # seconds to send what was found while draining
 
 
 class Server(uvicorn.Server):
@@ -29,8 +31,10 @@ class Server(uvicorn.Server):
         self.app = app
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM and SIGINT."""
+        """SIGTERM and SIGINT: who waits is answered, if need be that time ran out, before uvicorn cuts connections."""
         self.app.state.ready = False
+        if not self.should_exit:
+            threading.Thread(target=self.app.state.registry.drain, name="drain", daemon=True).start()
         super().handle_exit(sig, frame)
 
 
@@ -68,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         log.info("serving %s on http://%s:%d", served, host, listening.getsockname()[1])
         app = create_app(settings, registry)
-        seconds = math.ceil(settings.drain_seconds)
+        seconds = math.ceil(settings.drain_seconds) + LAST_ANSWERS
         config = uvicorn.Config(app, access_log=False, log_config=None, timeout_graceful_shutdown=seconds)
         server = Server(app, config)
         signal.signal(signal.SIGTERM, server.handle_exit)  # uvicorn raises it again at its end, when all is done

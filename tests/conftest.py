@@ -7,5 +7,5 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent / "system"))
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("system", "mt_service")]
 torch.set_num_threads(1)

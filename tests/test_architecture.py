@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MODULES = [path for room in ("data", "models", "training", "mt_service") for path in sorted((ROOT / room).rglob("*.py"))]
+MODULES = [
+    path for room in ("data", "models", "training", "mt_service") for path in sorted((ROOT / room).rglob("*.py"))
+]
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:

@@ -108,7 +108,7 @@ async def translate(wish: TranslateRequest, request: Request) -> TranslateAnswer
     options = Options(wish.source, wish.target, beam, wish.n_best, wish.length_penalty, wish.alignments)
     client = request.client.host if request.client else "unknown"
     with one_of_few(state.clients, client, state.settings.client_requests):
-        work = translator.translate(wish.texts, options, state.settings.deadline_seconds)
+        work = translator.translate(wish.texts, options, state.settings.deadline_seconds, client)
         found = await unless_gone(request, work)
     usage = Usage(
         characters=sum(map(len, wish.texts)),

@@ -24,7 +24,15 @@ from mt_service.cli import main  # noqa: E402
 from training.run import train_recipe  # noqa: E402
 
 FOLDER = HERE / "golden"
-TEXTS = ("ba dei", "ka lo mei fa", "go go da", "mo lei ka ba fei do", "ba", "bo deika ☃ lo", "da dei do da dei do fa fei")
+TEXTS = (
+    "ba dei",
+    "ka lo mei fa",
+    "go go da",
+    "mo lei ka ba fei do",
+    "ba",
+    "bo deika ☃ lo",
+    "da dei do da dei do fa fei",
+)
 
 
 def describe(folder: Path) -> list[dict[str, object]]:

@@ -94,11 +94,23 @@ def test_a_bundle_holds_five_files_that_everybody_may_read(golden: Bundle, tmp_p
 
 TAMPERED: dict[str, tuple[Callable[[Path], object], bool, str]] = {
     "a file is missing": (lambda one: (one / TOKENIZER).unlink(), False, "is no complete bundle: tokenizer.model miss"),
-    "weights were altered": (lambda one: rewrite(one, lambda w: w.popitem()), False, "model.safetensors was altered or"),
-    "the config was altered": (lambda one: edit(one, lambda c: c.update(storage="float32")), False, "config.json was al"),
+    "weights were altered": (
+        lambda one: rewrite(one, lambda w: w.popitem()),
+        False,
+        "model.safetensors was altered or",
+    ),
+    "the config was altered": (
+        lambda one: edit(one, lambda c: c.update(storage="float32")),
+        False,
+        "config.json was al",
+    ),
     "sums name other files": (lambda one: (one / SUMS).write_text("00  ../x\n"), False, "SHA256SUMS, line 1: expected"),
     "sums lack a file": (lambda one: (one / SUMS).write_text(""), False, "SHA256SUMS lists no sum for config.json"),
-    "the format is newer": (lambda one: edit(one, lambda c: c.update(format=99)), True, "has bundle format 99, but this"),
+    "the format is newer": (
+        lambda one: edit(one, lambda c: c.update(format=99)),
+        True,
+        "has bundle format 99, but this",
+    ),
     "the config is no JSON": (lambda one: (one / CONFIG).write_text("{"), True, "config.json is no JSON"),
     "the config is a list": (lambda one: (one / CONFIG).write_text("[]"), True, "has bundle format None"),
     "a key is unknown": (

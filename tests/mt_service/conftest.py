@@ -1,0 +1,27 @@
+"""The golden bundle, as a translator: it reverses the order of made-up words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models.bundle import read_bundle
+from mt_service.registry import make_translator
+from mt_service.settings import Settings
+from mt_service.translator import Translator
+
+GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    return GOLDEN
+
+
+@pytest.fixture
+def translator() -> Iterator[Translator]:
+    made = make_translator(read_bundle(GOLDEN), Settings(device="cpu", threads=1))
+    yield made
+    made.worker.close()

@@ -1,0 +1,241 @@
+"""HTTP against a real server."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from serving import Served, metric, serve, until
+from toy import WORDS
+
+LONG = {"text": [" ".join(["ba"] * 50)] * 128, "source": "aa", "target": "bb", "beam": 16}  # takes many seconds
+
+
+@pytest.fixture(scope="module")
+def server(golden: Path) -> Iterator[Served]:
+    with serve(golden) as served:
+        yield served
+
+
+def ask(server: Served, text: Any, **more: Any) -> httpx.Response:
+    body = {"text": text, "source": "aa", "target": "bb", **more}
+    return httpx.post(server.url + "/v1/translate", json=body, timeout=60)
+
+
+def background(server: Served, body: Any) -> tuple[threading.Thread, list[httpx.Response]]:
+    """A request that another thread waits for."""
+    answers: list[httpx.Response] = []
+    thread = threading.Thread(
+        target=lambda: answers.append(httpx.post(server.url + "/v1/translate", json=body, timeout=60))
+    )
+    thread.start()
+    return thread, answers
+
+
+def send(server: Served, body: Any) -> socket.socket:
+    """A request whose client may leave."""
+    host, port = server.url.removeprefix("http://").split(":")
+    data = json.dumps(body).encode()
+    head = f"POST /v1/translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(data)}"
+    connection = socket.create_connection((host, int(port)))
+    connection.sendall(head.encode() + b"\r\n\r\n" + data)
+    return connection
+
+
+def test_one_text_gives_one_translation(server: Served) -> None:
+    answer = ask(server, "ba dei lo")
+    assert answer.status_code == 200
+    tree = answer.json()
+    assert tree["translations"] == [{"text": "lo dei ba"}]
+    assert (tree["model"], tree["source"], tree["target"]) == ("toy", "aa", "bb")
+    assert tree["usage"].pop("seconds") > 0
+    assert tree["usage"] == {"characters": 9, "sentences": 1, "tokens": 5}
+
+
+def test_a_list_gives_a_list_in_the_same_order(server: Served) -> None:
+    answer = ask(server, ["ba dei", "", "ka lo mo"])
+    assert [one["text"] for one in answer.json()["translations"]] == ["dei ba", "", "mo lo ka"]
+
+
+def test_scores_n_best_and_alignments_come_when_asked_for(server: Served) -> None:
+    (found,) = ask(server, "ba dei lo", n_best=3, beam=4, scores=True, alignments=True).json()["translations"]
+    assert found["score"] <= 0
+    assert found["alternatives"][0]["text"] == "lo dei ba"
+    assert len(found["alternatives"]) == 3
+    assert found["alignment"]["source_words"][1] == {"start": 3, "end": 6}
+    assert all(0 < one["weight"] <= 1 for one in found["alignment"]["links"])
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field", "message"),
+    [
+        ({"text": None}, 422, "text", "field 'text': input should be a valid string, or input should be a valid list"),
+        ({"text": ["ba", 7]}, 422, "text[1]", "field 'text[1]'"),
+        ({"source": ""}, 422, "source", "field 'source'"),
+        ({"beam": 0}, 422, "beam", "field 'beam': input should be greater than or equal to 1"),
+        ({"beam": 99}, 422, "beam", "field 'beam': 99 asked for, but at most 16 are allowed"),
+        ({"n_best": 9, "beam": 2}, 422, "n_best", "field 'n_best': 9 asked for, but a beam of 2"),
+        ({"length_penalty": 9}, 422, "length_penalty", "field 'length_penalty'"),
+        ({"text": ["ba"] * 129}, 422, "text", "field 'text': 129 texts asked for, but at most 128"),
+        ({"text": "x" * 20_001}, 422, "text", "20001 characters in all asked for, but at most 20000"),
+        ({"temperature": 1}, 422, "temperature", "unknown field 'temperature'; valid ones are: text, source"),
+        ({"target": "zz"}, 422, "target", "no model translates aa to zz; there are: aa-bb"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_limit(
+    server: Served, change: dict[str, Any], status: int, field: str, message: str
+) -> None:
+    answer = httpx.post(server.url + "/v1/translate", json={"text": "ba", "source": "aa", "target": "bb", **change})
+    assert answer.status_code == status
+    error = answer.json()["error"]
+    assert error["field"] == field
+    assert message in error["message"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'"ba"', b"\xff\xfe", b'{"text": "ba"}', b"1" * 5000, b"[" * 50_000]
+)
+def test_a_body_that_makes_no_sense_is_the_clients_fault(server: Served, body: bytes) -> None:
+    answer = httpx.post(server.url + "/v1/translate", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert answer.json()["error"]["message"]
+
+
+def test_a_body_over_the_limit_is_refused_unread(server: Served) -> None:
+    assert httpx.post(server.url + "/v1/translate", content=b"x" * 400_000).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v1/translate", 405),
+        ("GET", "/nowhere", 404),
+        ("GET", "/web/../app.py", 404),
+        ("GET", "/web/x.js", 404),
+    ],
+)
+def test_unknown_paths_and_methods_have_the_same_envelope(server: Served, method: str, path: str, status: int) -> None:
+    answer = httpx.request(method, server.url + path)
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"]
+
+
+def test_languages_tell_directions_and_limits(server: Served) -> None:
+    tree = httpx.get(server.url + "/v1/languages").json()
+    (direction,) = tree["directions"]
+    assert (direction["source"], direction["target"], direction["model"]) == ("aa", "bb", "toy")
+    assert tree["limits"] == {"texts": 128, "characters": 20_000, "beam": 16, "n_best": 10}
+
+
+def test_health_metrics_and_description_are_there(server: Served) -> None:
+    assert httpx.get(server.url + "/health/live").json() == {"status": "live"}
+    assert httpx.get(server.url + "/health/ready").json() == {"status": "ready"}
+    before = metric(server.url, "mt_tokens_total")
+    ask(server, "ba dei")
+    assert metric(server.url, "mt_tokens_total") == before + 4
+    schema = httpx.get(server.url + "/openapi.json").json()
+    assert schema["components"]["schemas"]["TranslateRequest"]["examples"]
+
+
+def test_the_page_and_answers_forbid_outside_resources(server: Served) -> None:
+    for path in ("/", "/web/app.js", "/web/style.css", "/v1/languages"):
+        answer = httpx.get(server.url + path)
+        assert answer.status_code == 200
+        assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+def test_a_requests_identifier_comes_back_and_text_is_never_logged(server: Served) -> None:
+    body = {"text": "geheim", "source": "aa", "target": "bb"}
+    answer = httpx.post(server.url + "/v1/translate", json=body, headers={"X-Request-ID": "abc-1"})
+    assert answer.headers["X-Request-ID"] == "abc-1"
+    until(lambda: any('"id": "abc-1"' in line for line in server.log))
+    assert not any("geheim" in line for line in server.log)
+
+
+def test_many_clients_get_what_each_would_get_alone(server: Served) -> None:
+    rng = random.Random(5)
+    texts = [" ".join(rng.choices(WORDS, k=rng.randint(1, 9))) for _ in range(60)]
+    alone = [ask(server, text).json()["translations"] for text in texts]
+    with ThreadPoolExecutor(16) as pool:
+        together = list(pool.map(lambda text: ask(server, text).json()["translations"], texts))
+    assert together == alone
+
+
+def test_when_the_client_leaves_the_engine_stops(server: Served) -> None:
+    before = metric(server.url, "mt_tokens_total")
+    with send(server, LONG):
+        until(lambda: metric(server.url, "mt_running_rows") > 0)
+    until(lambda: metric(server.url, "mt_running_rows") == 0 and metric(server.url, "mt_queue_sentences") == 0, 3)
+    assert metric(server.url, "mt_tokens_total") == before
+    assert ask(server, "ba dei").status_code == 200
+
+
+def test_one_request_too_many_of_a_client_is_429(golden: Path) -> None:
+    with serve(golden, client_requests=1) as server, send(server, LONG):
+        until(lambda: metric(server.url, "mt_running_rows") > 0)
+        answer = ask(server, "ba")
+        assert answer.status_code == 429
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert answer.json()["error"]["limit"] == 1
+
+
+def test_a_full_queue_is_503(golden: Path) -> None:
+    with serve(golden, max_queue=10) as server, send(server, LONG):
+        until(lambda: metric(server.url, "mt_running_rows") > 0)
+        answer = ask(server, "ba")
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_a_request_that_takes_too_long_is_504(golden: Path) -> None:
+    with serve(golden, deadline_seconds=0.2) as server:
+        assert httpx.post(server.url + "/v1/translate", json=LONG, timeout=30).status_code == 504
+        assert ask(server, "ba dei").status_code == 200
+
+
+def test_when_told_to_stop_the_server_finishes_what_it_is_at(golden: Path) -> None:
+    with serve(golden) as server:
+        thread, answers = background(server, LONG)
+        until(lambda: metric(server.url, "mt_running_rows") > 0)
+        server.process.send_signal(signal.SIGTERM)
+        thread.join(60)
+        assert [answer.status_code for answer in answers] == [200]
+        assert server.process.wait(20) in (0, -signal.SIGTERM)
+
+
+def test_what_cannot_be_finished_in_time_is_told_so(golden: Path) -> None:
+    endless = {**LONG, "text": LONG["text"] * 20}  # type: ignore[operator]
+    with serve(golden, drain_seconds=0.3, max_texts=10_000, max_characters=10**7) as server:
+        thread, answers = background(server, endless)
+        until(lambda: metric(server.url, "mt_running_rows") > 0)
+        server.process.send_signal(signal.SIGTERM)
+        thread.join(20)
+        assert [answer.status_code for answer in answers] == [503]
+
+
+def test_a_bad_bundle_is_not_loaded_and_the_old_one_stays(golden: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(golden, tmp_path / "bundle"))
+    with serve(folder) as server:
+        assert httpx.post(server.url + "/v1/reload").json() == {"directions": ["aa-bb"]}
+        (folder / "tokenizer.model").unlink()
+        answer = httpx.post(server.url + "/v1/reload")
+        assert answer.status_code == 409
+        assert "tokenizer.model missing" in answer.json()["error"]["message"]
+        assert ask(server, "ba dei").json()["translations"] == [{"text": "dei ba"}]
+
+
+def test_reloading_may_need_a_token(golden: Path) -> None:
+    with serve(golden, admin_token="secret") as server:
+        assert httpx.post(server.url + "/v1/reload").status_code == 403
+        headers = {"Authorization": "Bearer secret"}
+        assert httpx.post(server.url + "/v1/reload", headers=headers).status_code == 200

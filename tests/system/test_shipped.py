@@ -1,0 +1,165 @@
+"""What a new user does: start the server with the bundle that ships, ask over HTTP, look at the page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from serving import Served, serve, until
+
+from models.bundle import read_bundle
+from mt_service.registry import shipped_bundles
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+GERMAN = "Ich habe keine Zeit."
+QUIET = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+FLAGS = QUIET + "--disable-component-update --disable-sync --disable-dev-shm-usage --window-size=1200,800 --lang=en"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    with serve() as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    chrome, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    if not (chrome and driver):
+        pytest.skip("no chromium with chromedriver on this machine")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chrome
+    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as made:
+        yield made
+
+
+@pytest.fixture
+def page(browser: Chrome, server: Served) -> Page:
+    browser.get(server.url)
+    browser.execute_script("localStorage.clear()")
+    browser.get(server.url)
+    opened = Page(browser)
+    until(lambda: opened.value("source-language"))
+    return opened
+
+
+class Page:
+    """The page as a visitor sees it."""
+
+    def __init__(self, browser: Chrome) -> None:
+        self.browser = browser
+
+    def element(self, identifier: str) -> Any:
+        return self.browser.find_element("id", identifier)
+
+    def value(self, identifier: str) -> str:
+        return str(self.element(identifier).get_property("value"))
+
+    def translation(self) -> str:
+        """What is shown, once it is up to date."""
+        shown = self.element("target-words")
+        fresh = "stale" not in (shown.get_attribute("class") or "")
+        return str(shown.get_property("textContent")).strip("\u200b\n ") if fresh else ""
+
+    def type(self, text: str) -> str:
+        """Type a text and wait for its translation."""
+        self.element("source-text").send_keys(text)
+        until(self.translation)
+        return self.translation()
+
+
+def test_the_bundle_that_ships_is_small_and_says_where_it_comes_from() -> None:
+    (folder,) = shipped_bundles()
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 15_000_000
+    bundle = read_bundle(folder)
+    assert set(bundle.info.directions) == {"de-en", "en-de"}
+    assert "tatoeba.org" in bundle.info.attribution
+    assert "manythings.org" in bundle.info.attribution
+    assert "CC-BY 2.0 FR" in bundle.info.licence
+    assert {score.direction for score in bundle.info.scores if score.set == "tatoeba test"} == {"de-en", "en-de"}
+    assert all("version:" in score.signature for score in bundle.info.scores)
+    assert bundle.tokenizer.placeholders
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "text", "word"),
+    [
+        ("de", "en", GERMAN, "time"),
+        ("en", "de", "I am very tired.", "müde"),
+        ("de", "en", "Wo ist der Bahnhof?", "station"),
+    ],
+)
+def test_real_sentences_are_translated(server: Served, source: str, target: str, text: str, word: str) -> None:
+    body = {"text": text, "source": source, "target": target}
+    answer = httpx.post(server.url + "/v1/translate", json=body, timeout=60)
+    assert word in answer.json()["translations"][0]["text"]
+
+
+def test_the_server_is_ready_in_a_few_seconds(server: Served) -> None:
+    assert server.seconds < 10  # under 5 on an idle machine; test machines are not idle
+
+
+def test_lines_are_translated_from_a_pipe() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MT_")}
+    command = [sys.executable, "-m", "mt_service", "translate", "--source", "de", "--target", "en", "--threads", "1"]
+    text = f"{GERMAN}\n\n{GERMAN} Wo bist du?\n"
+    done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", env=environment, check=True)
+    first, empty, both = done.stdout.removesuffix("\n").split("\n")
+    assert "time" in first
+    assert empty == ""
+    assert both.startswith(first)
+    assert len(both) > len(first)
+
+
+def test_a_visitor_sees_a_translation_when_typing_stops(page: Page) -> None:
+    assert (page.value("source-language"), page.value("target-language")) == ("de", "en")
+    assert "time" in page.type(GERMAN)
+
+
+def test_pointing_at_a_word_shows_where_it_came_from(page: Page) -> None:
+    from selenium.webdriver import ActionChains
+
+    page.type(GERMAN)
+    words = page.browser.find_elements("css selector", "#target-words .word")
+    (word,) = [one for one in words if "time" in one.text]
+    ActionChains(page.browser).move_to_element(word).perform()
+    until(lambda: page.browser.find_elements("css selector", "#source-words .word[data-weight]"))
+    lit = page.browser.find_elements("css selector", "#source-words .word[data-weight]")
+    assert any("Zeit" in str(one.get_property("textContent")) for one in lit)
+
+
+def test_swapping_translates_back(page: Page) -> None:
+    english = page.type(GERMAN)
+    page.element("swap").click()
+    until(lambda: page.translation() and page.translation() != english)
+    assert (page.value("source-language"), page.value("target-language")) == ("en", "de")
+    assert page.value("source-text") == english
+    assert "Zeit" in page.translation()
+
+
+def test_a_text_that_is_too_long_is_told_without_asking_the_server(page: Page) -> None:
+    page.browser.execute_script("document.getElementById('source-text').value = 'x'.repeat(20001)")
+    page.element("source-text").send_keys("y")
+    until(lambda: page.element("problem").is_displayed())
+    assert "20,000 characters at most" in page.element("problem").text
+
+
+def test_nothing_comes_from_outside_and_nothing_goes_wrong(page: Page, server: Served) -> None:
+    page.type(GERMAN)
+    names = page.browser.execute_script("return performance.getEntries().map((one) => one.name)")
+    assert all(name.startswith(server.url) for name in names if "://" in name)
+    assert [entry for entry in page.browser.get_log("browser") if entry["level"] == "SEVERE"] == []  # type: ignore[no-untyped-call]
