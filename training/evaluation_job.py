@@ -54,10 +54,10 @@ def read_lines(path: Path) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def language(given: str | None, path: Path | None, flag: str) -> str:
-    """A language from its flag, or from a file's suffix."""
-    found = given or (path.suffix.removeprefix(".") if path else "")
-    check(bool(found), f"say the language with {flag}: {path} has no suffix like .de")
+def language(given: str | None, path: Path, flag: str, needed: bool = True) -> str:
+    """A language from its flag, or from a file's suffix; empty when there is none and it is not needed."""
+    found = given or path.suffix.removeprefix(".")
+    check(bool(found) or not needed, f"say the language with {flag}: {path} has no suffix like .de")
     return found
 
 
@@ -68,9 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     references = read_lines(arguments.reference)
     check(bool(references), f"{arguments.reference} is empty: there is nothing to score")
-    target = language(arguments.target_language, arguments.reference, "--target-language")
+    translating = arguments.hypothesis is None or arguments.compare_bundle is not None
+    target = language(arguments.target_language, arguments.reference, "--target-language", needed=translating)
     request = None
-    if arguments.hypothesis is None or arguments.compare_bundle is not None:
+    if translating:
         check(arguments.source is not None, "--source is needed to translate; or give --hypothesis")
         sources = read_lines(arguments.source)
         same_length(arguments.source, len(sources), arguments.reference, len(references))

@@ -64,7 +64,7 @@ def export(arguments: argparse.Namespace) -> int:
     weights, origin = choose_weights(run, arguments.checkpoint, arguments.last)
     network = network_of(recipe, weights, len(prepared.tokenizer))
     card = build(Card, read_toml(arguments.card)) if arguments.card else Card()
-    dev, tests = dev_examples(prepared), [test_example(text) for text in arguments.test]
+    dev, tests = dev_examples(prepared), [read_test_set(text) for text in arguments.test]
     alpha = arguments.length_penalty
     if alpha is None:
         alpha = tune(network, prepared.tokenizer, dev, arguments.beam)
@@ -164,7 +164,7 @@ def dev_examples(prepared: Prepared) -> list[Example]:
     ]
 
 
-def test_example(text: str) -> Example:
+def read_test_set(text: str) -> Example:
     """A test set from `NAME=SOURCE,TARGET,de-en`."""
     name, _, rest = text.partition("=")
     parts = rest.split(",")

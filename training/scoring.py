@@ -74,8 +74,9 @@ def compare(first: Sequence[str], second: Sequence[str], references: Sequence[st
     found = []
     for name, key in zip(metrics(target), (key for key in results if key != "System"), strict=True):  # chrF is chrF2
         baseline, mine = (one for one in results[key] if isinstance(one, Result))
-        p_value = 1.0 if mine.p_value is None else float(mine.p_value)
-        found.append(Comparison(name, baseline.score, mine.score - baseline.score, p_value, str(signatures[key])))
+        difference = mine.score - baseline.score
+        p_value = 1.0 if mine.p_value is None or difference == 0 else float(mine.p_value)  # sacreBLEU's is tiny for 0
+        found.append(Comparison(name, baseline.score, difference, p_value, str(signatures[key])))
     return found
 
 

@@ -1,0 +1,64 @@
+"""Exports: provenance without this machine's folders, test sets, parity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from data.errors import UserError
+from models.bundle import read_bundle
+from training.export import Example, parity, provenance, read_test_set
+
+GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
+DEV = Example("toy dev", "aa-bb", ["ba dei lo", "ka mo fa do", "go lei da"], ["lo dei ba", "do fa mo ka", "da lei go"])
+
+
+def test_a_bundle_does_not_tell_where_the_corpora_lay() -> None:
+    recipe = {"name": "toy", "data": {"root": "/home/somebody/corpora", "languages": ["aa", "bb"]}}
+    sources = {"/home/somebody/corpora/a/train.aa": {"lines": 1}, "/elsewhere/dev.aa": {"lines": 2}}
+    manifest = {"seed": 1, "data": {"sources": sources, "files": {}}}
+    told = provenance(recipe, manifest, {"update": 5})
+    assert told["recipe"]["data"] == {"languages": ["aa", "bb"]}
+    assert told["data"]["sources"] == {"a/train.aa": {"lines": 1}, "/elsewhere/dev.aa": {"lines": 2}}
+    assert (told["seed"], told["update"]) == (1, 5)
+
+
+def test_a_test_set_is_two_files_and_a_direction(tmp_path: Path) -> None:
+    (tmp_path / "t.de").write_text("a\nb\n", encoding="utf-8")
+    (tmp_path / "t.en").write_text("c\nd\n", encoding="utf-8")
+    text = f"small test={tmp_path}/t.de,{tmp_path}/t.en,de-en"
+    assert read_test_set(text) == Example("small test", "de-en", ["a", "b"], ["c", "d"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("t.de,t.en", "expected NAME=SOURCE,TARGET,de-en"),
+        ("x=t.de,t.en", "expected NAME=SOURCE,TARGET,de-en"),
+        ("x=no.de,no.en,de-en", "there is no file no.de"),
+        ("x=one,two,de-en", "one has 1 lines, but two has 2"),
+    ],
+)
+def test_a_bad_test_set_is_told(text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one").write_text("a\n", encoding="utf-8")
+    Path("two").write_text("a\nb\n", encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        read_test_set(text)
+
+
+def test_parity_holds_for_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = read_bundle(GOLDEN)
+    assert parity(bundle.network(), bundle, [DEV], "float32")
+    assert "logits differ by at most 0.000, 3 of 3 greedy translations are the same" in capsys.readouterr().err
+
+
+def test_parity_fails_for_other_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = read_bundle(GOLDEN)
+    other = bundle.network()
+    with torch.no_grad():
+        other.output_weight.add_(torch.randn(other.output_weight.shape, generator=torch.Generator().manual_seed(1)))
+    assert not parity(other, bundle, [DEV], "float32")
+    assert "does not translate as the network does" in capsys.readouterr().err

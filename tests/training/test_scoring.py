@@ -1,0 +1,145 @@
+"""Scores are sacreBLEU's own; systems are files, bundles and servers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from sacrebleu import corpus_bleu, corpus_chrf, corpus_ter
+
+from data.errors import UserError
+from mt_service.cli import main
+from training import systems
+from training.scoring import report_json, report_table, score_all
+
+REFERENCES = [
+    f"the {noun} sat on the mat near the old door number {number}"
+    for number, noun in enumerate(["cat", "dog", "cow", "pig", "hen", "fox", "owl", "elk"])
+]
+GOOD = [line.replace("near", "by") for line in REFERENCES]
+BAD = [" ".join(line.split()[::-1]) for line in REFERENCES]
+
+
+def test_scores_are_those_of_sacrebleu() -> None:
+    report = score_all(GOOD, REFERENCES, None, "en")
+    found = {one.metric: one.score for one in report.scores}
+    assert found["BLEU"] == pytest.approx(corpus_bleu(GOOD, [REFERENCES]).score)
+    assert found["chrF"] == pytest.approx(corpus_chrf(GOOD, [REFERENCES]).score)
+    assert found["TER"] == pytest.approx(corpus_ter(GOOD, [REFERENCES]).score)
+    for one in report.scores:
+        assert one.low <= one.score + 1e-4
+        assert one.high >= one.score - 1e-4
+        assert "version:" in one.signature
+    assert "tok:13a" in report.scores[0].signature
+
+
+def test_a_better_system_is_better_by_paired_bootstrap() -> None:
+    report = score_all(GOOD, REFERENCES, BAD, "en")
+    differences = {one.metric: one for one in report.comparison}
+    assert differences["BLEU"].difference > 10
+    assert differences["TER"].difference < 0
+    assert all(one.p_value < 0.05 for one in report.comparison)
+
+
+def test_a_system_is_not_better_than_itself() -> None:
+    assert all(one.difference == 0 and one.p_value > 0.05 for one in score_all(GOOD, REFERENCES, GOOD, "en").comparison)
+
+
+def test_chinese_is_scored_by_characters() -> None:
+    assert "tok:zh" in score_all(["我没有时间。"], ["我没有时间。"], None, "zh").scores[0].signature
+
+
+def test_reports_are_read_by_people_and_programs() -> None:
+    report = score_all([*GOOD[:-1], ""], REFERENCES, BAD, "en")
+    assert json.loads(report_json(report))["empty"] == 1
+    table = report_table(report)
+    assert "8 sentences, 1 empty" in table
+    assert "lower is better" in table
+    assert "significant at 0.05" in table
+
+
+class FakeServer(BaseHTTPRequestHandler):
+    """Is busy once, then gives every text back in capitals; a text `bad` is refused."""
+
+    busy: ClassVar[list[int]] = []
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if not self.busy:
+            self.busy.append(1)
+            self.answer(503, {"error": {"message": "busy"}})
+        elif "bad" in body["text"]:
+            self.answer(422, {"error": {"message": "field 'text' is bad"}})
+        else:
+            self.answer(200, {"translations": [{"text": text.upper() + "\n"} for text in body["text"]]})
+
+    def answer(self, status: int, tree: Any) -> None:
+        data = json.dumps(tree).encode()
+        self.send_response(status)
+        self.send_header("Retry-After", "0")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    FakeServer.busy.clear()
+    with HTTPServer(("127.0.0.1", 0), FakeServer) as made:
+        thread = threading.Thread(target=made.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{made.server_port}"
+        made.shutdown()
+        thread.join()
+
+
+def request(*texts: str) -> systems.Request:
+    return systems.Request(list(texts), "de", "en", None, None, "cpu")
+
+
+def test_a_busy_server_is_asked_again_and_lines_stay_lines(server: str) -> None:
+    texts = [f"text {number}" for number in range(70)]
+    assert systems.by_server(request(*texts), server) == [text.upper() + " " for text in texts]
+
+
+def test_what_a_server_refuses_is_told(server: str) -> None:
+    with pytest.raises(UserError, match=r"answered 422: .*field 'text' is bad"):
+        systems.by_server(request("bad"), server)
+
+
+@pytest.mark.parametrize("url", ["localhost:1", "http://127.0.0.1:1"])
+def test_a_server_that_is_not_there_is_told(url: str) -> None:
+    with pytest.raises(UserError, match=r"must be a URL|cannot be reached"):
+        systems.by_server(request("a"), url)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--hypothesis", "two", "--reference", "three"], "two has 2 lines, but three has 3"),
+        (["--source", "two.de", "--reference", "three.en"], "two.de has 2 lines, but three.en has 3"),
+        (["--reference", "three.en"], "--source is needed to translate"),
+        (["--hypothesis", "two", "--reference", "empty.en"], "empty.en is empty"),
+        (["--hypothesis", "broken", "--reference", "two.de"], "broken, line 2 is no UTF-8"),
+        (["--source", "two.de", "--reference", "two"], "say the language with --target-language: two has no suffix"),
+    ],
+)
+def test_files_that_cannot_be_scored_are_refused(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"two": b"a\nb\n", "two.de": b"a\nb\n", "three": b"a\nb\nc\n", "three.en": b"a\nb\nc\n"}.items():
+        Path(name).write_bytes(text)
+    Path("empty.en").write_bytes(b"")
+    Path("broken").write_bytes(b"a\n\xff\n")
+    assert main(["evaluate", *words]) == 2
+    said = capsys.readouterr().err
+    assert message in said
