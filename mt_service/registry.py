@@ -14,6 +14,7 @@ import models
 from data.config import check
 from data.errors import UserError
 from models.bundle import Bundle, read_bundle
+from models.device import choose_device
 from mt_service.engine.interface import Engine, Limits
 from mt_service.engine.reference import ReferenceEngine
 from mt_service.engine.worker import Worker
@@ -27,17 +28,6 @@ def shipped_bundles() -> list[Path]:
     """The bundles that come with the program."""
     folder = Path(models.__file__).parent / "pretrained"
     return sorted(path.parent for path in folder.glob("*/config.json"))
-
-
-def choose_device(wish: str) -> str:
-    """`auto` takes a GPU when there is one.
-
-    Raises:
-        UserError: when a GPU is asked for and there is none.
-    """
-    available = torch.cuda.is_available()
-    check(wish != "cuda" or available, "device is cuda, but torch sees no GPU: install a CUDA build, or use cpu")
-    return "cuda" if wish != "cpu" and available else "cpu"
 
 
 def make_translator(bundle: Bundle, settings: Settings) -> Translator:

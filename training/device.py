@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from data.errors import UserError
+from models.device import choose_device
 from training.config import TrainingConfig
 
 
@@ -26,9 +26,7 @@ def choose(config: TrainingConfig, local_rank: int = 0) -> Choice:
     Raises:
         UserError: when a GPU is asked for and there is none.
     """
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("'training.device' is cuda, but torch sees no GPU: install a CUDA build of torch or use cpu")
-    on_gpu = config.device != "cpu" and torch.cuda.is_available()
+    on_gpu = choose_device(config.device) == "cuda"
     device = torch.device("cuda", local_rank) if on_gpu else torch.device("cpu")
     if config.precision != "auto":
         return Choice(device, getattr(torch, config.precision), "as the recipe says")

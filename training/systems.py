@@ -10,7 +10,6 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from tqdm import tqdm
 
 import models
@@ -18,6 +17,7 @@ from data.config import check
 from data.errors import UserError
 from data.normalize import normalize
 from models.bundle import read_bundle
+from models.device import choose_device
 from models.search import SearchOptions
 from training.evaluation import translate
 from training.evaluation_job import read_lines
@@ -57,9 +57,7 @@ def by_bundle(request: Request, folder: Path | None) -> list[str]:
     info = fitting[0].info
     beam = info.beam if request.beam is None else request.beam
     alpha = info.length_penalty if request.length_penalty is None else request.length_penalty
-    wish_gpu = request.device != "cpu" and torch.cuda.is_available()
-    check(request.device != "cuda" or wish_gpu, "--device cuda: torch sees no GPU")
-    network, options = fitting[0].network("cuda" if wish_gpu else "cpu"), SearchOptions(beam, length_penalty=alpha)
+    network, options = fitting[0].network(choose_device(request.device)), SearchOptions(beam, length_penalty=alpha)
     texts, found = [normalize(source) for source in request.sources], list[str]()
     for start in tqdm(range(0, len(texts), BLOCK), unit_scale=BLOCK, unit="sentence", file=sys.stderr):
         block = texts[start : start + BLOCK]
