@@ -230,5 +230,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at exit
         return FAILED
-    except (OSError, EngineError) as error:
+    except OSError as error:
+        return fail(f"{error.filename}: {error.strerror}" if error.filename else error, FAILED)
+    except EngineError as error:
         return fail(error, FAILED)
