@@ -17,7 +17,7 @@ def check_rate(name: str, rate: float) -> None:
 class EncoderConfig:
     """A stack of (bidirectional) recurrent blocks over the source."""
 
-    cell: str = "lstm"  # a name registered in models/cells.py
+    cell: str = "lstm"  # a name registered in models/cells
     layers: int = 2
     hidden: int = 128  # units per direction
     bidirectional: bool = True  # the second direction reads each sentence from its own last token

@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 from data.errors import UserError
-from models.cells import CELLS, Cell, GRUState, LSTMState, make_cell
+from models.cells import CELLS, Cell, HiddenState, LSTMState, make_cell
+from models.cells.base import RecurrentCell
+from models.cells.elementwise import scan
 from models.recurrent import Recurrence, reversal_index, reverse, zero_state
 
 
@@ -36,9 +38,85 @@ def test_gru_against_torch() -> None:
     nn.init.normal_(cell.bias_hh)
     input_BTI, hidden_BH = torch.randn(3, 6, 5), torch.randn(3, 7)
     expected, hidden = torch_layer(cell, nn.GRU, cell.bias_hh)(input_BTI, hidden_BH[None])
-    output, state = cell(input_BTI, GRUState(hidden_BH))
+    output, state = cell(input_BTI, HiddenState(hidden_BH))
     torch.testing.assert_close(output, expected)
     torch.testing.assert_close(state.hidden_BH, hidden[0])
+
+
+def sequence(cell: Cell, input_BTI: torch.Tensor, hidden_BH: torch.Tensor) -> torch.Tensor:
+    return cell(input_BTI, cell.initial(hidden_BH))[0]
+
+
+def by_definition(name: str, cell: Cell, input_BTI: torch.Tensor, hidden_BH: torch.Tensor) -> torch.Tensor:
+    """Each cell once more, position by position, straight from its paper."""
+    hidden, outputs = hidden_BH, []
+    for position in range(input_BTI.shape[1]):
+        gates = (input_BTI[:, position] @ cell.weight_ih.T + cell.bias).chunk(cell.gates, -1)
+        if name in ("srn", "srn_relu"):
+            summed = gates[0] + hidden @ cell.weight_hh.T
+            hidden = torch.tanh(summed) if name == "srn" else summed.clamp_min(0)
+            outputs.append(hidden)
+        elif name == "gru_cho":
+            reset_weight, update_weight, weight = cell.weight_hh.chunk(3)
+            reset = torch.sigmoid(gates[0] + hidden @ reset_weight.T)
+            update = torch.sigmoid(gates[1] + hidden @ update_weight.T)
+            hidden = update * hidden + (1 - update) * torch.tanh(gates[2] + (reset * hidden) @ weight.T)
+            outputs.append(hidden)
+        elif name == "ssru":
+            forget = torch.sigmoid(gates[0])
+            hidden = forget * hidden + (1 - forget) * gates[1]
+            outputs.append(hidden.clamp_min(0))
+        else:
+            update = torch.sigmoid(gates[0])
+            hidden = (1 - update) * hidden + update * gates[1]
+            outputs.append(hidden)
+    return torch.stack(outputs, 1)
+
+
+@pytest.mark.parametrize("name", ["srn", "srn_relu", "gru_cho", "ssru", "mingru"])
+@pytest.mark.parametrize("positions", [1, 2, 7, 16])
+def test_cells_against_their_definitions(name: str, positions: int) -> None:
+    torch.manual_seed(4)
+    cell = make_cell(name, 5, 6).double()
+    nn.init.normal_(cell.bias)
+    input_BTI = torch.randn(3, positions, 5, dtype=torch.float64)
+    hidden_BH = torch.randn(3, 6, dtype=torch.float64)
+    expected = by_definition(name, cell, input_BTI, hidden_BH)
+    torch.testing.assert_close(sequence(cell, input_BTI, hidden_BH), expected)
+
+
+@pytest.mark.parametrize("name", sorted(CELLS))
+@pytest.mark.parametrize("positions", [1, 5])
+def test_gradients_are_those_of_finite_differences(name: str, positions: int) -> None:
+    torch.manual_seed(5)
+    cell = make_cell(name, 3, 4).double()
+    input_BTI = torch.randn(2, positions, 3, dtype=torch.float64, requires_grad=True)
+    hidden_BH = torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
+    names, weights = zip(*cell.named_parameters(), strict=True)
+
+    def function(*tensors: torch.Tensor) -> torch.Tensor:
+        state = cell.initial(tensors[1])
+        return torch.func.functional_call(cell, dict(zip(names, tensors[2:], strict=True)), (tensors[0], state))[0]
+
+    assert torch.autograd.gradcheck(function, (input_BTI, hidden_BH, *weights))
+
+
+def test_a_scan_forgets_or_keeps_whole_sequences() -> None:
+    input_BTH, first_BH = torch.ones(1, 100, 2), torch.tensor([[3.0, 3.0]])
+    decay_BTH = torch.tensor([0.0, 1.0]).expand(1, 100, 2)
+    found = scan(decay_BTH, input_BTH, first_BH)
+    assert found[0, :, 0].tolist() == [1.0] * 100
+    assert found[0, :, 1].tolist() == [4.0 + number for number in range(100)]
+
+
+def test_a_scan_of_low_precision_adds_up_in_float32() -> None:
+    ones = torch.ones(1, 1000, 1, dtype=torch.bfloat16)
+    assert float(scan(ones, ones, torch.zeros(1, 1))[0, -1]) == 1000.0
+
+
+def test_drop_connect_needs_recurrent_weights() -> None:
+    with pytest.raises(UserError, match=r"cell 'ssru' has no hidden-to-hidden weights: set 'dropout.recurrent' to 0"):
+        make_cell("ssru", 4, 4, drop_connect=0.1)
 
 
 @pytest.mark.parametrize("name", sorted(CELLS))
@@ -55,7 +133,7 @@ def test_steps_compute_what_the_sequence_does(name: str) -> None:
         torch.testing.assert_close(mine, theirs)
 
 
-@pytest.mark.parametrize("name", sorted(CELLS))
+@pytest.mark.parametrize("name", sorted(name for name, kind in CELLS.items() if issubclass(kind, RecurrentCell)))
 def test_recurrent_weights_start_orthogonal(name: str) -> None:
     cell = make_cell(name, 4, 6)
     for block in cell.weight_hh.detach().chunk(cell.gates):
@@ -69,7 +147,7 @@ def test_drop_connect_drops_weights_in_training_only() -> None:
 
 
 def test_an_unknown_cell_lists_the_valid_ones() -> None:
-    with pytest.raises(UserError, match="valid cells are: gru, lstm"):
+    with pytest.raises(UserError, match="valid cells are: gru, gru_cho, lstm, mingru, srn, srn_relu, ssru"):
         make_cell("gru2", 4, 4)
 
 
