@@ -2,6 +2,7 @@
 
 from models.cells.base import CELLS, Cell, CellState, HiddenState, make_cell, register
 from models.cells.classic import ChoGRU
+from models.cells.clockwork import Clockwork, ClockworkState
 from models.cells.elementwise import SSRU, MinGRU
 from models.cells.fused import GRU, LSTM, SRN, LSTMState, ReLUSRN
 
@@ -14,6 +15,8 @@ __all__ = [
     "Cell",
     "CellState",
     "ChoGRU",
+    "Clockwork",
+    "ClockworkState",
     "HiddenState",
     "LSTMState",
     "MinGRU",

@@ -3,10 +3,12 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from data.errors import UserError
 from models.cells import CELLS, Cell, HiddenState, LSTMState, make_cell
 from models.cells.base import RecurrentCell
+from models.cells.clockwork import ClockworkState
 from models.cells.elementwise import scan
 from models.recurrent import Recurrence, reversal_index, reverse, zero_state
 
@@ -101,6 +103,49 @@ def test_gradients_are_those_of_finite_differences(name: str, positions: int) ->
     assert torch.autograd.gradcheck(function, (input_BTI, hidden_BH, *weights))
 
 
+def dense_clockwork(cell: Cell, input_BTI: torch.Tensor, hidden: torch.Tensor, start: int) -> torch.Tensor:
+    """Every module at every position, as one masked product; those that are not due keep what they hold."""
+    units, outputs = cell.hidden_size // 4, []
+    period = torch.tensor([1, 2, 4, 8]).repeat_interleave(units)
+    triangle = (period[:, None] <= period[None]).to(hidden.dtype)
+    for position in range(input_BTI.shape[1]):
+        gates = input_BTI[:, position] @ cell.weight_ih.T + cell.bias
+        updated = torch.tanh(gates + hidden @ (cell.weight_hh * triangle).T)
+        hidden = torch.where((start + position) % period == 0, updated, hidden)
+        outputs.append(hidden)
+    return torch.stack(outputs, 1)
+
+
+def test_clockwork_against_the_dense_masked_form_with_fewer_operations() -> None:
+    torch.manual_seed(6)
+    cell = make_cell("clockwork", 16, 32).double()
+    input_BTI = torch.randn(3, 24, 16, dtype=torch.float64)
+    hidden_BH = torch.randn(3, 32, dtype=torch.float64)
+    with FlopCounterMode(display=False) as dense:
+        expected = dense_clockwork(cell, input_BTI, hidden_BH, 0)
+    with FlopCounterMode(display=False) as due:
+        found = sequence(cell, input_BTI, hidden_BH)
+    torch.testing.assert_close(found, expected)
+    assert due.get_total_flops() < 0.45 * dense.get_total_flops()
+
+
+def test_clockwork_rows_may_stand_at_different_times() -> None:
+    """As in search, where sentences join while others are under way."""
+    torch.manual_seed(7)
+    cell = make_cell("clockwork", 4, 8).double()
+    input_BTI, hidden_BH = torch.randn(2, 9, 4, dtype=torch.float64), torch.randn(2, 8, dtype=torch.float64)
+    found, state = cell(input_BTI, ClockworkState(hidden_BH, torch.tensor([3, 10])))
+    for row, start in enumerate([3, 10]):
+        expected = dense_clockwork(cell, input_BTI[row : row + 1], hidden_BH[row : row + 1], start)
+        torch.testing.assert_close(found[row : row + 1], expected)
+    assert state.time_B.tolist() == [12, 19]
+
+
+def test_a_clockwork_needs_equal_modules() -> None:
+    with pytest.raises(UserError, match="cell 'clockwork' has 4 modules: 'hidden' must be a multiple of 4"):
+        make_cell("clockwork", 4, 6)
+
+
 def test_a_scan_forgets_or_keeps_whole_sequences() -> None:
     input_BTH, first_BH = torch.ones(1, 100, 2), torch.tensor([[3.0, 3.0]])
     decay_BTH = torch.tensor([0.0, 1.0]).expand(1, 100, 2)
@@ -122,7 +167,7 @@ def test_drop_connect_needs_recurrent_weights() -> None:
 @pytest.mark.parametrize("name", sorted(CELLS))
 def test_steps_compute_what_the_sequence_does(name: str) -> None:
     torch.manual_seed(2)
-    cell, input_BTI = make_cell(name, 4, 6).eval(), torch.randn(2, 5, 4)
+    cell, input_BTI = make_cell(name, 4, 8).eval(), torch.randn(2, 5, 4)
     whole, last = cell(input_BTI, zero_state(cell, input_BTI))
     state, outputs = zero_state(cell, input_BTI), []
     for position in range(5):
@@ -133,7 +178,9 @@ def test_steps_compute_what_the_sequence_does(name: str) -> None:
         torch.testing.assert_close(mine, theirs)
 
 
-@pytest.mark.parametrize("name", sorted(name for name, kind in CELLS.items() if issubclass(kind, RecurrentCell)))
+@pytest.mark.parametrize(
+    "name", sorted(name for name, kind in CELLS.items() if issubclass(kind, RecurrentCell) and name != "clockwork")
+)
 def test_recurrent_weights_start_orthogonal(name: str) -> None:
     cell = make_cell(name, 4, 6)
     for block in cell.weight_hh.detach().chunk(cell.gates):
@@ -147,7 +194,7 @@ def test_drop_connect_drops_weights_in_training_only() -> None:
 
 
 def test_an_unknown_cell_lists_the_valid_ones() -> None:
-    with pytest.raises(UserError, match="valid cells are: gru, gru_cho, lstm, mingru, srn, srn_relu, ssru"):
+    with pytest.raises(UserError, match="valid cells are: clockwork, gru, gru_cho, lstm, mingru, srn, srn_relu, ssru"):
         make_cell("gru2", 4, 4)
 
 
