@@ -1,4 +1,4 @@
-"""Attention: what a decoder position takes from the source.
+"""Attention, and what came before it: what a decoder position takes from the source.
 
 Legend: B sentences, Q queries of a sentence (positions times beam), S source positions, D query width,
 E encoded width, A attention heads, C channels of a head.
@@ -119,9 +119,60 @@ class MultiHead(Attention):
         return self.output(context_BQD), weights_BAQS.mean(1)
 
 
+def ends(encoded_BSE: Tensor, bias_BS: Tensor) -> Tensor:
+    """First and last encodings side by side [B, 2E]: at one of them, whichever way it goes, a reader has read all."""
+    last_B = (bias_BS == 0).sum(1) - 1
+    last_BE = encoded_BSE[torch.arange(len(last_B), device=last_B.device), last_B]
+    return torch.cat([encoded_BSE[:, 0], last_BE], -1)
+
+
+def no_weights(query_BQD: Tensor, bias_BS: Tensor) -> Tensor:
+    """Weights [B, Q, S] of a decoder that looks at no position."""
+    return query_BQD.new_zeros(*query_BQD.shape[:2], bias_BS.shape[1], dtype=torch.float32)
+
+
+class Fixed(Attention):
+    """Cho et al. (2014): the same summary of the source at every target position, whatever the query."""
+
+    def __init__(self, query_size: int, memory_size: int, dropout: float) -> None:
+        super().__init__(query_size, 2 * memory_size, dropout)
+
+    def remember(self, encoded_BSE: Tensor, bias_BS: Tensor) -> AttentionMemory:
+        """The context alone, as one position."""
+        context_B1D = self.output(ends(encoded_BSE, bias_BS))[:, None]
+        return AttentionMemory(context_B1D, context_B1D, bias_BS)
+
+    def forward(self, query_BQD: Tensor, memory: AttentionMemory) -> tuple[Tensor, Tensor]:
+        """Shapes as in Attention.forward; the weights are zero."""
+        context_BQD = memory.value_BSE.expand(-1, query_BQD.shape[1], -1)
+        return context_BQD, no_weights(query_BQD, memory.bias_BS)
+
+
+class NoAttention(Attention):
+    """Sutskever et al. (2014): nothing but the decoder's first state tells of the source."""
+
+    def __init__(self, _query_size: int, _memory_size: int, _dropout: float) -> None:
+        nn.Module.__init__(self)
+
+    def remember(self, encoded_BSE: Tensor, bias_BS: Tensor) -> AttentionMemory:
+        """Nothing; the bias tells how many positions there were."""
+        nothing_B1E = encoded_BSE.new_zeros(len(encoded_BSE), 1, 0)
+        return AttentionMemory(nothing_B1E, nothing_B1E, bias_BS)
+
+    def forward(self, query_BQD: Tensor, memory: AttentionMemory) -> tuple[Tensor, Tensor]:
+        """Zeros, shaped as in Attention.forward."""
+        return torch.zeros_like(query_BQD), no_weights(query_BQD, memory.bias_BS)
+
+
 def make_attention(config: AttentionConfig, query_size: int, memory_size: int, dropout: float) -> Attention:
     """The attention layer that a configuration names."""
     if config.kind == "multi_head":
         return MultiHead(query_size, memory_size, dropout, config.heads)
-    kinds: dict[str, type[Attention]] = {"dot": Dot, "general": General, "additive": Additive}
+    kinds: dict[str, type[Attention]] = {
+        "dot": Dot,
+        "general": General,
+        "additive": Additive,
+        "fixed": Fixed,
+        "none": NoAttention,
+    }
     return kinds[config.kind](query_size, memory_size, dropout)

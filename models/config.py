@@ -24,6 +24,7 @@ class EncoderConfig:
     residual: bool = True  # x + dropout(rnn(norm x)); false is the classic plain stack
     normalize: bool = True  # layer normalisation before each block and after the last
     feed_forward: int = 0  # inner width of a position-wise feed-forward part per block; 0 leaves it out
+    reverse_source: bool = False  # read each sentence from its end (Sutskever et al. 2014)
 
     def __post_init__(self) -> None:
         check(self.layers >= 1, f"'layers' must be at least 1, but is {self.layers}")
@@ -41,7 +42,7 @@ class DecoderConfig:
     hidden: int = 256
     attention_blocks: Literal["first", "all"] = "first"  # which blocks attend (arrangement = "blocks")
     feed_forward: int = 0  # as in the encoder (arrangement = "blocks")
-    bridge: Literal["zero", "mean"] = "mean"  # the first state: zeros, or a projection of the mean encoding
+    bridge: Literal["zero", "mean", "ends"] = "mean"  # the first state: zeros, or a projection of encodings
 
     def __post_init__(self) -> None:
         check(self.layers >= 1, f"'layers' must be at least 1, but is {self.layers}")
@@ -53,7 +54,8 @@ class DecoderConfig:
 class AttentionConfig:
     """How a decoder position looks at the source."""
 
-    kind: Literal["multi_head", "additive", "dot", "general"] = "multi_head"
+    # fixed is one summary for all positions (Cho et al. 2014), none leaves only the bridge (Sutskever et al. 2014)
+    kind: Literal["multi_head", "additive", "dot", "general", "fixed", "none"] = "multi_head"
     heads: int = 4  # multi_head only
 
     def __post_init__(self) -> None:
@@ -94,6 +96,8 @@ class ModelConfig:
         heads = self.attention.heads
         if self.attention.kind == "multi_head":
             check(self.width % heads == 0, f"'width' ({self.width}) must be a multiple of 'attention.heads' ({heads})")
+        blind = self.attention.kind == "none" and self.decoder.bridge == "zero"
+        check(not blind, "attention 'none' with 'decoder.bridge' zero would hide the source: set the bridge to ends")
         if self.attention.kind == "dot" and self.decoder.arrangement == "input_feeding":
             check(
                 self.decoder.hidden == self.width,

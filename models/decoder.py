@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from models.attention import Attention, AttentionMemory, make_attention
+from models.attention import Attention, AttentionMemory, ends, make_attention
 from models.cells import Cell, CellState, make_cell
 from models.config import ModelConfig
 from models.dropout import Dropout
@@ -53,22 +53,27 @@ def attend(attention: Attention, query_NTD: Tensor, memory: AttentionMemory) -> 
 
 
 class Bridge(nn.Module):
-    """The decoder's first state from the mean of the encoding, or zeros."""
+    """The decoder's first state: a projection of the mean encoding or of the first and the last one, or zeros."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.layers, self.hidden = config.decoder.layers, config.decoder.hidden
-        total = self.layers * self.hidden
-        self.project = linear(config.width, total) if config.decoder.bridge == "mean" else None
+        self.kind, self.layers, self.hidden = config.decoder.bridge, config.decoder.layers, config.decoder.hidden
+        read = {"zero": 0, "mean": config.width, "ends": 2 * config.width}[self.kind]
+        self.project = linear(read, self.layers * self.hidden) if read else None
 
     def forward(self, encoded_BSD: Tensor, bias_BS: Tensor) -> tuple[Tensor, ...]:
         """One hidden vector [B, H] per decoder cell."""
         if self.project is None:
             zero_BH = encoded_BSD.new_zeros(encoded_BSD.shape[0], self.hidden)
             return (zero_BH,) * self.layers
-        token_BS1 = (bias_BS == 0)[..., None]
-        mean_BD = torch.where(token_BS1, encoded_BSD, 0.0).sum(1) / token_BS1.sum(1)
-        return torch.tanh(self.project(mean_BD)).chunk(self.layers, dim=-1)
+        summary_BE = ends(encoded_BSD, bias_BS) if self.kind == "ends" else mean(encoded_BSD, bias_BS)
+        return torch.tanh(self.project(summary_BE)).chunk(self.layers, dim=-1)
+
+
+def mean(encoded_BSD: Tensor, bias_BS: Tensor) -> Tensor:
+    """The mean encoding [B, D] of each sentence, padding left out."""
+    token_BS1 = (bias_BS == 0)[..., None]
+    return torch.where(token_BS1, encoded_BSD, 0.0).sum(1) / token_BS1.sum(1)
 
 
 class Decoder(nn.Module):
@@ -155,7 +160,8 @@ class BlockDecoder(Decoder):
             for _ in range(decoder.layers)
         ]
         super().__init__(config, cells, attending)
-        self.block_list = nn.ModuleList(DecoderBlock(config, index < attending) for index in range(decoder.layers))
+        looking = 0 if config.attention.kind in ("fixed", "none") else attending  # the others heed no query
+        self.block_list = nn.ModuleList(DecoderBlock(config, index < looking) for index in range(decoder.layers))
         self.norm = nn.LayerNorm(config.width)
 
     def forward(self, embedded_NTD: Tensor, memory: Memory, state: DecoderState) -> DecoderOutput:

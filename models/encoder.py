@@ -11,7 +11,7 @@ from models.cells import make_cell
 from models.config import EncoderConfig, ModelConfig
 from models.dropout import Dropout
 from models.initialize import linear
-from models.recurrent import Recurrence, make_feed_forward, reversal_index
+from models.recurrent import Recurrence, make_feed_forward, reversal_index, reverse
 
 
 def make_recurrence(config: EncoderConfig, width: int, drop_connect: float) -> Recurrence:
@@ -55,12 +55,16 @@ class Encoder(nn.Module):
             for _ in range(config.encoder.layers)
         )
         self.norm = nn.LayerNorm(config.width) if config.encoder.normalize else nn.Identity()
+        self.reverse_source = config.encoder.reverse_source
 
     def forward(self, embedded_BSD: Tensor, length_B: Tensor) -> Tensor:
-        """Encode [B, S, D]; what stands at padding is undefined and must be masked."""
+        """Encode [B, S, D]; what stands at padding is undefined and must be masked.
+
+        Encodings stand where their words do, also when the source is read from its end.
+        """
         index_BS = reversal_index(length_B, embedded_BSD.shape[1])
-        stream_BSD = embedded_BSD
+        stream_BSD = reverse(embedded_BSD, index_BS) if self.reverse_source else embedded_BSD
         for block in self.blocks:
             stream_BSD = block(stream_BSD, index_BS)
         encoded_BSD: Tensor = self.norm(stream_BSD)
-        return encoded_BSD
+        return reverse(encoded_BSD, index_BS) if self.reverse_source else encoded_BSD

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from data.errors import UserError
+from models.attention import make_attention
 from models.config import AttentionConfig, DecoderConfig, DropoutConfig, EncoderConfig, ModelConfig
 from models.seq2seq import Seq2Seq
 
-KINDS = ["multi_head", "additive", "dot", "general"]
+LOOKING = ["multi_head", "additive", "dot", "general"]
+KINDS = [*LOOKING, "fixed", "none"]
 ARRANGEMENTS = ["blocks", "input_feeding"]
 
 
@@ -52,7 +54,7 @@ def test_padding_changes_nothing(arrangement: str, kind: str) -> None:
     torch.testing.assert_close(network(source, length, target)[1:], alone)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LOOKING)
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
 def test_attention_weights_sum_to_one_and_skip_padding(arrangement: str, kind: str) -> None:
     network = small(arrangement, kind)
@@ -60,6 +62,39 @@ def test_attention_weights_sum_to_one_and_skip_padding(arrangement: str, kind: s
     weights = network.decode(target, *network.encode(source, length)).attention_NTS
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3))
     assert (weights[1, :, 2:] == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["fixed", "none"])
+def test_without_attention_there_are_no_weights(kind: str) -> None:
+    network = small("blocks", kind)
+    source, length, target = batch()
+    weights = network.decode(target, *network.encode(source, length)).attention_NTS
+    assert weights.shape == (2, 3, 4)
+    assert not weights.any()
+
+
+def test_a_fixed_context_is_the_same_for_every_word() -> None:
+    layer = make_attention(AttentionConfig(kind="fixed"), 6, 5, 0.0)
+    encoded, bias = torch.randn(2, 4, 5), torch.tensor([[0.0] * 4, [0.0, 0.0, -torch.inf, -torch.inf]])
+    context, _ = layer(torch.randn(2, 3, 6), layer.remember(encoded, bias))
+    expected = layer.output(torch.stack([torch.cat([encoded[0, 0], encoded[0, 3]]), encoded[1, :2].flatten()]))
+    torch.testing.assert_close(context, expected[:, None].expand(2, 3, 6))
+
+
+def test_a_source_read_from_its_end_is_the_reversed_source() -> None:
+    encoder = EncoderConfig(hidden=5, bidirectional=False)
+    forwards = small(encoder=encoder)
+    backwards = small(encoder=dataclasses.replace(encoder, reverse_source=True))
+    embedded, length = torch.randn(2, 4, 8), torch.tensor([4, 2])
+    mirrored = torch.stack([embedded[0].flip(0), torch.cat([embedded[1, :2].flip(0), embedded[1, 2:]])])
+    found, expected = backwards.encoder(embedded, length), forwards.encoder(mirrored, length)
+    torch.testing.assert_close(found[0], expected[0].flip(0))
+    torch.testing.assert_close(found[1, :2], expected[1, :2].flip(0))
+
+
+def test_a_decoder_must_learn_of_the_source_somehow() -> None:
+    with pytest.raises(UserError, match="would hide the source"):
+        ModelConfig(attention=AttentionConfig(kind="none"), decoder=DecoderConfig(bridge="zero"))
 
 
 def test_a_beam_shares_its_sentence_memory() -> None:
@@ -80,9 +115,10 @@ def test_tying_shares_parameters(tie: str, matrices: int) -> None:
     assert len({id(network.source_weight), id(network.target_weight), id(network.output_weight)}) == matrices
 
 
+@pytest.mark.parametrize("kind", ["multi_head", "fixed", "none"])
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
-def test_every_parameter_gets_a_gradient(arrangement: str) -> None:
-    network = small(arrangement).train()
+def test_every_parameter_gets_a_gradient(arrangement: str, kind: str) -> None:
+    network = small(arrangement, kind).train()
     source, length, target = batch()
     network.logits(network(source, length, target).flatten(0, 1)).square().sum().backward()
     assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
