@@ -1,6 +1,8 @@
-"""Where to compute."""
+"""Where to compute, and what that place is good at."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 
@@ -20,3 +22,21 @@ def choose_device(wish: str) -> str:
         wish != "cuda" or available, "device is cuda, but torch sees no GPU: install a CUDA build of torch, or use cpu"
     )
     return "cuda" if wish != "cpu" and available else "cpu"
+
+
+def fast_bfloat16() -> str:
+    """The processor's instructions that make bfloat16 faster than float32; empty when it has none."""
+    return next((name for name in ("amx_bf16", "avx512_bf16") if name in cpu_flags()), "")
+
+
+def cpu_field(field: str) -> str:
+    """A field of the first processor in /proc/cpuinfo, or nothing where there is no such file."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    values = (line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field)
+    return next(values, "")
+
+
+def cpu_flags() -> set[str]:
+    """Instruction sets of the processor, as Linux names them."""
+    return set(cpu_field("flags").split())

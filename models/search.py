@@ -90,6 +90,28 @@ def length_penalty(length: int, alpha: float) -> float:
     return float(((5 + length) / 6) ** alpha)
 
 
+def settled(found: Sequence[Hypothesis], live: float, length: int, limit: int, options: SearchOptions) -> bool:
+    """Whether going on can hardly change a sentence's n-best list.
+
+    It cannot when no live hypothesis, were every further word certain, could end above the worst on the list; and it
+    is unlikely when as many as the beam have ended and none that lives would rank above that one by ending now.
+
+    Args:
+        found: hypotheses that have ended.
+        live: log-probability of the best one under way.
+        length: its words.
+        limit: words that it may have at most.
+        options: of the search; a greedy one is settled by its first end.
+    """
+    if len(found) < options.n_best:
+        return False
+    worst = sorted((one.score for one in found), reverse=True)[options.n_best - 1]
+    alpha = options.length_penalty
+    most_lenient = length_penalty(limit if alpha > 0 else length + 1, alpha)
+    enough = len(found) >= options.beam and worst >= live / length_penalty(length + 1, alpha)
+    return options.beam == 1 or enough or worst >= live / most_lenient
+
+
 def pad_to(tensor: Tensor, sizes: dict[int, int], value: float) -> Tensor:
     """Grow dimensions to the sizes given, padding at their end."""
     padding = [0] * (2 * tensor.dim())
@@ -148,7 +170,7 @@ def select(beams: Beams, index_B: Tensor, beam: int) -> Beams:
 class BeamSearch:
     """Searches for many sentences at once; each one's result is the same whoever shares the batch.
 
-    A sentence leaves when `beam` hypotheses have ended or its length limit is reached.
+    A sentence leaves when its n-best list is settled (see `settled`) or its length limit is reached.
     """
 
     def __init__(self, network: Seq2Seq, options: SearchOptions, specials: Specials) -> None:
@@ -280,10 +302,12 @@ class BeamSearch:
         """Let ended sentences go, and return their n-best lists."""
         results: dict[Hashable, list[Hypothesis]] = {}
         staying: list[int] = []
-        for row, sentence in enumerate(self.sentences):
+        assert self.beams is not None
+        for row, (sentence, live) in enumerate(zip(self.sentences, self.beams.score_BK[:, 0].tolist(), strict=True)):
             sentence.length += 1
             finished = sentence.finished or []
-            if len(finished) >= self.options.beam or sentence.length >= sentence.limit:
+            over = sentence.length >= sentence.limit
+            if over or settled(finished, live, sentence.length, sentence.limit, self.options):
                 ranked = sorted(finished, key=lambda hypothesis: -hypothesis.score)
                 results[sentence.key] = ranked[: self.options.n_best]
             else:

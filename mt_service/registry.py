@@ -14,8 +14,11 @@ import models
 from data.config import check
 from data.errors import UserError
 from models.bundle import Bundle, read_bundle
-from models.device import choose_device
+from models.device import choose_device, fast_bfloat16
+from models.seq2seq import Seq2Seq
+from mt_service.engine.cpu import CpuEngine
 from mt_service.engine.interface import Engine, Limits
+from mt_service.engine.packed import packable, products_pay
 from mt_service.engine.reference import ReferenceEngine
 from mt_service.engine.worker import Worker
 from mt_service.settings import Settings
@@ -30,6 +33,24 @@ def shipped_bundles() -> list[Path]:
     return sorted(path.parent for path in folder.glob("*/config.json"))
 
 
+def make_engine(bundle: Bundle, network: Seq2Seq, wish: str) -> Engine:
+    """The engine that is wished for, or the fastest for this network on this machine.
+
+    Raises:
+        UserError: when the fast engine is wished for and does not know this kind of network.
+    """
+    fits = packable(network)
+    check(
+        wish != "cpu" or fits, f"engine 'cpu' does not know the network of {bundle.info.name}: take auto or reference"
+    )
+    if wish == "cpu" or (wish == "auto" and fits and products_pay()):
+        low = fast_bfloat16()
+        log.info("%s: 8-bit integers, encoding in %s", bundle.info.name, f"bfloat16 ({low})" if low else "float32")
+        return CpuEngine(network, bundle.specials, bool(low))
+    log.info("%s: float32 on %s", bundle.info.name, network.output_weight.device)
+    return ReferenceEngine(network, bundle.specials)
+
+
 def make_translator(bundle: Bundle, settings: Settings) -> Translator:
     """A bundle made ready: weights read, engine and thread started.
 
@@ -38,12 +59,12 @@ def make_translator(bundle: Bundle, settings: Settings) -> Translator:
     """
     network = bundle.network(choose_device(settings.device))
 
-    def make_engine() -> Engine:
+    def make() -> Engine:
         if settings.threads:
             torch.set_num_threads(settings.threads)  # by the thread that computes
-        return ReferenceEngine(network, bundle.specials)
+        return make_engine(bundle, network, settings.engine)
 
-    return Translator(bundle, Worker(make_engine, Limits(settings.max_rows, settings.max_tokens, settings.max_queue)))
+    return Translator(bundle, Worker(make, Limits(settings.max_rows, settings.max_tokens, settings.max_queue)))
 
 
 @dataclass

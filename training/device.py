@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import platform
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from models.device import choose_device
+from models.device import choose_device, cpu_field, fast_bfloat16
 from training.config import TrainingConfig
 
 
@@ -35,23 +34,10 @@ def choose(config: TrainingConfig, local_rank: int = 0) -> Choice:
         return Choice(
             device, torch.bfloat16 if fast else torch.float32, f"the GPU {'has' if fast else 'lacks'} bfloat16"
         )
-    features = [name for name in ("amx_bf16", "avx512_bf16") if name in cpu_flags()]
-    if features:
-        return Choice(device, torch.bfloat16, f"the processor has {features[0]}")
+    feature = fast_bfloat16()
+    if feature:
+        return Choice(device, torch.bfloat16, f"the processor has {feature}")
     return Choice(device, torch.float32, "the processor has neither amx_bf16 nor avx512_bf16")
-
-
-def cpu_field(field: str) -> str:
-    """A field of the first processor in /proc/cpuinfo, or nothing where there is no such file."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-    values = (line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field)
-    return next(values, "")
-
-
-def cpu_flags() -> set[str]:
-    """Instruction sets of the processor, as Linux names them."""
-    return set(cpu_field("flags").split())
 
 
 def hardware() -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 import dataclasses
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
 
 from data.errors import UserError
+from models.bundle import read_bundle
 from models.config import DecoderConfig, EncoderConfig, ModelConfig
-from models.search import BeamSearch, Hypothesis, SearchOptions, Specials, length_penalty, translate_ids
+from models.search import BeamSearch, Hypothesis, SearchOptions, Specials, length_penalty, settled, translate_ids
 from models.seq2seq import Seq2Seq
 
+GOLDEN = Path(__file__).parent / "golden"
 VOCABULARY = 7
 SPECIALS = Specials(pad=0, bos=2, eos=3, forbidden=(1,))
 WORDS = [4, 5, 6]
@@ -162,3 +165,20 @@ def test_forbidden_words_never_appear(network: Seq2Seq) -> None:
 def test_impossible_options_are_refused(change: dict[str, int]) -> None:
     with pytest.raises(UserError, match=next(iter(change))):
         dataclasses.replace(SearchOptions(), **change)
+
+
+def test_a_list_is_settled_when_nothing_that_lives_can_enter_it() -> None:
+    good, poor = (Hypothesis((4,), score, score, None) for score in (-0.1, -3.0))
+    options = SearchOptions(beam=4, n_best=1)
+    assert not settled([], -9.0, 3, 20, options)
+    assert settled([good], -9.0, 3, 20, options)
+    assert not settled([poor] * 4, -0.01, 3, 20, options)
+    assert not settled([good], -9.0, 3, 20, SearchOptions(beam=4, n_best=2))
+    assert settled([poor], -0.01, 3, 20, SearchOptions(beam=1))
+
+
+def test_poor_hypotheses_that_end_early_do_not_end_the_search() -> None:
+    bundle = read_bundle(GOLDEN / "format-1")
+    source = bundle.tokenizer.encode_source("ma fei ka fei kei", "bb")
+    ((best,),) = translate_ids(bundle.network(), [source], SearchOptions(beam=4), bundle.specials)
+    assert bundle.tokenizer.decode(best.tokens) == "kei fei ka fei ma"
