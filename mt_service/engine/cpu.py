@@ -9,7 +9,7 @@ copies the memory of those that stay.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy
@@ -22,9 +22,8 @@ from models.attention import AttentionMemory
 from models.decoder import DecoderState, Memory, map_state
 from models.search import Hypothesis, SearchOptions, Specials, length_penalty, settled, tensors_of
 from models.seq2seq import Seq2Seq
-from mt_service.engine.interface import Job
+from mt_service.engine.grouped import GroupedEngine
 from mt_service.engine.packed import BLOCK, PackedNetwork
-from mt_service.engine.reference import by_length, options_of
 
 Array: TypeAlias = NDArray[Any]
 EMPTY_SHARE = 8  # empty rows are cleared away when more than one in so many is empty
@@ -258,8 +257,8 @@ class CpuSearch:
         return results
 
 
-class CpuEngine:
-    """One search per set of options; all advance in turn.
+class CpuEngine(GroupedEngine):
+    """8-bit products, folded tables, and books in NumPy.
 
     Args:
         network: of a kind that `packable` accepts.
@@ -269,46 +268,6 @@ class CpuEngine:
 
     def __init__(self, network: Seq2Seq, specials: Specials, low_precision: bool = False) -> None:
         banned = {specials.pad, specials.bos, *specials.forbidden}
-        self.specials = specials
         allowed = [word for word in range(len(network.output_weight)) if word not in banned]
-        self.packed = PackedNetwork(network, allowed, low_precision)
-        self.searches: dict[SearchOptions, CpuSearch] = {}
-
-    def __len__(self) -> int:
-        """Sentences under way."""
-        return sum(len(search) for search in self.searches.values())
-
-    @property
-    def rows(self) -> int:
-        """Hypotheses under way: a beam for each sentence."""
-        return sum(len(search) * options.beam for options, search in self.searches.items())
-
-    @torch.inference_mode()
-    def admit(self, jobs: Mapping[int, Job]) -> None:
-        """Encode sentences and let them join the search with their options."""
-        searches: dict[SearchOptions, dict[int, Job]] = {}
-        for key, job in jobs.items():
-            searches.setdefault(options_of(job), {})[key] = job
-        for options, members in searches.items():
-            search = self.searches.setdefault(options, CpuSearch(self.packed, options, self.specials))
-            for keys in by_length(members):
-                search.add(keys, [members[key].source for key in keys])
-
-    @torch.inference_mode()
-    def step(self) -> dict[int, list[Hypothesis]]:
-        """Advance every search by one word."""
-        results: dict[int, list[Hypothesis]] = {}
-        for options, search in list(self.searches.items()):
-            results.update(search.step())
-            if not len(search):
-                del self.searches[options]
-        return results
-
-    @torch.inference_mode()
-    def drop(self, keys: Iterable[int]) -> None:
-        """Stop sentences in whichever search they are."""
-        unwanted = list(keys)
-        for options, search in list(self.searches.items()) if unwanted else ():
-            search.drop(unwanted)
-            if not len(search):
-                del self.searches[options]
+        packed = PackedNetwork(network, allowed, low_precision)
+        super().__init__(lambda options: CpuSearch(packed, options, specials))

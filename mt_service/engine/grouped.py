@@ -1,0 +1,103 @@
+"""What engines share: sentences with the same options are searched for together, one group after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+
+from models.search import Hypothesis, SearchOptions
+from mt_service.engine.interface import Job
+
+SPREAD = 8  # source lengths that differ by more are encoded apart, so that little is padding
+
+
+class Search(Protocol):
+    """A search for sentences that join and leave between steps, such as models.search.BeamSearch."""
+
+    def add(self, keys: Sequence[int], sources: Sequence[Sequence[int]]) -> None:
+        """Let sentences join."""
+
+    def step(self) -> Mapping[Any, list[Hypothesis]]:
+        """Advance all by one word; return the n-best lists of those that end."""
+
+    def drop(self, keys: Iterable[int]) -> None:
+        """Stop sentences."""
+
+    def __len__(self) -> int:
+        """Sentences under way."""
+
+
+def options_of(job: Job) -> SearchOptions:
+    """The search that a job asks for.
+
+    Raises:
+        UserError: for options that make no sense.
+    """
+    return SearchOptions(job.beam, job.n_best, job.length_penalty, max_length=job.max_length, alignments=job.alignments)
+
+
+def by_length(jobs: Mapping[int, Job]) -> list[list[int]]:
+    """Keys in groups of similar source length."""
+    groups: list[list[int]] = []
+    for key in sorted(jobs, key=lambda key: len(jobs[key].source)):
+        if not groups or len(jobs[key].source) - len(jobs[groups[-1][0]].source) > SPREAD:
+            groups.append([])
+        groups[-1].append(key)
+    return groups
+
+
+class GroupedEngine:
+    """One search per set of options; all advance in turn.
+
+    Args:
+        make_search: an empty search with some options.
+    """
+
+    def __init__(self, make_search: Callable[[SearchOptions], Search]) -> None:
+        self.make_search = make_search
+        self.searches: dict[SearchOptions, Search] = {}
+
+    def __len__(self) -> int:
+        """Sentences under way."""
+        return sum(map(len, self.searches.values()))
+
+    @property
+    def rows(self) -> int:
+        """Hypotheses under way: a beam for each sentence."""
+        return sum(len(search) * options.beam for options, search in self.searches.items())
+
+    @torch.inference_mode()
+    def admit(self, jobs: Mapping[int, Job]) -> None:
+        """Encode sentences and let them join the search with their options."""
+        groups: dict[SearchOptions, dict[int, Job]] = {}
+        for key, job in jobs.items():
+            groups.setdefault(options_of(job), {})[key] = job
+        for options, members in groups.items():
+            if options not in self.searches:
+                self.searches[options] = self.make_search(options)
+            for keys in by_length(members):
+                self.searches[options].add(keys, [members[key].source for key in keys])
+
+    @torch.inference_mode()
+    def step(self) -> dict[int, list[Hypothesis]]:
+        """Advance every search by one word."""
+        results: dict[int, list[Hypothesis]] = {}
+        for search in self.searches.values():
+            results.update(search.step())
+        self.forget_empty()
+        return results
+
+    @torch.inference_mode()
+    def drop(self, keys: Iterable[int]) -> None:
+        """Stop sentences in whichever search they are."""
+        unwanted = list(keys)
+        if unwanted:
+            for search in self.searches.values():
+                search.drop(unwanted)
+            self.forget_empty()
+
+    def forget_empty(self) -> None:
+        """Let searches go that nobody is in."""
+        self.searches = {options: search for options, search in self.searches.items() if len(search)}
