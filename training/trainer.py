@@ -20,7 +20,7 @@ import torch
 
 from data.batching import BatchStream, Position
 from data.collate import Batch
-from data.config import plain
+from data.config import build, plain
 from data.errors import UserError
 from data.files import write_json
 from data.prepare import Prepared
@@ -346,7 +346,8 @@ def agree(folder: Path, recipe: Recipe) -> None:
     path, mine = folder / RECIPE, plain(recipe)
     folder.mkdir(parents=True, exist_ok=True)
     if path.exists():
-        theirs: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        theirs = plain(build(Recipe, kept))  # keys that came after it take their defaults
         differing = sorted(differences(theirs, mine) - {f"training.{key}" for key in MAY_CHANGE} - {"data.root"})
         if differing:
             raise UserError(

@@ -21,7 +21,7 @@ from training import checkpoint
 from training.config import load_recipe
 from training.distributed import World
 from training.run import train_recipe
-from training.trainer import NotFiniteError, Trainer, differences
+from training.trainer import RECIPE, NotFiniteError, Trainer, differences
 
 TINY = {
     "training__updates": 40,
@@ -155,6 +155,16 @@ def test_another_recipe_may_not_go_on_with_a_run(toy: Path) -> None:
 def test_a_run_may_be_made_longer(toy: Path) -> None:
     trainer(toy)
     assert trainer(toy, training__updates=80).recipe.training.updates == 80
+
+
+def test_a_run_goes_on_when_the_software_has_learned_new_keys(toy: Path) -> None:
+    made = trainer(toy)
+    path = made.folder / RECIPE
+    tree = json.loads(path.read_text(encoding="utf-8"))
+    del tree["training"]["accumulate"], tree["model"]["encoder"]["feed_forward"]
+    path.write_text(json.dumps(tree), encoding="utf-8")
+    trainer(toy)
+    assert json.loads(path.read_text(encoding="utf-8"))["training"]["accumulate"] == 1
 
 
 def test_differences_are_dotted_paths() -> None:
