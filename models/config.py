@@ -85,6 +85,7 @@ class ModelConfig:
     width: int = 256  # of embeddings and of what runs between blocks
     tie: Literal["three_way", "target", "none"] = "three_way"  # embeddings shared by source, target and output
     output_bias: bool = True
+    recurrent_start: Literal["auto", "orthogonal", "identity", "sparse"] = "auto"  # of W_hh; auto is the cell's own
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     attention: AttentionConfig = field(default_factory=AttentionConfig)

@@ -1,14 +1,40 @@
 """Initial weights.
 
 Hidden-to-hidden matrices start orthogonal per gate (Saxe et al. 2014), so that their spectral radius is one and a
-gradient neither vanishes nor explodes through them; other matrices start uniform after Glorot and Bengio (2010);
-LSTM forget gates start open (Jozefowicz et al. 2015).
+gradient neither vanishes nor explodes through them, unless a recipe names another start; other matrices start uniform
+after Glorot and Bengio (2010); LSTM forget gates start open (Jozefowicz et al. 2015).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+
+CONNECTIONS, RADIUS = 15, 1.1  # of a sparse start, after Sutskever et al. (2013)
+
+
+def sparse(weight_HH: Tensor) -> None:
+    """Each unit hears 15 others with normal weights; the spectral radius is then set to 1.1 (Sutskever et al. 2013).
+
+    With it a plain recurrent network starts near the edge of chaos, as echo state networks do.
+    """
+    weight_HH.zero_()
+    if weight_HH.is_meta:
+        return
+    units = len(weight_HH)
+    heard = torch.rand(units, units).argsort(1)[:, :CONNECTIONS].to(weight_HH.device)
+    weight_HH.scatter_(1, heard, torch.randn(heard.shape).to(weight_HH))
+    radius = float(torch.linalg.eigvals(weight_HH.double()).abs().max())
+    weight_HH.mul_(RADIUS / radius if radius > 0 else 1.0)
+
+
+STARTS: dict[str, Callable[[Tensor], object]] = {
+    "orthogonal": nn.init.orthogonal_,
+    "identity": nn.init.eye_,
+    "sparse": sparse,
+}
 
 
 def orthogonal_gates(weight_GH: Tensor) -> None:

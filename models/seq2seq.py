@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from data.errors import UserError
+from models.cells.base import RecurrentCell
 from models.config import ModelConfig
 from models.decoder import DecoderOutput, DecoderState, Memory, make_decoder
 from models.dropout import dropout
@@ -35,6 +36,10 @@ class Seq2Seq(nn.Module):
         self.output_bias = nn.Parameter(torch.zeros(config.vocabulary_size)) if config.output_bias else None
         self.encoder = Encoder(config)
         self.decoder = make_decoder(config)
+        if config.recurrent_start != "auto":
+            for cell in self.modules():
+                if isinstance(cell, RecurrentCell):
+                    cell.restart(config.recurrent_start)
         self.tie()
 
     def tie(self) -> None:

@@ -20,7 +20,8 @@ class OptimizerConfig:
     kind: Literal["adamw", "adam", "sgd"] = "adamw"  # sgd is with Nesterov momentum
     rate: float = 0.002  # the highest learning rate
     betas: tuple[float, float] = (0.9, 0.98)  # adam and adamw
-    momentum: float = 0.9  # sgd
+    momentum: float = 0.9  # sgd; where it ends, if it rises
+    momentum_schedule: Literal["constant", "sutskever"] = "constant"  # sutskever: 1 - 1/2, 1/4, ... every 250 updates
     weight_decay: float = 0.0  # on matrices only; biases and norms are left out
     schedule: Literal["constant", "inverse_sqrt", "linear", "cosine", "stable_decay"] = "stable_decay"
     warmup: int = 500  # updates from 0 to the highest rate
@@ -30,6 +31,7 @@ class OptimizerConfig:
         check(self.rate > 0, f"'rate' must be above 0, but is {self.rate}")
         check(all(0 <= beta < 1 for beta in self.betas), f"'betas' must be from 0 to below 1, but are {self.betas}")
         check(self.warmup >= 0, f"'warmup' must not be negative, but is {self.warmup}")
+        check(0 <= self.momentum < 1, f"'momentum' must be from 0 to below 1, but is {self.momentum}")
         check(0 < self.decay_fraction <= 1, f"'decay_fraction' must be above 0, up to 1, but is {self.decay_fraction}")
 
 
@@ -41,6 +43,7 @@ class TrainingConfig:
     accumulate: int = 1  # batches per update and process
     label_smoothing: float = 0.1
     clip_norm: float = 1.0  # gradients are scaled down to this norm; 0 leaves them
+    clip_value: float = 0.0  # before that, each number of a gradient is cut to this size; 0 leaves them
     average: Literal["none", "ema"] = "ema"  # weights that are evaluated and exported
     ema_decay: float = 0.999  # warms up as (1 + update) / (10 + update)
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto takes a GPU when there is one
@@ -61,7 +64,15 @@ class TrainingConfig:
             check(getattr(self, name) >= 1, f"'{name}' must be at least 1, but is {getattr(self, name)}")
         check(0 <= self.label_smoothing < 1, f"'label_smoothing' must be from 0 to below 1: {self.label_smoothing}")
         check(0 <= self.ema_decay < 1, f"'ema_decay' must be from 0 to below 1, but is {self.ema_decay}")
-        for name in ("clip_norm", "threads", "dev_sentences", "patience", "checkpoint_minutes", "keep_best"):
+        for name in (
+            "clip_norm",
+            "clip_value",
+            "threads",
+            "dev_sentences",
+            "patience",
+            "checkpoint_minutes",
+            "keep_best",
+        ):
             check(getattr(self, name) >= 0, f"'{name}' must not be negative, but is {getattr(self, name)}")
 
 

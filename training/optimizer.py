@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from training.config import OptimizerConfig
 
+MOMENTUM_STEP = 250  # updates
+
 
 def rate_factor(config: OptimizerConfig, update: int, updates: int) -> float:
     """The share of the highest learning rate at an update (counted from 0) of `updates` in all."""
@@ -28,10 +30,22 @@ def rate_factor(config: OptimizerConfig, update: int, updates: int) -> float:
     return 1.0
 
 
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of all parameters."""
+def momentum_at(config: OptimizerConfig, update: int) -> float:
+    """Momentum at an update (counted from 0); rising as min(1 - 2^(-1 - log2(t / 250 + 1)), limit).
+
+    The schedule of Sutskever et al. (2013), equation 5.
+    """
+    if config.momentum_schedule == "constant":
+        return config.momentum
+    return min(1.0 - 0.5 / (update // MOMENTUM_STEP + 1), config.momentum)
+
+
+def set_schedule(optimizer: torch.optim.Optimizer, config: OptimizerConfig, update: int, updates: int) -> None:
+    """Set learning rate and momentum for an update."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = config.rate * rate_factor(config, update, updates)
+        if "momentum" in group:
+            group["momentum"] = momentum_at(config, update)
 
 
 def make_optimizer(config: OptimizerConfig, network: nn.Module) -> torch.optim.Optimizer:

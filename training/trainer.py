@@ -33,7 +33,7 @@ from training.distributed import World
 from training.evaluation import dev_bleu
 from training.loss import token_loss
 from training.manifest import write_manifest
-from training.optimizer import MovingAverage, make_optimizer, rate_factor, set_rate
+from training.optimizer import MovingAverage, make_optimizer, rate_factor, set_schedule
 from training.telemetry import Telemetry, say
 
 RECIPE, CHECKPOINTS = "recipe.json", "checkpoints"
@@ -54,7 +54,7 @@ class Update(NamedTuple):
     loss: float  # smoothed, summed over tokens, in nats
     nll: float
     tokens: int  # target words and eos
-    norm: float  # of the gradient per token, before clipping
+    norm: float  # of the gradient per token, before it is scaled down
 
 
 class Stretch:
@@ -176,13 +176,17 @@ class Trainer:
         gradients = [part.grad for part in self.network.parameters() if part.grad is not None]
         distributed.sum_all(gradients, self.world)
         torch._foreach_mul_(gradients, 1.0 / tokens)
+        value = self.recipe.training.clip_value
+        if value:
+            torch._foreach_clamp_min_(gradients, -value)
+            torch._foreach_clamp_max_(gradients, value)
         norm = float(torch.nn.utils.get_total_norm(gradients))
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise NotFiniteError(self.describe(batches, loss / tokens, norm))
         clip = self.recipe.training.clip_norm
         if clip and norm > clip:
             torch._foreach_mul_(gradients, clip / norm)
-        set_rate(self.optimizer, self.rate())
+        set_schedule(self.optimizer, self.recipe.optimizer, self.update, self.recipe.training.updates)
         self.optimizer.step()
         if self.average is not None:
             self.average.update(self.network, self.update)

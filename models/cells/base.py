@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from data.errors import UserError
 from models.dropout import dropout
-from models.initialize import glorot_gates, orthogonal_gates
+from models.initialize import STARTS, glorot_gates, orthogonal_gates
 
 
 class HiddenState(NamedTuple):
@@ -71,6 +71,12 @@ class RecurrentCell(Cell):
         self.weight_hh = nn.Parameter(torch.empty(self.gates * hidden_size, hidden_size))
         with torch.no_grad():
             orthogonal_gates(self.weight_hh)
+
+    @torch.no_grad()
+    def restart(self, start: str) -> None:
+        """Initialise each square block of the hidden-to-hidden weights by one of models.initialize.STARTS."""
+        for block_HH in self.weight_hh.chunk(self.gates):
+            STARTS[start](block_HH)
 
     def recurrent_weight(self) -> Tensor:
         """The hidden-to-hidden weights, with DropConnect in training."""

@@ -48,9 +48,18 @@ class Clockwork(RecurrentCell):
         check(hidden_size % count == 0, f"cell 'clockwork' has {count} modules: 'hidden' must be a multiple of {count}")
         super().__init__(input_size, hidden_size, drop_connect)
         self.units = hidden_size // count
-        with torch.no_grad():
-            for index in range(count):
-                self.weight_hh[self.of(index), : index * self.units] = 0.0  # never read: fast modules are not seen
+        self.hide_fast()
+
+    @torch.no_grad()
+    def hide_fast(self) -> None:
+        """Zero what is never read: slow modules do not see fast ones."""
+        for index in range(len(PERIODS)):
+            self.weight_hh[self.of(index), : index * self.units] = 0.0
+
+    def restart(self, start: str) -> None:
+        """As RecurrentCell.restart."""
+        super().restart(start)
+        self.hide_fast()
 
     def of(self, index: int) -> slice:
         """The units of a module."""

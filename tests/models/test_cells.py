@@ -10,7 +10,9 @@ from models.cells import CELLS, Cell, HiddenState, LSTMState, make_cell
 from models.cells.base import RecurrentCell
 from models.cells.clockwork import ClockworkState
 from models.cells.elementwise import scan
+from models.config import DecoderConfig, EncoderConfig, ModelConfig
 from models.recurrent import Recurrence, reversal_index, reverse, zero_state
+from models.seq2seq import Seq2Seq
 
 
 def torch_layer(cell: Cell, kind: type[nn.RNNBase], bias_hh: torch.Tensor) -> nn.RNNBase:
@@ -185,6 +187,32 @@ def test_recurrent_weights_start_orthogonal(name: str) -> None:
     cell = make_cell(name, 4, 6)
     for block in cell.weight_hh.detach().chunk(cell.gates):
         torch.testing.assert_close(block @ block.T, torch.eye(6), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "srn"])
+def test_a_sparse_start_hears_few_and_stands_at_the_edge(name: str) -> None:
+    torch.manual_seed(8)
+    cell = make_cell(name, 4, 40)
+    assert isinstance(cell, RecurrentCell)
+    cell.restart("sparse")
+    for block in cell.weight_hh.detach().chunk(cell.gates):
+        assert ((block != 0).sum(1) == 15).all()
+        assert float(torch.linalg.eigvals(block).abs().max()) == pytest.approx(1.1, rel=1e-4)
+
+
+def test_a_recipe_chooses_how_recurrent_weights_start() -> None:
+    encoder, decoder = EncoderConfig(cell="srn", hidden=8), DecoderConfig(cell="srn", hidden=8)
+    network = Seq2Seq(ModelConfig(20, 16, encoder=encoder, decoder=decoder, recurrent_start="identity"))
+    cells = [cell for cell in network.modules() if isinstance(cell, RecurrentCell)]
+    assert len(cells) == 6
+    assert all(torch.equal(cell.weight_hh.detach(), torch.eye(8)) for cell in cells)
+
+
+def test_a_clockwork_keeps_its_triangle_however_it_starts() -> None:
+    cell = make_cell("clockwork", 4, 8)
+    assert isinstance(cell, RecurrentCell)
+    cell.restart("orthogonal")
+    assert not cell.weight_hh.detach()[6:, :6].any()
 
 
 def test_drop_connect_drops_weights_in_training_only() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from training.config import OptimizerConfig
-from training.optimizer import MovingAverage, make_optimizer, rate_factor
+from training.optimizer import MovingAverage, make_optimizer, momentum_at, rate_factor, set_schedule
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,34 @@ def test_schedules_at_known_points(schedule: Any, expected: dict[int, float]) ->
     assert rate_factor(config, 4, 100) == pytest.approx(0.5)
     for update, factor in expected.items():
         assert rate_factor(config, update, 100) == pytest.approx(factor)
+
+
+def test_momentum_rises_to_its_limit() -> None:
+    config = OptimizerConfig(kind="sgd", momentum=0.9, momentum_schedule="sutskever")
+    steps = {0: 0.5, 249: 0.5, 250: 0.75, 500: 1 - 0.5 / 3, 750: 0.875, 1000: 0.9, 10**6: 0.9}
+    assert {update: momentum_at(config, update) for update in steps} == pytest.approx(steps)
+
+
+def test_a_schedule_reaches_the_optimizer() -> None:
+    config = OptimizerConfig(kind="sgd", rate=0.5, warmup=0, schedule="linear", momentum_schedule="sutskever")
+    optimizer = make_optimizer(config, nn.Linear(2, 2))
+    set_schedule(optimizer, config, 300, 600)
+    assert [(group["lr"], group["momentum"]) for group in optimizer.param_groups] == [(0.25, 0.75)] * 2
+
+
+def test_nesterov_momentum_learns() -> None:
+    """The valley of a badly scaled bowl, where plain descent crawls."""
+    curvature = torch.tensor([1.0, 0.01])
+    left = {}
+    for momentum in (0.0, 0.95):
+        point = nn.Parameter(torch.tensor([1.0, 1.0]))
+        optimizer = make_optimizer(OptimizerConfig(kind="sgd", rate=0.5, momentum=momentum), nn.ParameterList([point]))
+        for _ in range(150):
+            optimizer.zero_grad()
+            (0.5 * curvature * point.square()).sum().backward()
+            optimizer.step()
+        left[momentum] = float(point.detach().norm())
+    assert left[0.95] < 0.1 * left[0.0]
 
 
 def test_weight_decay_spares_vectors() -> None:

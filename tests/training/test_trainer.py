@@ -140,6 +140,13 @@ def test_a_loss_that_is_not_finite_names_its_batch_and_changes_nothing(toy: Path
         torch.testing.assert_close(part.detach(), before[name], equal_nan=True)
 
 
+def test_gradients_are_cut_number_by_number(toy: Path) -> None:
+    made = trainer(toy, training__clip_value=1e-4, training__clip_norm=0.0)
+    made.step()
+    gradients = [part.grad.abs().max() for part in made.network.parameters() if part.grad is not None]
+    assert float(max(gradients)) == pytest.approx(1e-4)
+
+
 def test_a_run_that_blows_up_ends_with_a_sentence(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changes = {**TINY, "optimizer__rate": 1e30, "optimizer__warmup": 0, "training__clip_norm": 0.0}
     assert train_recipe(toy / "toy.toml", overrides(toy, **changes), toy / "home") == 1
