@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -228,3 +229,25 @@ def test_the_engine_that_is_wished_for_is_made(golden: Path) -> None:
     assert isinstance(make_engine(bundle, network, "reference"), ReferenceEngine)
     kind = CpuEngine if products_pay() else ReferenceEngine
     assert isinstance(make_engine(bundle, network, "auto"), kind)
+
+
+def resident_megabytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells how much memory a process holds")
+def test_memory_does_not_grow_with_ever_new_shapes() -> None:
+    rng, engine, sizes = random.Random(7), CpuEngine(made(), SPECIALS, low_precision=True), list[float]()
+    for _ in range(2):
+        key = 0
+        while key < 1500 or len(engine):
+            if key < 1500 and engine.rows < 200:
+                source = [*rng.choices(range(4, VOCABULARY), k=rng.randint(1, 40)), SPECIALS.eos]
+                count = rng.randint(1, 12)
+                job = Job(tuple(source), rng.choice([1, 4]), max_length=12)
+                engine.admit({key + index: job for index in range(count)})
+                key += count
+            engine.step()
+        sizes.append(resident_megabytes())
+    assert sizes[1] - sizes[0] < 40
