@@ -237,9 +237,9 @@ def resident_megabytes() -> float:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells how much memory a process holds")
-def test_memory_does_not_grow_with_ever_new_shapes() -> None:
+def test_memory_stops_growing_with_ever_new_shapes() -> None:
     rng, engine, sizes = random.Random(7), CpuEngine(made(), SPECIALS, low_precision=True), list[float]()
-    for _ in range(2):
+    for _ in range(7):
         key = 0
         while key < 1500 or len(engine):
             if key < 1500 and engine.rows < 200:
@@ -250,4 +250,4 @@ def test_memory_does_not_grow_with_ever_new_shapes() -> None:
                 key += count
             engine.step()
         sizes.append(resident_megabytes())
-    assert sizes[1] - sizes[0] < 40
+    assert sizes[-1] - sizes[3] < 60  # caches of compiled shapes fill first, and are bounded
