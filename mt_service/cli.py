@@ -1,4 +1,4 @@
-"""The command line: `mt prepare | train | export | translate | evaluate | serve`.
+"""The command line: `mt prepare | train | export | translate | evaluate | score | serve`.
 
 Heavy modules are imported inside the command that needs them, so that `mt --help` answers at once.
 """
@@ -47,6 +47,13 @@ def export(arguments: argparse.Namespace) -> int:
 def evaluate(arguments: argparse.Namespace) -> int:
     """`mt evaluate`."""
     from training.evaluation_job import run
+
+    return run(arguments)
+
+
+def score(arguments: argparse.Namespace) -> int:
+    """`mt score`."""
+    from training.pair_scores import run
 
     return run(arguments)
 
@@ -162,6 +169,25 @@ def add_evaluate(commands: Any) -> None:
     parser.set_defaults(run=evaluate)
 
 
+def add_score(commands: Any) -> None:
+    """`mt score`."""
+    parser = commands.add_parser(
+        "score",
+        help="tell how probable given translations are",
+        description="Print a line for each pair: the natural logarithm of the target's probability given the source, "
+        "the same per token, and the tokens, separated by tabs. Low values point at pairs that are no translations.",
+        epilog="example: mt score --source train.de --target train.en > scores.tsv",
+    )
+    add = parser.add_argument
+    add("--bundle", type=Path, metavar="DIR", help="default: the bundle that ships")
+    add("--source", type=Path, required=True, metavar="FILE", help="source sentences, one a line")
+    add("--target", type=Path, required=True, metavar="FILE", help="their translations, one a line")
+    add("--source-language", metavar="LANGUAGE", help="default: the suffix of the source file")
+    add("--target-language", metavar="LANGUAGE", help="default: the suffix of the target file")
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default: a GPU when there is one")
+    parser.set_defaults(run=score)
+
+
 def add_serve(commands: Any) -> None:
     """`mt serve`."""
     parser = commands.add_parser(
@@ -190,7 +216,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mt", description="Self-hosted machine translation with recurrent networks.")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (add_prepare, add_train, add_export, add_translate, add_evaluate, add_serve):
+    for add in (add_prepare, add_train, add_export, add_translate, add_evaluate, add_score, add_serve):
         add(commands)
     return parser
 

@@ -16,7 +16,7 @@ import models
 from data.config import check
 from data.errors import UserError
 from data.normalize import normalize
-from models.bundle import read_bundle
+from models.bundle import Bundle, read_bundle
 from models.device import choose_device
 from models.search import SearchOptions
 from training.evaluation import translate
@@ -46,24 +46,31 @@ def translations(request: Request | None, file: Path | None, server: str | None,
     return by_server(request, server) if server else by_bundle(request, bundle)
 
 
-def by_bundle(request: Request, folder: Path | None) -> list[str]:
-    """Translate with a bundle, or the one that ships and offers the direction."""
+def find_bundle(folder: Path | None, direction: str) -> Bundle:
+    """The bundle in a folder, or the one that ships and offers the direction.
+
+    Raises:
+        UserError: when there is none; it lists the directions there are.
+    """
     shipped = sorted(path.parent for path in (Path(models.__file__).parent / "pretrained").glob("*/config.json"))
-    direction = f"{request.source}-{request.target}"
     candidates = [read_bundle(path) for path in ([folder] if folder else shipped)]
     fitting = [bundle for bundle in candidates if direction in bundle.info.directions]
     offered = ", ".join(sorted({one for bundle in candidates for one in bundle.info.directions})) or "none"
     check(bool(fitting), f"no bundle translates {direction}; offered: {offered}")
-    info = fitting[0].info
-    beam = info.beam if request.beam is None else request.beam
-    alpha = info.length_penalty if request.length_penalty is None else request.length_penalty
-    network, options = fitting[0].network(choose_device(request.device)), SearchOptions(beam, length_penalty=alpha)
+    return fitting[0]
+
+
+def by_bundle(request: Request, folder: Path | None) -> list[str]:
+    """Translate with a bundle, or the one that ships and offers the direction."""
+    bundle = find_bundle(folder, f"{request.source}-{request.target}")
+    beam = bundle.info.beam if request.beam is None else request.beam
+    alpha = bundle.info.length_penalty if request.length_penalty is None else request.length_penalty
+    network, options = bundle.network(choose_device(request.device)), SearchOptions(beam, length_penalty=alpha)
     texts, found = [normalize(source) for source in request.sources], list[str]()
     for start in tqdm(range(0, len(texts), BLOCK), unit_scale=BLOCK, unit="sentence", file=sys.stderr):
         block = texts[start : start + BLOCK]
-        results = iter(
-            translate(network, fitting[0].tokenizer, [text for text in block if text], request.target, options)
-        )
+        kept = [text for text in block if text]
+        results = iter(translate(network, bundle.tokenizer, kept, request.target, options))
         found.extend(next(results) if text else "" for text in block)
     return found
 

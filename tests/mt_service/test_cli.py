@@ -38,7 +38,7 @@ def translate(golden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     return run
 
 
-@pytest.mark.parametrize("command", ["prepare", "train", "export", "translate", "evaluate", "serve"])
+@pytest.mark.parametrize("command", ["prepare", "train", "export", "translate", "evaluate", "score", "serve"])
 def test_every_command_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
