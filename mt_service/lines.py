@@ -181,6 +181,8 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             translator = registry.find(arguments.source, arguments.target)
             translator.search_options(options)
+            if not arguments.quiet:
+                say(f"mt: {translator.info.name}: {translator.worker.description}")
             started = time.perf_counter()
             work = translate(translator, options, source, target, arguments)
             seconds = max(time.perf_counter() - started, 1e-9)

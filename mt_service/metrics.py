@@ -48,5 +48,5 @@ class EngineCollector(Collector):
             running.add_metric(name, worker.scheduler.running_rows)
             steps.add_metric(name, worker.statistics.steps)
             failures.add_metric(name, worker.statistics.failures)
-            bundles.add_metric(name, {"directions": " ".join(translator.info.directions)})
+            bundles.add_metric(name, {"directions": " ".join(translator.info.directions), "engine": worker.description})
         yield from (waiting, running, steps, failures, bundles)

@@ -44,10 +44,7 @@ def make_engine(bundle: Bundle, network: Seq2Seq, wish: str) -> Engine:
         wish != "cpu" or fits, f"engine 'cpu' does not know the network of {bundle.info.name}: take auto or reference"
     )
     if wish == "cpu" or (wish == "auto" and fits and products_pay()):
-        low = fast_bfloat16()
-        log.info("%s: 8-bit integers, encoding in %s", bundle.info.name, f"bfloat16 ({low})" if low else "float32")
-        return CpuEngine(network, bundle.specials, bool(low))
-    log.info("%s: float32 on %s", bundle.info.name, network.output_weight.device)
+        return CpuEngine(network, bundle.specials, low_precision=bool(fast_bfloat16()))
     return ReferenceEngine(network, bundle.specials)
 
 
@@ -64,7 +61,9 @@ def make_translator(bundle: Bundle, settings: Settings) -> Translator:
             torch.set_num_threads(settings.threads)  # by the thread that computes
         return make_engine(bundle, network, settings.engine)
 
-    return Translator(bundle, Worker(make, Limits(settings.max_rows, settings.max_tokens, settings.max_queue)))
+    worker = Worker(make, Limits(settings.max_rows, settings.max_tokens, settings.max_queue))
+    log.info("%s: %s", bundle.info.name, worker.description)
+    return Translator(bundle, worker)
 
 
 @dataclass

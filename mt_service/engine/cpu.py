@@ -270,4 +270,5 @@ class CpuEngine(GroupedEngine):
         banned = {specials.pad, specials.bos, *specials.forbidden}
         allowed = [word for word in range(len(network.output_weight)) if word not in banned]
         packed = PackedNetwork(network, allowed, low_precision)
-        super().__init__(lambda options: CpuSearch(packed, options, specials))
+        numbers = f"8-bit integers on cpu, encoding in {'bfloat16' if low_precision else 'float32'}"
+        super().__init__(lambda options: CpuSearch(packed, options, specials), numbers)

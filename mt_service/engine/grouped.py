@@ -53,10 +53,11 @@ class GroupedEngine:
 
     Args:
         make_search: an empty search with some options.
+        description: of what computes, and in which numbers.
     """
 
-    def __init__(self, make_search: Callable[[SearchOptions], Search]) -> None:
-        self.make_search = make_search
+    def __init__(self, make_search: Callable[[SearchOptions], Search], description: str) -> None:
+        self.make_search, self.description = make_search, description
         self.searches: dict[SearchOptions, Search] = {}
 
     def __len__(self) -> int:

@@ -29,6 +29,8 @@ class Engine(Protocol):
     What a sentence gives must not depend on those that share the batch. Only one thread calls an engine.
     """
 
+    description: str  # of what computes, and in which numbers
+
     def admit(self, jobs: Mapping[int, Job]) -> None:
         """Let sentences join at the next step, under keys that are not in use."""
 

@@ -16,4 +16,6 @@ class ReferenceEngine(GroupedEngine):
     """
 
     def __init__(self, network: Seq2Seq, specials: Specials) -> None:
-        super().__init__(lambda options: BeamSearch(network, options, specials))
+        weight = network.output_weight
+        numbers = str(weight.dtype).removeprefix("torch.")
+        super().__init__(lambda options: BeamSearch(network, options, specials), f"{numbers} on {weight.device.type}")

@@ -57,6 +57,7 @@ class Worker:
     def __init__(self, make_engine: Callable[[], Engine], limits: Limits) -> None:
         self.make_engine = make_engine
         self.engine: Engine | None = None
+        self.description = ""  # the engine's
         self.scheduler = Scheduler(limits)
         self.statistics = Statistics()
         self.futures: dict[int, Future[Found]] = {}
@@ -107,6 +108,7 @@ class Worker:
         """The thread: make the engine; plan, step, deliver, until closed; leave nobody waiting."""
         try:
             self.engine = self.make_engine()
+            self.description = self.engine.description
         except Exception as error:
             started.set_exception(error)
             return

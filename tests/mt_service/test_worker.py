@@ -20,6 +20,8 @@ ENDLESS = 10**9  # steps
 class FakeEngine:
     """Takes as many steps as the first source id says, and gives the source back; waits while `gate` is closed."""
 
+    description = "fake"
+
     def __init__(self) -> None:
         self.left: dict[int, tuple[Job, int]] = {}
         self.dropped: list[int] = []
