@@ -31,7 +31,8 @@ from training.manifest import MANIFEST
 from training.telemetry import say
 from training.trainer import RECIPE
 
-GRID = (0.6, 0.8, 1.0, 1.2, 1.4, 1.6)  # length penalties that are tried
+GRID = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4)  # length penalties that are tried
+NOISE = 0.1  # BLEU; among penalties this close to the best, the largest is taken: small ones favour short translations
 TUNED_ON = 500  # sentences of each dev set and direction, at most
 PARITY_SENTENCES = 500
 TOLERANCE = 0.5  # BLEU that low precision may cost before an export fails
@@ -197,7 +198,7 @@ def first(example: Example, count: int) -> Example:
 
 
 def tune(network: Seq2Seq, tokenizer: Tokenizer, dev: Sequence[Example], beam: int) -> float:
-    """The length penalty with the best mean BLEU on the dev sets."""
+    """The largest length penalty whose mean BLEU on the dev sets is within `NOISE` of the best."""
     means = {}
     for alpha in GRID:
         options = SearchOptions(beam, length_penalty=alpha)
@@ -205,7 +206,13 @@ def tune(network: Seq2Seq, tokenizer: Tokenizer, dev: Sequence[Example], beam: i
         scores = [bleu(translated(network, tokenizer, part, options), part) for part in parts]
         means[alpha] = sum(scores) / max(1, len(scores))
         say(f"length penalty {alpha:g}: mean dev BLEU {means[alpha]:.2f}")
-    return max(means, key=lambda alpha: means[alpha])
+    return largest_near_best(means)
+
+
+def largest_near_best(means: dict[float, float]) -> float:
+    """The largest key whose value is within `NOISE` of the largest value."""
+    best = max(means.values())
+    return max(alpha for alpha, mean in means.items() if mean >= best - NOISE)
 
 
 def score(network: Seq2Seq, tokenizer: Tokenizer, example: Example, options: SearchOptions) -> Score:

@@ -9,7 +9,7 @@ import torch
 
 from data.errors import UserError
 from models.bundle import read_bundle
-from training.export import Example, parity, provenance, read_test_set
+from training.export import Example, largest_near_best, parity, provenance, read_test_set
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
 DEV = Example("toy dev", "aa-bb", ["ba dei lo", "ka mo fa do", "go lei da"], ["lo dei ba", "do fa mo ka", "da lei go"])
@@ -62,3 +62,8 @@ def test_parity_fails_for_other_weights(capsys: pytest.CaptureFixture[str]) -> N
         other.output_weight.add_(torch.randn(other.output_weight.shape, generator=torch.Generator().manual_seed(1)))
     assert not parity(other, bundle, [DEV], "float32")
     assert "does not translate as the network does" in capsys.readouterr().err
+
+
+def test_among_equals_the_largest_length_penalty_is_taken() -> None:
+    assert largest_near_best({0.0: 43.69, 0.6: 43.66, 0.8: 43.54, 1.0: 43.52}) == 0.6
+    assert largest_near_best({0.6: 40.0, 1.0: 42.0, 1.4: 41.0}) == 1.0
