@@ -31,9 +31,8 @@ from training.manifest import MANIFEST
 from training.telemetry import say
 from training.trainer import RECIPE
 
-GRID = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4)  # length penalties that are tried
+GRID = (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8)  # length penalties that are tried
 NOISE = 0.1  # BLEU; among penalties this close to the best, the largest is taken: small ones favour short translations
-TUNED_ON = 500  # sentences of each dev set and direction, at most
 PARITY_SENTENCES = 500
 TOLERANCE = 0.5  # BLEU that low precision may cost before an export fails
 
@@ -198,13 +197,14 @@ def first(example: Example, count: int) -> Example:
 
 
 def tune(network: Seq2Seq, tokenizer: Tokenizer, dev: Sequence[Example], beam: int) -> float:
-    """The largest length penalty whose mean BLEU on the dev sets is within `NOISE` of the best."""
+    """The largest length penalty whose mean BLEU on the dev sets is within `NOISE` of the best; 1 without any."""
+    if not dev:
+        return 1.0
     means = {}
     for alpha in GRID:
         options = SearchOptions(beam, length_penalty=alpha)
-        parts = [first(example, TUNED_ON) for example in dev]
-        scores = [bleu(translated(network, tokenizer, part, options), part) for part in parts]
-        means[alpha] = sum(scores) / max(1, len(scores))
+        scores = [bleu(translated(network, tokenizer, example, options), example) for example in dev]
+        means[alpha] = sum(scores) / len(scores)
         say(f"length penalty {alpha:g}: mean dev BLEU {means[alpha]:.2f}")
     return largest_near_best(means)
 
