@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -51,15 +52,21 @@ def make_engine(bundle: Bundle, network: Seq2Seq, wish: str) -> Engine:
 def make_translator(bundle: Bundle, settings: Settings) -> Translator:
     """A bundle made ready: weights read, engine and thread started.
 
+    All that computes does so in the engine's thread: OpenMP keeps a pool for every thread that ever did, and no longer
+    waits actively once they are more than the processors, which makes small steps several times slower.
+
     Raises:
         UserError: when a GPU is asked for and there is none.
     """
-    network = bundle.network(choose_device(settings.device))
+
+    @functools.cache
+    def network() -> Seq2Seq:
+        return bundle.network(choose_device(settings.device))
 
     def make() -> Engine:
         if settings.threads:
-            torch.set_num_threads(settings.threads)  # by the thread that computes
-        return make_engine(bundle, network, settings.engine)
+            torch.set_num_threads(settings.threads)
+        return make_engine(bundle, network(), settings.engine)
 
     worker = Worker(make, Limits(settings.max_rows, settings.max_tokens, settings.max_queue))
     log.info("%s: %s", bundle.info.name, worker.description)
