@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -169,6 +170,18 @@ def test_many_clients_get_what_each_would_get_alone(server: Served) -> None:
     with ThreadPoolExecutor(16) as pool:
         together = list(pool.map(lambda text: ask(server, text).json()["translations"], texts))
     assert together == alone
+
+
+def test_answers_do_not_wait_for_acknowledgements(server: Served) -> None:
+    """With Nagle's algorithm on, every answer takes the 40 ms that a client's system delays an acknowledgement."""
+    body = {"text": "ba dei", "source": "aa", "target": "bb", "beam": 1}
+    with httpx.Client(base_url=server.url) as web:
+        seconds = []
+        for _ in range(15):
+            started = time.perf_counter()
+            assert web.post("/v1/translate", json=body).status_code == 200
+            seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.035
 
 
 def test_when_the_client_leaves_the_engine_stops(server: Served) -> None:
