@@ -19,7 +19,7 @@ from models.device import choose_device, fast_bfloat16
 from models.seq2seq import Seq2Seq
 from mt_service.engine.cpu import CpuEngine
 from mt_service.engine.interface import Engine, Limits
-from mt_service.engine.packed import packable, products_pay
+from mt_service.engine.packed import packable, products_exact, products_pay
 from mt_service.engine.reference import ReferenceEngine
 from mt_service.engine.worker import Worker
 from mt_service.settings import Settings
@@ -38,12 +38,13 @@ def make_engine(bundle: Bundle, network: Seq2Seq, wish: str) -> Engine:
     """The engine that is wished for, or the fastest for this network on this machine.
 
     Raises:
-        UserError: when the fast engine is wished for and does not know this kind of network.
+        UserError: when the fast engine is wished for, and does not know this kind of network or processor.
     """
     fits = packable(network)
     check(
         wish != "cpu" or fits, f"engine 'cpu' does not know the network of {bundle.info.name}: take auto or reference"
     )
+    check(wish != "cpu" or products_exact(), "engine 'cpu' needs a processor with VNNI or AMX: take auto or reference")
     if wish == "cpu" or (wish == "auto" and fits and products_pay()):
         return CpuEngine(network, bundle.specials, low_precision=bool(fast_bfloat16()))
     return ReferenceEngine(network, bundle.specials)

@@ -11,6 +11,7 @@ normalised, times the first cell's input weights) is looked up in a table.
 from __future__ import annotations
 
 import copy
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -275,16 +276,25 @@ def packable(network: Seq2Seq) -> bool:
     return isinstance(decoder, BlockDecoder) and known and attends and network.output_weight.device.type == "cpu"
 
 
+@functools.cache
+def products_exact() -> bool:
+    """Whether torch multiplies 8-bit integers, and exactly: without VNNI, sums of two products are cut at 16 bits."""
+    extreme_NK = torch.full((16, 64), -LEVELS, dtype=torch.int8)
+    extreme_NK[::2] = LEVELS
+    try:
+        found_NO = torch._int_mm(extreme_NK, extreme_NK.t())
+    except (AttributeError, RuntimeError):
+        return False
+    return torch.equal(found_NO.long(), extreme_NK.long() @ extreme_NK.long().t())
+
+
 def products_pay() -> bool:
-    """Whether this processor is faster at products of 8-bit integers, as torch computes them, than of floats."""
-    if not hasattr(torch, "_int_mm"):
+    """Whether products of 8-bit integers are exact on this processor, and faster than those of floats."""
+    if not products_exact():
         return False
     weight_OD = torch.randn(2048, 256)
     rounded, input_ND, product = round_rows(torch.randn(16, 256)), torch.randn(16, 256), Product(weight_OD)
-    try:
-        return seconds(lambda: product(rounded)) < seconds(lambda: functional.linear(input_ND, weight_OD))
-    except RuntimeError:
-        return False
+    return seconds(lambda: product(rounded)) < seconds(lambda: functional.linear(input_ND, weight_OD))
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -22,12 +22,14 @@ from models.decoder import DecoderState, Memory
 from models.search import BeamSearch, Hypothesis, SearchOptions, Specials
 from models.seq2seq import Seq2Seq
 from mt_service import registry
+from mt_service.engine import packed as packed_module
 from mt_service.engine.cpu import CpuEngine, CpuSearch
 from mt_service.engine.interface import Engine, Job
-from mt_service.engine.packed import BLOCK, PackedNetwork, Product, packable, products_pay, round_rows
+from mt_service.engine.packed import BLOCK, PackedNetwork, Product, packable, products_exact, products_pay, round_rows
 from mt_service.engine.reference import ReferenceEngine
 from mt_service.registry import make_engine
 
+needs_integers = pytest.mark.skipif(not products_exact(), reason="this processor cuts sums of 8-bit products short")
 SPECIALS = Specials(pad=0, bos=2, eos=3, forbidden=(1,))
 VOCABULARY = 150
 ALLOWED = range(3, VOCABULARY)
@@ -118,6 +120,7 @@ def test_search_against_beam_search(beam: int, alpha: float) -> None:
             torch.testing.assert_close(torch.tensor(one.alignment), torch.tensor(other.alignment), atol=1e-4, rtol=0)
 
 
+@needs_integers
 def test_int8_products_against_floats() -> None:
     torch.manual_seed(1)
     weight_OD, input_ND, bias_O = (
@@ -131,6 +134,7 @@ def test_int8_products_against_floats() -> None:
     torch.testing.assert_close(Product(weight_OD, bias_O)(round_rows(input_ND)) - bias_O, error + expected)
 
 
+@needs_integers
 def test_a_row_never_depends_on_those_beside_it() -> None:
     torch.manual_seed(2)
     product, input_ND = Product(torch.randn(40, 30)), torch.randn(6, 30)
@@ -142,6 +146,7 @@ def test_a_row_of_zeros_stays_zero() -> None:
     assert not Product(torch.randn(4, 3))(round_rows(torch.zeros(2, 3))).any()
 
 
+@needs_integers
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize("low_precision", [False, True])
 @torch.inference_mode()
@@ -163,6 +168,7 @@ def test_int8_steps_against_the_network(kind: str, low_precision: bool) -> None:
         torch.testing.assert_close(weights.view(2, 2, -1).mean(1), output.attention_NTS[:, 0], atol=0.03, rtol=0)
 
 
+@needs_integers
 @pytest.mark.parametrize("beam", [1, 4])
 def test_a_trained_network_translates_as_the_reference_does(golden: Path, beam: int) -> None:
     bundle, rng = read_bundle(golden), random.Random(4)
@@ -176,6 +182,7 @@ def test_a_trained_network_translates_as_the_reference_does(golden: Path, beam: 
         assert one[0].score == pytest.approx(other[0].score, abs=0.15)
 
 
+@needs_integers
 @pytest.mark.parametrize("beam", [1, 3])
 def test_results_do_not_depend_on_who_shares_the_batch(beam: int) -> None:
     jobs = [Job(tuple(source), beam, n_best=beam) for source in sources(40, seed=5)]
@@ -223,6 +230,7 @@ def test_networks_of_other_kinds_are_left_to_the_reference(golden: Path) -> None
         make_engine(bundle, network, "cpu")
 
 
+@needs_integers
 @pytest.mark.parametrize(("pays", "kind"), [(True, CpuEngine), (False, ReferenceEngine)])
 def test_the_engine_that_is_wished_for_or_faster_is_made(
     golden: Path, pays: bool, kind: type, monkeypatch: pytest.MonkeyPatch
@@ -235,8 +243,17 @@ def test_the_engine_that_is_wished_for_or_faster_is_made(
     assert isinstance(make_engine(bundle, network, "auto"), kind)
 
 
-def test_whether_integers_pay_can_be_measured() -> None:
-    assert products_pay() in (True, False)
+def test_integers_pay_only_where_they_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert products_pay() in {products_exact(), False}
+    monkeypatch.setattr(packed_module, "products_exact", lambda: False)
+    assert not products_pay()
+
+
+def test_a_processor_without_exact_products_is_told(golden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = read_bundle(golden)
+    monkeypatch.setattr(registry, "products_exact", lambda: False)
+    with pytest.raises(UserError, match="needs a processor with VNNI or AMX"):
+        make_engine(bundle, bundle.network(), "cpu")
 
 
 def resident_megabytes() -> float:
