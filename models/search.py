@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from data.collate import padded
 from data.config import check
 from models.attention import AttentionMemory
 from models.decoder import DecoderState, Memory, map_state
@@ -33,6 +34,11 @@ class Specials(NamedTuple):
     bos: int
     eos: int
     forbidden: tuple[int, ...] = ()
+
+    @property
+    def banned(self) -> set[int]:
+        """All that is never produced."""
+        return {self.pad, self.bos, *self.forbidden}
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,10 @@ class SearchOptions:
         check(self.max_length >= 1, f"'max_length' must be at least 1, but is {self.max_length}")
         check(self.max_ratio > 0, f"'max_ratio' must be above 0, but is {self.max_ratio}")
         check(-5 <= self.length_penalty <= 5, f"'length_penalty' must be from -5 to 5, but is {self.length_penalty}")
+
+    def limit(self, source_length: int) -> int:
+        """Words that a hypothesis for a source of so many ids may have."""
+        return min(self.max_length, int(source_length * self.max_ratio) + 10)
 
 
 class Hypothesis(NamedTuple):
@@ -178,8 +188,7 @@ class BeamSearch:
         self.sentences: list[Sentence] = []
         self.beams: Beams | None = None
         self.device = network.output_weight.device
-        banned = {specials.pad, specials.bos, *specials.forbidden}
-        self.banned = torch.tensor(sorted(banned), device=self.device)
+        self.banned = torch.tensor(sorted(specials.banned), device=self.device)
 
     def __len__(self) -> int:
         """Sentences under way."""
@@ -196,15 +205,12 @@ class BeamSearch:
         if not sources:
             return
         lengths = [len(source) for source in sources]
-        padded = [[*source, *[self.specials.pad] * (max(lengths) - len(source))] for source in sources]
-        length_B = torch.tensor(lengths, device=self.device)
-        memory, state = self.network.encode(torch.tensor(padded, device=self.device), length_B)
+        source_BS, length_B = padded(sources, self.specials.pad), torch.tensor(lengths)
+        memory, state = self.network.encode(source_BS.to(self.device), length_B.to(self.device))
         joining = self.begin(memory, state)
         self.beams = joining if self.beams is None else merge(self.beams, joining)
-        options = self.options
         for key, length in zip(keys, lengths, strict=True):
-            limit = min(options.max_length, int(length * options.max_ratio) + 10)
-            self.sentences.append(Sentence(key, length, limit, finished=[]))
+            self.sentences.append(Sentence(key, length, self.options.limit(length), finished=[]))
 
     def begin(self, memory: Memory, state: DecoderState) -> Beams:
         """Beams that hold bos; only the first hypothesis of each is possible, since all are equal."""

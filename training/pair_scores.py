@@ -47,7 +47,7 @@ def score_batch(
     device, specials = network.output_weight.device, specials_of(tokenizer)
     source_BS, length_B, input_BT, output_BT, target_length_B = (part.to(device) for part in batch[:5])
     logits_BTV = network.logits(network(source_BS, length_B, input_BT)).float()
-    logits_BTV[..., [specials.pad, specials.bos, *specials.forbidden]] = float("-inf")
+    logits_BTV[..., sorted(specials.banned)] = float("-inf")
     chosen_BT = logits_BTV.log_softmax(-1).gather(2, output_BT[..., None])[..., 0]
     real_BT = torch.arange(output_BT.shape[1], device=device) < target_length_B[:, None]
     sums = chosen_BT.where(real_BT, 0.0).sum(1).tolist()

@@ -16,11 +16,11 @@ import numpy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
+from data.collate import padded
 from models.attention import AttentionMemory
 from models.decoder import DecoderState, Memory, map_state
-from models.search import Hypothesis, SearchOptions, Specials, length_penalty, settled, tensors_of
+from models.search import Hypothesis, SearchOptions, Specials, join, length_penalty, settled, tensors_of
 from models.seq2seq import Seq2Seq
 from mt_service.engine.grouped import GroupedEngine
 from mt_service.engine.packed import BLOCK, PackedNetwork
@@ -81,28 +81,16 @@ class Books:
         self.attention = grown
 
 
-def grow(tensor: Tensor, dimension: int, size: int, value: float) -> Tensor:
-    """Pad the end of a dimension."""
-    missing = size - tensor.shape[dimension]
-    if not missing:
-        return tensor
-    padding = [0, 0] * (tensor.dim() - 1 - dimension) + [0, missing]
-    return functional.pad(tensor, padding, value=value)
-
-
 def cut(memory: AttentionMemory, rows_B: Tensor, size: int) -> AttentionMemory:
     """Some sentences, and `size` source positions."""
     key, value, bias = (part.index_select(0, rows_B) for part in memory)
     return AttentionMemory(key[..., :size], value[:, :, :size], bias[..., :size])
 
 
-def join(first: AttentionMemory, second: AttentionMemory) -> AttentionMemory:
+def merge(first: AttentionMemory, second: AttentionMemory) -> AttentionMemory:
     """Both groups of sentences, padded to the longer source."""
-    size = max(first.bias_BS.shape[-1], second.bias_BS.shape[-1])
     parts = zip(first, second, (3, 2, 2), (0.0, 0.0, float("-inf")), strict=True)
-    return AttentionMemory(
-        *(torch.cat([grow(one, axis, size, fill), grow(other, axis, size, fill)]) for one, other, axis, fill in parts)
-    )
+    return AttentionMemory(*(join([one, other], (axis,), fill) for one, other, axis, fill in parts))
 
 
 class CpuSearch:
@@ -125,9 +113,8 @@ class CpuSearch:
     def add(self, keys: Sequence[int], sources: Sequence[Sequence[int]]) -> None:
         """Let sentences join; see BeamSearch.add."""
         lengths = [len(source) for source in sources]
-        padded = [[*source, *[self.specials.pad] * (max(lengths) - len(source))] for source in sources]
-        memory, state = self.packed.encode(torch.tensor(padded), torch.tensor(lengths))
-        beam, options = self.options.beam, self.options
+        memory, state = self.packed.encode(padded(sources, self.specials.pad), torch.tensor(lengths))
+        beam = self.options.beam
         if beam > 1:
             state = map_state(lambda tensor: tensor.repeat_interleave(beam, 0), state)
         score_BK = torch.full((len(keys), beam), float("-inf"))
@@ -135,13 +122,12 @@ class CpuSearch:
         word_N = torch.full((len(keys) * beam,), self.specials.bos)
         self.clear()
         if len(self.books.key):
-            memory = tuple(join(mine, new) for mine, new in zip(self.memory, memory, strict=True))
+            memory = tuple(merge(mine, new) for mine, new in zip(self.memory, memory, strict=True))
             theirs = iter(tensors_of(state))
             state = map_state(lambda mine: torch.cat([mine, next(theirs)]), self.state)
             score_BK, word_N = torch.cat([self.score_BK, score_BK]), torch.cat([self.word_N, word_N])
         self.memory, self.state, self.score_BK, self.word_N = memory, state, score_BK, word_N
-        limits = [min(options.max_length, int(length * options.max_ratio) + 10) for length in lengths]
-        self.books.add(keys, lengths, limits)
+        self.books.add(keys, lengths, [self.options.limit(length) for length in lengths])
 
     def clear(self) -> None:
         """Give up the rows of sentences that ended, and source positions that nobody left has."""
@@ -243,10 +229,10 @@ class CpuSearch:
         """Let ended sentences go, and return their n-best lists."""
         books, results = self.books, dict[int, list[Hypothesis]]()
         books.length += 1
-        over = books.length >= books.limit
+        over, live = books.length >= books.limit, self.score_BK[:, 0].tolist()
         for row in numpy.flatnonzero(books.alive):
             found, length, limit = books.finished[row], int(books.length[row]), int(books.limit[row])
-            if not over[row] and not settled(found, float(self.score_BK[row, 0]), length, limit, self.options):
+            if not over[row] and not settled(found, live[row], length, limit, self.options):
                 continue
             ranked = sorted(found, key=lambda hypothesis: -hypothesis.score)
             results[int(books.key[row])] = ranked[: self.options.n_best]
@@ -267,8 +253,7 @@ class CpuEngine(GroupedEngine):
     """
 
     def __init__(self, network: Seq2Seq, specials: Specials, low_precision: bool = False) -> None:
-        banned = {specials.pad, specials.bos, *specials.forbidden}
-        allowed = [word for word in range(len(network.output_weight)) if word not in banned]
+        allowed = sorted(set(range(len(network.output_weight))) - specials.banned)
         packed = PackedNetwork(network, allowed, low_precision)
         numbers = f"8-bit integers on cpu, encoding in {'bfloat16' if low_precision else 'float32'}"
         super().__init__(lambda options: CpuSearch(packed, options, specials), numbers)
