@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ from data.prepared import (
 )
 from data.selection import clean_into, hold_out, progress, write_shards
 from data.sources import DataConfig, TrainCorpusConfig
-from data.tokenizer import train_tokenizer
+from data.tokenizer import Tokenizer, train_tokenizer
 
 __all__ = ["DataConfig", "Pair", "Prepared", "TrainCorpusConfig", "prepare"]
 
 
-def prepare(config: DataConfig, folder: Path, seed: int, force: bool = False) -> Prepared:
+def prepare(
+    config: DataConfig, folder: Path, seed: int, force: bool = False, vocabulary: Path | None = None
+) -> Prepared:
     """Read, normalise, clean, hold out, shard and learn the vocabulary; or reuse a folder made from the same.
 
     Args:
@@ -40,10 +42,11 @@ def prepare(config: DataConfig, folder: Path, seed: int, force: bool = False) ->
         folder: what to make.
         seed: decides which pairs are held out, how pairs spread over shards, and what the vocabulary is learned from.
         force: make it anew, in place of prepared data that stands there.
+        vocabulary: a tokenizer's file to take as it is; none is learned then, whatever `config.tokenizer` says.
     Raises:
         UserError: for bad corpora (before anything is written), or a folder that holds something else.
     """
-    origin = origin_of(config, seed)
+    origin = origin_of(config, seed, vocabulary)
     check(folder.is_dir() or not folder.exists(), f"{folder} is a file: name a folder for the prepared data")
     if folder.exists() and any(folder.iterdir()):
         differing = differences(read_manifest(folder), origin)
@@ -63,7 +66,7 @@ def prepare(config: DataConfig, folder: Path, seed: int, force: bool = False) ->
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
-        fill(temporary, config, origin, seed)
+        fill(temporary, config, origin, seed, vocabulary)
         put(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -80,28 +83,31 @@ def put(temporary: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def origin_of(config: DataConfig, seed: int) -> dict[str, Any]:
+def origin_of(config: DataConfig, seed: int, vocabulary: Path | None) -> dict[str, Any]:
     """Everything that the prepared data depends on, for its manifest."""
     paths = [path for corpus in (*config.train, *config.dev.values()) for path in corpus.files(config.root)]
     for path in paths:
         check(path.is_file(), f"corpus file {path} does not exist: mend its path, or the root that it starts at")
-    return {"seed": seed, "config": plain(config), "sources": {str(path): {"sha256": sha256(path)} for path in paths}}
+    sources = {str(path): {"sha256": sha256(path)} for path in paths}
+    given = {} if vocabulary is None else {"vocabulary": sha256(vocabulary)}
+    return {"seed": seed, "config": plain(config), "sources": sources, **given}
 
 
 def differences(manifest: dict[str, Any], origin: dict[str, Any]) -> list[str]:
     """Which parts of the origin differ from a manifest's; where the same corpora lie does not matter."""
     old, new = manifest["config"], origin["config"]
     names = [f"data.{key}" for key in sorted({*old, *new} - {"root"}) if old.get(key) != new.get(key)]
-    if manifest["seed"] != origin["seed"]:
-        names.append("seed")
+    names.extend(key for key in ("seed", "vocabulary") if manifest.get(key) != origin.get(key))
     sums = [[source["sha256"] for source in one["sources"].values()] for one in (manifest, origin)]
     if sums[0] != sums[1]:
         names.append("corpus files")
     return names
 
 
-def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int) -> None:
+def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vocabulary: Path | None) -> None:
     """Write everything that prepared data consists of."""
+    if vocabulary is not None:
+        take_vocabulary(vocabulary, config.languages, folder / MODEL)
     spool = folder / "spool.tmp"
     reports = clean_into(spool, config)
     held_out = hold_out(spool, config, reports, seed)
@@ -113,13 +119,21 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int) ->
     write_text(folder / "cleaning.json", to_json(reports))
     write_text(folder / "cleaning.txt", to_text(reports))
     print(to_text(reports), end="", file=sys.stderr)
-    texts = (text for number in range(len(shards)) for text in texts_of(folder / shard_file(number)))
-    train_tokenizer(
-        progress(texts, "learning the vocabulary"), config.languages, config.tokenizer, folder / MODEL, seed
-    )
+    if vocabulary is None:
+        texts = (text for number in range(len(shards)) for text in texts_of(folder / shard_file(number)))
+        words = progress(texts, "learning the vocabulary")
+        train_tokenizer(words, config.languages, config.tokenizer, folder / MODEL, seed)
     cleaning = [report.counts() for report in reports]
     counts = {"shards": shards, "dev": {name: len(pairs) for name, pairs in dev.items()}}
     write_manifest(folder, {**origin, "cleaning": cleaning, **counts})
+
+
+def take_vocabulary(vocabulary: Path, languages: Sequence[str], path: Path) -> None:
+    """Copy a tokenizer's file, if it knows all languages."""
+    known = Tokenizer.load(vocabulary).languages
+    unknown = ", ".join(sorted(set(languages) - set(known)))
+    check(not unknown, f"{vocabulary} knows {', '.join(known)} alone, not {unknown}: learn a vocabulary of your own")
+    shutil.copyfile(vocabulary, path)
 
 
 def read_dev(corpus: CorpusConfig, root: Path, reports: list[CorpusReport]) -> list[Pair]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from data.config import check
 from training.checkpoint import Checkpoint, checkpoints, load, resolve
-from training.trainer import CHECKPOINTS
+from training.run_folder import CHECKPOINTS
 
 
 def weights_of(checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -83,6 +83,7 @@ class Recipe:
     name: str  # of the run's folder
     data: DataConfig
     seed: int = 1
+    start_from: Path | None = None  # a bundle, or a run's name or folder, to take vocabulary and weights from
     batching: BatchingConfig = field(default_factory=BatchingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)

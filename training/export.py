@@ -6,7 +6,6 @@ Legend: B sentences, T target positions, D width, V vocabulary.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,6 @@ import torch
 from torch import Tensor
 
 from data.config import build, check, read_toml
-from data.errors import UserError
 from data.normalize import normalize
 from data.prepare import Pair, Prepared
 from data.tokenizer import Tokenizer
@@ -28,8 +26,8 @@ from models.seq2seq import Seq2Seq
 from training.average import choose_weights
 from training.evaluation import bleu_for, translate
 from training.manifest import MANIFEST
+from training.run_folder import RECIPE, prepared_folder, read_json
 from training.telemetry import say
-from training.trainer import RECIPE
 
 GRID = (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8)  # length penalties that are tried
 NOISE = 0.1  # BLEU; among penalties this close to the best, the largest is taken: small ones favour short translations
@@ -60,7 +58,7 @@ def export(arguments: argparse.Namespace) -> int:
     run, folder = arguments.run_folder, arguments.bundle
     check(arguments.force or not folder.exists(), f"{folder} exists already: choose another folder, or --force")
     recipe, manifest = read_json(run / RECIPE), read_json(run / MANIFEST)
-    prepared = Prepared.load(run.parent.parent / "prepared" / recipe["name"])
+    prepared = Prepared.load(prepared_folder(run))
     weights, origin = choose_weights(run, arguments.checkpoint, arguments.last)
     network = network_of(recipe, weights, len(prepared.tokenizer))
     card = build(Card, read_toml(arguments.card)) if arguments.card else Card()
@@ -133,14 +131,6 @@ def remove(folder: Path) -> None:
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; UserError when it cannot be read."""
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path.parent} is no finished run: cannot read {path.name}: {error}") from None
 
 
 def network_of(recipe: dict[str, Any], weights: dict[str, Tensor], vocabulary: int) -> Seq2Seq:

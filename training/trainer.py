@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from data.batching import BatchStream, Position
 from data.collate import Batch
-from data.config import build, plain
 from data.errors import UserError
-from data.files import write_json
 from data.prepare import Prepared
 from models.seq2seq import Seq2Seq
 from training import checkpoint, distributed
@@ -34,13 +31,10 @@ from training.evaluation import dev_bleu
 from training.loss import token_loss
 from training.manifest import write_manifest
 from training.optimizer import MovingAverage, make_optimizer, rate_factor, set_schedule
+from training.run_folder import CHECKPOINTS, agree
+from training.start import Start, take_over
 from training.telemetry import Telemetry, say
 
-RECIPE, CHECKPOINTS = "recipe.json", "checkpoints"
-MAY_CHANGE = {  # keys of `training` that a resumed run may set anew, since they leave the past as it was
-    *("evaluate_every", "dev_sentences", "dev_beam", "log_every", "checkpoint_every", "checkpoint_minutes"),
-    *("keep_last", "keep_best", "patience", "threads", "updates"),
-}
 NAMED_PAIRS = 20  # line numbers in a message about a bad batch
 
 
@@ -92,11 +86,14 @@ class Trainer:
         folder: where the run is kept; a run that is there already goes on.
         prepared: its data.
         world: this process among all.
+        start: weights to begin with, of which the network must be; fresh ones without it.
     Raises:
-        UserError: when the folder holds a run of another recipe.
+        UserError: when the folder holds a run of another recipe, or the start is of another network.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, prepared: Prepared, world: World) -> None:
+    def __init__(
+        self, recipe: Recipe, folder: Path, prepared: Prepared, world: World, start: Start | None = None
+    ) -> None:
         self.recipe, self.folder, self.prepared, self.world = recipe, folder, prepared, world
         settings = recipe.training
         torch.set_flush_denormal(True)  # moments of rare words decay into numbers that are slow to compute with
@@ -106,6 +103,8 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         model = dataclasses.replace(recipe.model, vocabulary_size=len(prepared.tokenizer))
         self.network = Seq2Seq(model).to(self.choice.device)
+        if start is not None:
+            take_over(self.network, start)
         torch.manual_seed(recipe.seed * 1000 + world.rank)  # every process drops other units
         self.optimizer = make_optimizer(recipe.optimizer, self.network)
         self.average = MovingAverage(self.network, settings.ema_decay) if settings.average == "ema" else None
@@ -339,33 +338,3 @@ def stop_signals(trainer: Trainer) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def agree(folder: Path, recipe: Recipe) -> None:
-    """Write the recipe into a new run's folder, or check that it is the one there.
-
-    Raises:
-        UserError: naming the keys that differ.
-    """
-    path, mine = folder / RECIPE, plain(recipe)
-    folder.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        theirs = plain(build(Recipe, kept))  # keys that came after it take their defaults
-        differing = sorted(differences(theirs, mine) - {f"training.{key}" for key in MAY_CHANGE} - {"data.root"})
-        if differing:
-            raise UserError(
-                f"{folder} holds a run of another recipe ({', '.join(differing)} differ): "
-                f"give this one another 'name', or remove that folder"
-            )
-    write_json(path, mine)
-
-
-def differences(one: Any, other: Any, where: str = "") -> set[str]:
-    """Dotted paths at which two JSON trees differ."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        prefix = f"{where}." if where else ""
-        return set().union(
-            *(differences(one.get(key), other.get(key), prefix + key) for key in one.keys() | other.keys())
-        )
-    return set() if one == other else {where}

@@ -21,7 +21,8 @@ from training import checkpoint
 from training.config import load_recipe
 from training.distributed import World
 from training.run import train_recipe
-from training.trainer import RECIPE, NotFiniteError, Trainer, differences
+from training.run_folder import RECIPE, differences
+from training.trainer import NotFiniteError, Trainer
 
 TINY = {
     "training__updates": 40,

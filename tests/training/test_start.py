@@ -1,0 +1,74 @@
+"""Runs that begin where another run or a bundle ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from toy import overrides, write_toy
+
+from data.errors import UserError
+from models.bundle import read_bundle
+from training import checkpoint
+from training.average import choose_weights
+from training.run import prepare_recipe, train_recipe
+from training.start import load_start
+
+GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
+FEW = {"training__updates": 4, "training__evaluate_every": 4, "training__dev_sentences": 4, "optimizer__warmup": 0}
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    write_toy(tmp_path)
+    return tmp_path
+
+
+def train(toy: Path, **changes: object) -> dict[str, torch.Tensor]:
+    """Train a few updates; return the last weights."""
+    words = overrides(toy, **{**FEW, **changes})
+    assert train_recipe(toy / "toy.toml", words, toy / "home") == 0
+    name = str(changes.get("name", "toy"))
+    run = toy / "home" / "runs" / name
+    return checkpoint.load(checkpoint.resolve(run / "checkpoints", "last")).model
+
+
+def test_a_run_begins_where_another_ended_and_shares_its_vocabulary(toy: Path) -> None:
+    train(toy)
+    first, _ = choose_weights(toy / "home" / "runs" / "toy", "best", 1)
+    second = train(toy, name="tuned", start_from="toy", optimizer__rate=1e-9, data__tokenizer__vocabulary_size=350)
+    assert {name: tensor for name, tensor in second.items() if not torch.allclose(tensor, first[name], atol=1e-6)} == {}
+    models = [toy / "home" / "prepared" / name / "tokenizer.model" for name in ("toy", "tuned")]
+    assert models[0].read_bytes() == models[1].read_bytes()
+
+
+def test_a_run_begins_with_a_bundle(toy: Path) -> None:
+    golden = dict(read_bundle(GOLDEN).network().named_parameters())
+    tuned = train(toy, start_from=GOLDEN, optimizer__rate=1e-9)
+    assert all(torch.allclose(tuned[name], golden[name], atol=1e-6) for name in tuned)
+
+
+def test_another_network_is_told_by_its_tensors(toy: Path) -> None:
+    train(toy)
+    message = r"toy is another network than \[model\]: .*0.project.weight - there, \(32, 40\) here"
+    with pytest.raises(UserError, match=message):
+        train(toy, name="wide", start_from="toy", model__decoder__hidden=40)
+
+
+def test_a_start_that_is_none_is_told(toy: Path) -> None:
+    with pytest.raises(UserError, match="'start_from': nothing is neither a bundle nor a run, nor is there a run"):
+        load_start(Path("nothing"), toy / "home")
+
+
+def test_a_vocabulary_without_a_language_is_told(toy: Path) -> None:
+    words = overrides(toy, start_from=GOLDEN.parent.parent.parent.parent / "models" / "pretrained" / "tatoeba-de-en")
+    with pytest.raises(UserError, match="knows de, en alone, not aa, bb: learn a vocabulary"):
+        prepare_recipe(toy / "toy.toml", words, toy / "home")
+
+
+def test_prepared_data_with_another_vocabulary_is_not_reused(toy: Path) -> None:
+    words = overrides(toy)
+    assert prepare_recipe(toy / "toy.toml", words, toy / "home") == 0
+    with pytest.raises(UserError, match=r"\(vocabulary differ\)"):
+        prepare_recipe(toy / "toy.toml", [*words, f"start_from={GOLDEN}"], toy / "home")

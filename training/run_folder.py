@@ -1,0 +1,65 @@
+"""The folder of a run: where its parts lie, and which recipe it belongs to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from data.config import build, plain
+from data.errors import UserError
+from data.files import write_json
+from training.config import Recipe
+
+RECIPE, CHECKPOINTS = "recipe.json", "checkpoints"
+MAY_CHANGE = {  # keys of `training` that a resumed run may set anew, since they leave the past as it was
+    *("evaluate_every", "dev_sentences", "dev_beam", "log_every", "checkpoint_every", "checkpoint_minutes"),
+    *("keep_last", "keep_best", "patience", "threads", "updates"),
+}
+
+
+def prepared_folder(run: Path) -> Path:
+    """Where the data of a run lie; its folder may have been renamed since.
+
+    Raises:
+        UserError: when the folder holds no run.
+    """
+    return run.resolve().parent.parent / "prepared" / str(read_json(run / RECIPE)["name"])
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """One of a run's files; UserError when it cannot be read."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path.parent} is no finished run: cannot read {path.name}: {error}") from None
+
+
+def agree(folder: Path, recipe: Recipe) -> None:
+    """Write the recipe into a new run's folder, or check that it is the one there.
+
+    Raises:
+        UserError: naming the keys that differ.
+    """
+    path, mine = folder / RECIPE, plain(recipe)
+    folder.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        theirs = plain(build(Recipe, kept))  # keys that came after it take their defaults
+        differing = sorted(differences(theirs, mine) - {f"training.{key}" for key in MAY_CHANGE} - {"data.root"})
+        if differing:
+            raise UserError(
+                f"{folder} holds a run of another recipe ({', '.join(differing)} differ): "
+                f"give this one another 'name', or remove that folder"
+            )
+    write_json(path, mine)
+
+
+def differences(one: Any, other: Any, where: str = "") -> set[str]:
+    """Dotted paths at which two JSON trees differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        prefix = f"{where}." if where else ""
+        return set().union(
+            *(differences(one.get(key), other.get(key), prefix + key) for key in one.keys() | other.keys())
+        )
+    return set() if one == other else {where}

@@ -1,0 +1,61 @@
+"""Where a run's weights start: fresh, or where another run or a bundle ended (fine-tuning)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from data.config import check
+from data.prepared import MODEL
+from models.bundle import CONFIG, TOKENIZER, read_bundle
+from training.average import choose_weights
+from training.run_folder import RECIPE, prepared_folder
+
+
+class Start(NamedTuple):
+    """What a run takes over."""
+
+    origin: Path
+    vocabulary: Path  # a tokenizer's file
+    weights: dict[str, Tensor]
+
+
+def load_start(place: Path, home: Path) -> Start:
+    """Read a bundle, or a run with its best checkpoint.
+
+    Args:
+        place: a folder, or the name of a run in `home/runs`.
+        home: where runs are kept.
+    Raises:
+        UserError: when there is neither, or it is damaged.
+    """
+    folder = place if place.is_dir() else home / "runs" / place
+    if (folder / CONFIG).is_file():
+        network = read_bundle(folder).network()
+        return Start(folder, folder / TOKENIZER, dict(network.named_parameters()))
+    check(
+        (folder / RECIPE).is_file(),
+        f"'start_from': {place} is neither a bundle nor a run, nor is there a run of that name in {home / 'runs'}",
+    )
+    weights, _ = choose_weights(folder, "best", 1)
+    return Start(folder, prepared_folder(folder) / MODEL, weights)
+
+
+@torch.no_grad()
+def take_over(network: nn.Module, start: Start) -> None:
+    """Copy a start's weights into a network.
+
+    Raises:
+        UserError: naming the first tensors that are missing, superfluous or of another shape.
+    """
+    parameters = dict(network.named_parameters())
+    mine = {name: tuple(part.shape) for name, part in parameters.items()}
+    theirs = {name: tuple(part.shape) for name, part in start.weights.items()}
+    differing = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+    listed = ", ".join(f"{name} {theirs.get(name, '-')} there, {mine.get(name, '-')} here" for name in differing[:3])
+    check(not differing, f"'start_from': {start.origin} is another network than [model]: {listed}")
+    for name, part in parameters.items():
+        part.copy_(start.weights[name])
