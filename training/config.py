@@ -42,6 +42,8 @@ class TrainingConfig:
     updates: int = 10_000  # optimizer steps; the schedule ends here
     accumulate: int = 1  # batches per update and process
     label_smoothing: float = 0.1
+    agreement: float = 0.0  # R-Drop's alpha: two passes with other dropout must agree; doubles the work, 0 is off
+    agreement_after: float = 0.0  # the share of the updates after which that begins
     clip_norm: float = 1.0  # gradients are scaled down to this norm; 0 leaves them
     clip_value: float = 0.0  # before that, each number of a gradient is cut to this size; 0 leaves them
     average: Literal["none", "ema"] = "ema"  # weights that are evaluated and exported
@@ -63,6 +65,8 @@ class TrainingConfig:
         for name in ("updates", "accumulate", "log_every", "evaluate_every", "checkpoint_every", "keep_last"):
             check(getattr(self, name) >= 1, f"'{name}' must be at least 1, but is {getattr(self, name)}")
         check(0 <= self.label_smoothing < 1, f"'label_smoothing' must be from 0 to below 1: {self.label_smoothing}")
+        check(self.agreement >= 0, f"'agreement' must not be negative, but is {self.agreement}")
+        check(0 <= self.agreement_after < 1, f"'agreement_after' must be from 0 to below 1: {self.agreement_after}")
         check(0 <= self.ema_decay < 1, f"'ema_decay' must be from 0 to below 1, but is {self.ema_decay}")
         for name in (
             "clip_norm",

@@ -1,6 +1,7 @@
-"""Label-smoothed cross-entropy, fused with the output layer.
+"""Label-smoothed cross-entropy and the agreement of two passes (R-Drop), fused with the output layer.
 
-Legend: N predicted positions, C rows of a chunk, D width, V vocabulary.
+Legend: P passes of the network over the same words, N predicted positions, D width, V vocabulary,
+R rows of a chunk (some positions, in every pass).
 
 The logits of a batch are its largest tensor: 4,000 positions times 8,000 words are 128 MB, and a plain loss passes over
 them some ten times. Here they exist one chunk at a time, small enough for the processor's cache, and the gradient is
@@ -17,6 +18,27 @@ from torch import Tensor
 CHUNK_LOGITS = 1 << 21  # 8 MB of float32: what stays in the last-level cache of small machines
 
 
+def attract(log_RV: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+    """Pull the distributions of two passes together: R-Drop (Wu et al. 2021), both Kullback-Leibler divergences.
+
+    Args:
+        log_RV: log-probabilities, the first pass's rows before the second's; overwritten.
+        strength: weight of the divergences' mean.
+    Returns:
+        The gradient of the logits, probabilities added (what cross-entropy goes on from), and the weighted mean.
+    """
+    first_CV, second_CV = log_RV.chunk(2)
+    apart_CV = first_CV - second_CV
+    gradient_RV = log_RV.exp_()
+    first_CV, second_CV = gradient_RV.chunk(2)
+    change_CV = first_CV - second_CV
+    forth_CV, back_CV = first_CV * apart_CV, second_CV * apart_CV
+    forth_C1, back_C1 = forth_CV.sum(1, keepdim=True), -back_CV.sum(1, keepdim=True)
+    first_CV.add_(forth_CV.addcmul_(first_CV, forth_C1, value=-1.0).add_(change_CV), alpha=strength / 2)
+    second_CV.sub_(back_CV.addcmul_(second_CV, back_C1).add_(change_CV), alpha=strength / 2)
+    return gradient_RV, strength / 2 * (forth_C1 + back_C1).sum()
+
+
 class FusedCrossEntropy(torch.autograd.Function):
     """Sum over positions of (1 - smoothing) * cross-entropy(target) + smoothing * cross-entropy(uniform).
 
@@ -26,74 +48,92 @@ class FusedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden_ND: Tensor, weight_VD: Tensor, bias_V: Tensor | None, target_N: Tensor, smoothing: float
+        ctx: Any,
+        hidden_PND: Tensor,
+        weight_VD: Tensor,
+        bias_V: Tensor | None,
+        target_N: Tensor,
+        smoothing: float,
+        agreement: float,
     ) -> tuple[Tensor, Tensor]:
-        """The smoothed sum and the plain negative log-likelihood, both float32 scalars."""
-        low_VD = weight_VD.to(hidden_ND.dtype)
+        """The smoothed sum and the plain negative log-likelihood, means over the passes, both float32 scalars."""
+        low_VD = weight_VD.to(hidden_PND.dtype)
         low_DV = low_VD.t().contiguous()  # measured: this orientation of the product is faster in MKL
-        chunk = max(64, CHUNK_LOGITS // weight_VD.shape[0])
-        hidden_gradient_ND = torch.empty_like(hidden_ND)
+        passes, positions, width = hidden_PND.shape
+        chunk = max(64, CHUNK_LOGITS // weight_VD.shape[0]) // passes
+        hidden_gradient_PND = torch.empty_like(hidden_PND)
         weight_gradient_VD = torch.zeros_like(weight_VD, dtype=torch.float32)
         bias_gradient_V = None if bias_V is None else torch.zeros_like(bias_V, dtype=torch.float32)
-        normalizer, nll = hidden_ND.new_zeros((), dtype=torch.float32), hidden_ND.new_zeros((), dtype=torch.float32)
-        for start in range(0, hidden_ND.shape[0], chunk):
-            hidden_CD, target_C1 = hidden_ND[start : start + chunk], target_N[start : start + chunk, None]
-            logits_CV = (hidden_CD @ low_DV).float()
+        nll, loss = (hidden_PND.new_zeros((), dtype=torch.float32) for _ in range(2))
+        for start in range(0, positions, chunk):
+            part = slice(start, start + chunk)
+            hidden_RD = hidden_PND[:, part].reshape(-1, width)
+            target_R1 = target_N[part].repeat(passes)[:, None]
+            logits_RV = (hidden_RD @ low_DV).float()
             if bias_V is not None:
-                logits_CV += bias_V
-            target_logit_C1 = logits_CV.gather(1, target_C1)
-            gradient_CV = torch.log_softmax(logits_CV, 1)
-            target_C1_log = gradient_CV.gather(1, target_C1)
-            nll -= target_C1_log.sum()
-            normalizer += (target_logit_C1 - target_C1_log).sum()
-            gradient_CV.exp_().scatter_add_(1, target_C1, gradient_CV.new_full(target_C1.shape, smoothing - 1.0))
+                logits_RV += bias_V
+            target_logit_R1 = logits_RV.gather(1, target_R1)
+            log_RV = torch.log_softmax(logits_RV, 1)
+            target_log_R1 = log_RV.gather(1, target_R1)
+            nll -= target_log_R1.sum()
+            loss += smoothing * (target_logit_R1 - target_log_R1).sum()  # of the normalizer
+            if agreement:
+                gradient_RV, apart = attract(log_RV, agreement)
+                loss += apart
+            else:
+                gradient_RV = log_RV.exp_()
+            gradient_RV.scatter_add_(1, target_R1, gradient_RV.new_full(target_R1.shape, smoothing - 1.0))
             if bias_gradient_V is not None:
-                bias_gradient_V += gradient_CV.sum(0)
-            low_CV = gradient_CV.to(hidden_ND.dtype)
-            torch.mm(low_CV, low_VD, out=hidden_gradient_ND[start : start + chunk])
-            weight_gradient_VD += low_CV.t() @ hidden_CD
+                bias_gradient_V += gradient_RV.sum(0)
+            low_RV = gradient_RV.to(hidden_PND.dtype)
+            hidden_gradient_PND[:, part] = (low_RV @ low_VD).view(passes, -1, width)
+            weight_gradient_VD += low_RV.t() @ hidden_RD
         share = smoothing / weight_VD.shape[0]
-        hidden_sum_D, weight_sum_D = hidden_ND.float().sum(0), weight_VD.sum(0)
-        hidden_gradient_ND -= (share * weight_sum_D).to(hidden_ND.dtype)
+        hidden_sum_D, weight_sum_D = hidden_PND.float().sum((0, 1)), weight_VD.sum(0)
+        hidden_gradient_PND -= (share * weight_sum_D).to(hidden_PND.dtype)
         weight_gradient_VD -= share * hidden_sum_D
         logit_sum = hidden_sum_D @ weight_sum_D
         if bias_V is not None and bias_gradient_V is not None:
-            bias_gradient_V -= share * hidden_ND.shape[0]
-            logit_sum = logit_sum + hidden_ND.shape[0] * bias_V.sum()
-        kept = [hidden_gradient_ND, weight_gradient_VD]
+            bias_gradient_V -= share * passes * positions
+            logit_sum = logit_sum + passes * positions * bias_V.sum()
+        kept = [hidden_gradient_PND, weight_gradient_VD]
         ctx.save_for_backward(*kept, *([] if bias_gradient_V is None else [bias_gradient_V]))
+        ctx.passes = passes
         ctx.mark_non_differentiable(nll)
-        return (1.0 - smoothing) * nll + smoothing * normalizer - share * logit_sum, nll
+        return (loss + (1.0 - smoothing) * nll - share * logit_sum) / passes, nll / passes
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None, None]:
         """The stored gradients, scaled."""
-        scale = gradients[0]
-        hidden_gradient_ND, weight_gradient_VD, *bias = ctx.saved_tensors
-        hidden_gradient_ND = hidden_gradient_ND * scale.to(hidden_gradient_ND.dtype)
-        return hidden_gradient_ND, weight_gradient_VD * scale, bias[0] * scale if bias else None, None, None
+        scale = gradients[0] / ctx.passes
+        hidden_gradient_PND, weight_gradient_VD, *bias = ctx.saved_tensors
+        hidden_gradient_PND = hidden_gradient_PND * scale.to(hidden_gradient_PND.dtype)
+        return hidden_gradient_PND, weight_gradient_VD * scale, bias[0] * scale if bias else None, None, None, None
 
 
 def token_loss(
-    hidden_ND: Tensor,
+    hidden_PND: Tensor,
     weight_VD: Tensor,
     bias_V: Tensor | None,
     target_N: Tensor,
     smoothing: float,
     pad_id: int = 0,
+    agreement: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """Loss of predicting each target word, padding left out.
+    """Loss of predicting each target word, padding left out; the mean over passes.
 
     Args:
-        hidden_ND: vectors for the output layer; any float type.
+        hidden_PND: vectors for the output layer from one pass, or from two with different dropout; any float type.
         weight_VD, bias_V: the output layer; the gradient of the weight is float32.
         target_N: the words to predict, `pad_id` where there is none.
         smoothing: label smoothing, 0 to 1 (Szegedy et al. 2016), spread over the whole vocabulary.
+        agreement: with two passes, R-Drop's alpha: the weight of the mean of both Kullback-Leibler divergences
+            between them, beside the sum of both passes' losses (all of which is halved here).
     Returns:
         The smoothed loss (differentiable once) and the plain negative log-likelihood (detached): float32 sums in nats.
     """
     kept_N = (target_N != pad_id).nonzero().squeeze(1)
     loss, nll = FusedCrossEntropy.apply(  # type: ignore[no-untyped-call]
-        hidden_ND.index_select(0, kept_N), weight_VD, bias_V, target_N.index_select(0, kept_N), smoothing
+        hidden_PND.index_select(1, kept_N), weight_VD, bias_V, target_N.index_select(0, kept_N), smoothing, agreement
     )
     return loss, nll

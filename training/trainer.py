@@ -146,16 +146,22 @@ class Trainer:
 
     def gradients(self, batch: Batch) -> tuple[float, float, int]:
         """Add a batch's gradients; return its smoothed loss, its negative log-likelihood and its target tokens."""
-        device = self.choice.device
+        device, settings = self.choice.device, self.recipe.training
+        passes = 2 if settings.agreement and self.update >= settings.agreement_after * settings.updates else 1
         source_BS, length_B, input_BT, output_BT = (part.to(device) for part in batch[:4])
+        again = [torch.cat([part] * passes) for part in (source_BS, length_B, input_BT)]  # each pass drops other units
         low = self.choice.precision != torch.float32
         with torch.autocast(device.type, self.choice.precision, enabled=low):
-            hidden_BTD = self.network(source_BS, length_B, input_BT)
-        weight_VD, bias_V = self.network.output_weight, self.network.output_bias
-        hidden_ND = hidden_BTD.flatten(0, 1).to(self.choice.precision)
-        smoothing = self.recipe.training.label_smoothing
+            hidden_BTD = self.network(*again)
+        hidden_PND = hidden_BTD.view(passes, -1, hidden_BTD.shape[-1]).to(self.choice.precision)
         loss, nll = token_loss(
-            hidden_ND, weight_VD, bias_V, output_BT.flatten(), smoothing, self.prepared.tokenizer.pad_id
+            hidden_PND,
+            self.network.output_weight,
+            self.network.output_bias,
+            output_BT.flatten(),
+            settings.label_smoothing,
+            self.prepared.tokenizer.pad_id,
+            settings.agreement if passes == 2 else 0.0,
         )
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item(), nll.item(), int(batch.target_length_B.sum())

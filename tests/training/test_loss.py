@@ -26,7 +26,7 @@ def test_value_and_gradients_against_torch(smoothing: float, with_bias: bool, mo
     target = torch.randint(0, 11, (200,))
     expected = oracle(hidden, weight, bias, target, smoothing)
     wanted = torch.autograd.grad(expected * 0.5, leaves)
-    mine, nll = token_loss(hidden, weight, bias, target, smoothing)
+    mine, nll = token_loss(hidden[None], weight, bias, target, smoothing)
     gradients = torch.autograd.grad(mine * 0.5, leaves)
     torch.testing.assert_close(mine, expected)
     torch.testing.assert_close(nll, oracle(hidden, weight, bias, target, 0.0))
@@ -37,16 +37,37 @@ def test_value_and_gradients_against_torch(smoothing: float, with_bias: bool, mo
 def test_low_precision_stays_near_float32() -> None:
     torch.manual_seed(7)
     hidden, weight, target = torch.randn(50, 16), torch.randn(30, 16), torch.randint(1, 30, (50,))
-    exact, _ = token_loss(hidden, weight, None, target, 0.1)
-    rough, _ = token_loss(hidden.bfloat16(), weight, None, target, 0.1)
+    exact, _ = token_loss(hidden[None], weight, None, target, 0.1)
+    rough, _ = token_loss(hidden.bfloat16()[None], weight, None, target, 0.1)
     assert rough.dtype == torch.float32
     assert float(rough) == pytest.approx(float(exact), rel=0.02)
 
 
 def test_a_batch_of_padding_costs_nothing() -> None:
     hidden, weight = torch.randn(4, 8, requires_grad=True), torch.randn(11, 8, requires_grad=True)
-    mine, nll = token_loss(hidden, weight, None, torch.zeros(4, dtype=torch.long), 0.1)
+    mine, nll = token_loss(hidden[None], weight, None, torch.zeros(4, dtype=torch.long), 0.1)
     mine.backward()
     assert mine.item() == nll.item() == 0.0
     assert hidden.grad is not None
     assert (hidden.grad == 0).all()
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_agreement_of_two_passes_against_torch(with_bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK_LOGITS", 1)
+    torch.manual_seed(8)
+    hidden, weight = torch.randn(2, 150, 8, requires_grad=True), torch.randn(11, 8, requires_grad=True)
+    bias = torch.randn(11, requires_grad=True) if with_bias else None
+    leaves = [leaf for leaf in (hidden, weight, bias) if leaf is not None]
+    target, alpha = torch.randint(0, 11, (150,)), 5.0
+    plain = sum(oracle(one, weight, bias, target, 0.1) for one in hidden) + torch.zeros(())
+    one, other = (functional.linear(part[target != 0], weight, bias).log_softmax(-1) for part in hidden)
+    apart = [functional.kl_div(a, b, log_target=True, reduction="sum") for a, b in ((one, other), (other, one))]
+    expected = (plain + alpha * (apart[0] + apart[1]) / 2) / 2  # Wu et al. (2021), equation 3, halved
+    wanted = torch.autograd.grad(expected * 0.5, leaves)
+    mine, nll = token_loss(hidden, weight, bias, target, 0.1, agreement=alpha)
+    gradients = torch.autograd.grad(mine * 0.5, leaves)
+    torch.testing.assert_close(mine, expected)
+    torch.testing.assert_close(nll, sum(oracle(one, weight, bias, target, 0.0) for one in hidden) / 2)
+    for gradient, reference in zip(gradients, wanted, strict=True):
+        torch.testing.assert_close(gradient, reference, atol=1e-4, rtol=1e-4)
