@@ -1,0 +1,101 @@
+"""The compiled engine: encoding, steps and search in C, for sentences that join and leave between steps."""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy
+
+from models.search import Hypothesis, SearchOptions
+from mt_service.engine.grouped import GroupedEngine
+from mt_service.engine.native.build import library
+from mt_service.engine.native.structures import Kept, Options
+
+
+class NativeSearch:
+    """A search for sentences that share their options; what models.search.BeamSearch does."""
+
+    def __init__(self, network: Kept, pool: int, options: SearchOptions) -> None:
+        self.library, self.network, self.options = library(), network, options
+        chosen = Options(options.beam, options.n_best, options.alignments, options.length_penalty)
+        self.handle = self.library.mt_open_search(ctypes.byref(network.structure), pool, ctypes.byref(chosen))
+        if not self.handle:
+            raise MemoryError("no memory for a search")
+        weakref.finalize(self, self.library.mt_close_search, self.handle)
+        self.sources: dict[int, int] = {}  # length of each sentence's source
+
+    def __len__(self) -> int:
+        """Sentences under way."""
+        return len(self.sources)
+
+    def add(self, keys: Sequence[int], sources: Sequence[Sequence[int]]) -> None:
+        """Encode sentences and let them join."""
+        lengths = [len(source) for source in sources]
+        limits = [self.options.limit(length) for length in lengths]
+        ids = numpy.fromiter((token for source in sources for token in source), numpy.int32, sum(lengths))
+        arrays = (numpy.array(keys, numpy.int64), ids, numpy.array(lengths, numpy.int32), numpy.array(limits, numpy.int32))
+        if not self.library.mt_add(self.handle, len(keys), *(array.ctypes.data for array in arrays)):
+            raise MemoryError(f"no memory for {len(keys)} more sentences")
+        self.sources.update(zip(keys, lengths, strict=True))
+
+    def drop(self, keys: Iterable[int]) -> None:
+        """Stop sentences."""
+        unwanted = [key for key in keys if self.sources.pop(key, None) is not None]
+        array = numpy.array(unwanted, numpy.int64)
+        self.library.mt_drop(self.handle, len(unwanted), array.ctypes.data)
+
+    def step(self) -> dict[int, list[Hypothesis]]:
+        """Advance all by one word; return the n-best lists of those that end."""
+        places = (ctypes.c_int32 * len(self.sources))()
+        count = self.library.mt_step(self.handle, places)
+        if count < 0:
+            raise MemoryError("no memory for a step")
+        return dict(self.ended(place) for place in places[:count])
+
+    def ended(self, place: int) -> tuple[int, list[Hypothesis]]:
+        """A sentence that ended: its key and its n-best list, best first."""
+        key = ctypes.c_int64()
+        count = self.library.mt_ended(self.handle, place, ctypes.byref(key))
+        source = self.sources.pop(key.value)
+        return key.value, [self.hypothesis(place, rank, source) for rank in range(count)]
+
+    def hypothesis(self, place: int, rank: int, source: int) -> Hypothesis:
+        """One hypothesis."""
+        scores, complete = (ctypes.c_float * 2)(), ctypes.c_int32()
+        most = self.options.limit(source) + 1
+        words = (ctypes.c_int32 * most)()
+        weights: Any = numpy.empty((most, source), numpy.float32) if self.options.alignments else None
+        count = self.library.mt_hypothesis(
+            self.handle,
+            place,
+            rank,
+            scores,
+            ctypes.byref(complete),
+            words,
+            None if weights is None else weights.ctypes.data,
+        )
+        finished = bool(complete.value)
+        alignment = None if weights is None else tuple(map(tuple, weights[: count + finished].tolist()))
+        return Hypothesis(tuple(words[:count]), scores[0], scores[1], alignment, finished)
+
+
+class NativeEngine(GroupedEngine):
+    """8-bit products in compiled code.
+
+    Args:
+        network: as `pack` makes it.
+        threads: that share each step.
+    """
+
+    def __init__(self, network: Kept, threads: int) -> None:
+        compiled = library()
+        pool = compiled.mt_open_pool(threads)
+        if not pool:
+            raise MemoryError("no memory for threads")
+        weakref.finalize(self, compiled.mt_close_pool, pool)
+        self.pool = pool
+        numbers = f"8-bit integers, compiled for this processor ({compiled.mt_instructions().decode()})"
+        super().__init__(lambda options: NativeSearch(network, pool, options), f"{numbers}, threads: {threads}")
