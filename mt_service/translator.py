@@ -19,8 +19,8 @@ from typing import NamedTuple
 from data.config import check
 from data.normalize import normalize
 from models.bundle import Bundle
+from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
-from models.search import Hypothesis, SearchOptions
 from mt_service.alignment import Link, Span, link_words, word_of_piece, words_of
 from mt_service.engine.interface import Job
 from mt_service.engine.worker import Worker

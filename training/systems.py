@@ -18,7 +18,7 @@ from data.errors import UserError
 from data.normalize import normalize
 from models.bundle import Bundle, read_bundle
 from models.device import choose_device
-from models.search import SearchOptions
+from models.hypotheses import SearchOptions
 from training.evaluation import translate
 from training.evaluation_job import read_lines
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-import torch
-
-from models.search import Hypothesis, SearchOptions
+from models.hypotheses import Hypothesis, SearchOptions
 from mt_service.engine.interface import Job
 
 SPREAD = 8  # source lengths that differ by more are encoded apart, so that little is padding
@@ -69,7 +67,6 @@ class GroupedEngine:
         """Hypotheses under way: a beam for each sentence."""
         return sum(len(search) * options.beam for options, search in self.searches.items())
 
-    @torch.inference_mode()
     def admit(self, jobs: Mapping[int, Job]) -> None:
         """Encode sentences and let them join the search with their options."""
         groups: dict[SearchOptions, dict[int, Job]] = {}
@@ -81,7 +78,6 @@ class GroupedEngine:
             for keys in by_length(members):
                 self.searches[options].add(keys, [members[key].source for key in keys])
 
-    @torch.inference_mode()
     def step(self) -> dict[int, list[Hypothesis]]:
         """Advance every search by one word."""
         results: dict[int, list[Hypothesis]] = {}
@@ -90,7 +86,6 @@ class GroupedEngine:
         self.forget_empty()
         return results
 
-    @torch.inference_mode()
     def drop(self, keys: Iterable[int]) -> None:
         """Stop sentences in whichever search they are."""
         unwanted = list(keys)
@@ -101,4 +96,5 @@ class GroupedEngine:
 
     def forget_empty(self) -> None:
         """Let searches go that nobody is in."""
-        self.searches = {options: search for options, search in self.searches.items() if len(search)}
+        for options in [options for options, search in self.searches.items() if not len(search)]:
+            del self.searches[options]

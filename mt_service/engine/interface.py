@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from models.search import Hypothesis
+    from models.hypotheses import Hypothesis
 
 MAX_LENGTH = 250  # tokens of a translation
 

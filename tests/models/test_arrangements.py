@@ -9,7 +9,8 @@ import torch
 from torch.nn import functional
 
 from models.config import AttentionConfig, DecoderConfig, DropoutConfig, EncoderConfig, ModelConfig
-from models.search import SearchOptions, Specials, translate_ids
+from models.hypotheses import SearchOptions, Specials
+from models.search import translate_ids
 from models.seq2seq import Seq2Seq
 
 BOS, EOS, FIRST, VOCABULARY, LENGTH = 2, 3, 4, 12, 4

@@ -24,11 +24,11 @@ SOURCES = Path(__file__).parent
 COMPILERS = ("cc", "gcc", "clang")
 # Without contraction, rows are computed alike wherever they stand in a batch.
 FLAGS = ("-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi", "-shared", "-fPIC", "-pthread")
-TUNING = (("-march=native",), ("-mcpu=native",), ())  # the first that the compiler knows
+TUNINGS = (("-march=native",), ("-mcpu=native",), ())  # one compiler knows this, another one that
 SECONDS = 120  # that compiling may take
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """There is no compiled library on this machine; the message tells why."""
 
 
@@ -37,11 +37,11 @@ def library() -> ctypes.CDLL:
     """The library, compiled now if it has not been before.
 
     Raises:
-        Unavailable: without a C compiler, or when what it makes computes wrongly.
+        UnavailableError: without a C compiler, or when what it makes computes wrongly.
     """
     made = declare(ctypes.CDLL(str(compiled())))
     if not correct(made):
-        raise Unavailable("what the C compiler makes computes wrongly on this processor")
+        raise UnavailableError("what the C compiler makes computes wrongly on this processor")
     return made
 
 
@@ -54,7 +54,7 @@ def compiled() -> Path:
     target = folder / f"native-{key}.so"
     if not target.exists():
         if compiler is None:
-            raise Unavailable(f"there is no C compiler ({', '.join(COMPILERS)})")
+            raise UnavailableError(f"there is no C compiler ({', '.join(COMPILERS)})")
         temporary = folder / f".{target.name}.{os.getpid()}.tmp"
         try:
             compile_library(compiler, temporary)
@@ -64,19 +64,19 @@ def compiled() -> Path:
     return target
 
 
-def compile_library(compiler: str, target: Path) -> None:
-    """Compile for this very processor."""
+def compile_library(compiler: str, target: Path, tunings: Sequence[Sequence[str]] = TUNINGS) -> None:
+    """Compile, with the first options for this very processor that the compiler knows."""
     complaint = ""
-    for tuning in TUNING:
+    for tuning in tunings:
         command = [compiler, *FLAGS, *tuning, "-o", str(target), str(SOURCES / "native.c"), "-lm"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise Unavailable(f"{compiler} cannot be run: {error}") from None
+            raise UnavailableError(f"{compiler} cannot be run: {error}") from None
         if done.returncode == 0:
             return
         complaint = complaint or done.stderr.strip()
-    raise Unavailable(f"{compiler} cannot compile the engine: {complaint[:500]}")
+    raise UnavailableError(f"{compiler} cannot compile the engine: {complaint[:500]}")
 
 
 def cache() -> Path:

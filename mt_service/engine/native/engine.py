@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy
 
-from models.search import Hypothesis, SearchOptions
-from mt_service.engine.grouped import GroupedEngine
+from models.bundle import Bundle
+from models.hypotheses import Hypothesis, SearchOptions
+from mt_service.engine.grouped import GroupedEngine, Search
 from mt_service.engine.native.build import library
+from mt_service.engine.native.pack import pack
 from mt_service.engine.native.structures import Kept, Options
 
 
@@ -36,7 +38,12 @@ class NativeSearch:
         lengths = [len(source) for source in sources]
         limits = [self.options.limit(length) for length in lengths]
         ids = numpy.fromiter((token for source in sources for token in source), numpy.int32, sum(lengths))
-        arrays = (numpy.array(keys, numpy.int64), ids, numpy.array(lengths, numpy.int32), numpy.array(limits, numpy.int32))
+        arrays = (
+            numpy.array(keys, numpy.int64),
+            ids,
+            numpy.array(lengths, numpy.int32),
+            numpy.array(limits, numpy.int32),
+        )
         if not self.library.mt_add(self.handle, len(keys), *(array.ctypes.data for array in arrays)):
             raise MemoryError(f"no memory for {len(keys)} more sentences")
         self.sources.update(zip(keys, lengths, strict=True))
@@ -86,16 +93,24 @@ class NativeEngine(GroupedEngine):
     """8-bit products in compiled code.
 
     Args:
-        network: as `pack` makes it.
+        bundle: of a kind that `pack.fits` accepts.
         threads: that share each step.
+    Raises:
+        UserError: for a bundle whose tensors are not those of its architecture.
+        UnavailableError: where nothing can be compiled.
     """
 
-    def __init__(self, network: Kept, threads: int) -> None:
-        compiled = library()
+    def __init__(self, bundle: Bundle, threads: int) -> None:
+        compiled, network = library(), pack(bundle)
         pool = compiled.mt_open_pool(threads)
         if not pool:
             raise MemoryError("no memory for threads")
-        weakref.finalize(self, compiled.mt_close_pool, pool)
-        self.pool = pool
-        numbers = f"8-bit integers, compiled for this processor ({compiled.mt_instructions().decode()})"
-        super().__init__(lambda options: NativeSearch(network, pool, options), f"{numbers}, threads: {threads}")
+        numbers = f"8-bit integers, compiled for {compiled.mt_instructions().decode()}, threads: {threads}"
+        super().__init__(lambda options: NativeSearch(network, pool, options), numbers)
+        weakref.finalize(self, close, compiled, pool, self.searches)
+
+
+def close(compiled: ctypes.CDLL, pool: int, searches: dict[SearchOptions, Search]) -> None:
+    """Let go of the threads, after the searches that use them."""
+    searches.clear()
+    compiled.mt_close_pool(pool)

@@ -82,11 +82,14 @@ static Sentence *new_sentence(const Search *search, int64_t key, int source, int
     return NULL;
 }
 
+/* Rows that are computed at once: as many as stay in a core's cache, and a whole beam at least. */
+static int most_rows(const Search *search) { return most(MOST_ROWS, search->options.beam); }
+
 static int prepare_scratch(Search *search, int rows) {
     if (rows <= search->scratch_rows) return 1;
     for (int i = 0; i < search->pool->threads; i++) {
         free_scratch(search->scratch + i);
-        if (!make_scratch(search->scratch + i, search->network, rows)) return 0;
+        if (!make_scratch(search->scratch + i, search->network, rows, most_rows(search))) return 0;
     }
     search->scratch_rows = rows;
     return 1;
@@ -154,7 +157,7 @@ int mt_add(Search *search, int count, const int64_t *keys, const int32_t *ids, c
         qsort(sources, count, sizeof *sources, longer_first);
         Joining joining = {search, sources, starts};
         int pieces = cut(sources, count, positions, search->pool->threads, starts);
-        good = prepare_scratch(search, most(MOST_POSITIONS, sources[0].length));
+        good = prepare_scratch(search, most(most(MOST_POSITIONS, most_rows(search)), sources[0].length));
         search->failed = 0;
         if (good) share(search->pool, encode_piece, &joining, pieces);
         good = good && !search->failed;
@@ -261,11 +264,11 @@ typedef struct {
 /* Advance the sentences from `start` to `end`, as many at once as rows may be. */
 static void step_sentences(Search *search, int start, int end, const Scratch *scratch) {
     const Network *network = search->network;
-    const int beam = search->options.beam, size = state_size(network);
+    const int beam = search->options.beam, size = state_size(network), room = most_rows(search);
     while (start < end) {
-        Row rows[MOST_ROWS];
+        Row rows[room];
         int count = 0, stop = start;
-        for (; stop < end && count + search->sentences[stop]->live <= MOST_ROWS; stop++) {
+        for (; stop < end && count + search->sentences[stop]->live <= room; stop++) {
             Sentence *one = search->sentences[stop];
             size_t now = (size_t)one->length * beam;
             for (int k = 0; k < one->live; k++)

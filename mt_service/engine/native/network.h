@@ -19,8 +19,13 @@ typedef struct {
 } DecoderBlock;
 
 typedef struct {
+    const int8_t *integers; /* [ids][width] */
+    const float *scale;
+} Embedding;
+
+typedef struct {
     int32_t width, encoder_blocks, decoder_blocks, bridge_kind, bos, eos; /* eos as an index among the words */
-    const float *source_embedding, *target_embedding;                     /* [ids][width] */
+    Embedding source_embedding, target_embedding;
     const EncoderBlock *encoder;
     Norm encoder_norm;
     Product bridge;
@@ -38,6 +43,12 @@ typedef struct {
 } Source;
 
 enum { MOST_ROWS = 32, MOST_POSITIONS = 512 }; /* computed at once, so that logits and gates stay in a core's cache */
+
+static void embed(const Embedding *embedding, int32_t id, int width, float *row) {
+    const int8_t *integers = embedding->integers + (size_t)id * width;
+    for (int i = 0; i < width; i += LANES)
+        store(row + i, __builtin_convertvector(*(const vb *)(integers + i), vf) * embedding->scale[id]);
+}
 
 static inline int state_size(const Network *network) {
     int size = 0;
@@ -67,8 +78,8 @@ static void free_scratch(Scratch *scratch) {
     memset(scratch, 0, sizeof *scratch);
 }
 
-/* Room for so many rows (or source positions). 0 when there is none. */
-static int make_scratch(Scratch *scratch, const Network *network, int rows) {
+/* Room for so many rows (or source positions), and for the logits of `steps` rows. 0 when there is none. */
+static int make_scratch(Scratch *scratch, const Network *network, int rows, int steps) {
     int width = network->width, gates = width, inner = width;
     for (int i = 0; i < network->encoder_blocks; i++) {
         const EncoderBlock *block = network->encoder + i;
@@ -90,7 +101,7 @@ static int make_scratch(Scratch *scratch, const Network *network, int rows) {
     scratch->gates = reserve(count * gates * sizeof(float));
     scratch->recurrent = reserve(count * gates * sizeof(float));
     scratch->inner = reserve(count * longest * sizeof(float));
-    scratch->scores = reserve((count + MOST_ROWS * (size_t)network->output.outputs + LANES) * sizeof(float));
+    scratch->scores = reserve((count + steps * (size_t)network->output.outputs + LANES) * sizeof(float));
     scratch->order = reserve(3 * count * sizeof(int32_t));
     return scratch->rounded.integers && scratch->rounded.scale && scratch->rounded.excess && scratch->stream &&
            scratch->normed && scratch->gates && scratch->recurrent && scratch->inner && scratch->scores &&
@@ -197,8 +208,7 @@ static int encode(const Network *network, Source *sources, int count, const Scra
     int positions = 0;
     for (int i = 0; i < count; i++)
         for (int t = 0; t < sources[i].length; t++)
-            memcpy(scratch->stream + (size_t)positions++ * width,
-                   network->source_embedding + (size_t)sources[i].ids[t] * width, width * sizeof(float));
+            embed(&network->source_embedding, sources[i].ids[t], width, scratch->stream + (size_t)positions++ * width);
     for (int i = 0; i < network->encoder_blocks; i++)
         if (!encode_block(network, network->encoder + i, sources, count, positions, scratch)) return 0;
     const float *encoded = normalised(&network->encoder_norm, scratch->stream, positions, width, scratch->normed);
@@ -228,15 +238,14 @@ typedef struct {
     float *weights;          /* gets the attention of the first block that attends, unless NULL */
 } Row;
 
-/* Read a word in each of at most MOST_ROWS rows; the logits [rows][outputs] are in scratch->scores. */
+/* Read a word in each row; the logits [rows][outputs] are in scratch->scores. */
 static float *step(const Network *network, const Row *rows, int count, const Scratch *scratch) {
     const int width = network->width;
     float *stream = scratch->stream, *logits = scratch->scores;
-    const float *before[MOST_ROWS];
-    float *after[MOST_ROWS];
+    const float *before[count];
+    float *after[count];
     for (int row = 0; row < count; row++)
-        memcpy(stream + (size_t)row * width, network->target_embedding + (size_t)rows[row].word * width,
-               width * sizeof(float));
+        embed(&network->target_embedding, rows[row].word, width, stream + (size_t)row * width);
     for (int index = 0, place = 0, state = 0; index < network->decoder_blocks; index++) {
         const DecoderBlock *block = network->decoder + index;
         const int hidden = block->cell.hidden;

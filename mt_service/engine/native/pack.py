@@ -1,39 +1,24 @@
-"""A bundle's tensors in the layout of the compiled engine; NumPy alone, so that serving needs no torch.
+"""A bundle's network in the layout of the compiled engine; NumPy alone, so that serving needs no torch.
 
-Legend: O outputs, I inputs, V vocabulary, D width, W words that may be produced.
+Legend: O outputs, W words that may be produced.
 """
 
 from __future__ import annotations
 
-import ctypes
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy
 
+from models.bundle import MODEL, Bundle
 from models.config import ModelConfig
 from mt_service.engine.native import structures
 from mt_service.engine.native.structures import LANES, Array, Kept, aligned, make_product
+from mt_service.engine.native.tensors import Matrix, Tensors
 
-KINDS = {"lstm": 1, "gru": 2}
+CELLS = {"lstm": (1, 4), "gru": (2, 3)}  # the kind's number in layers.h, and its gates
 BRIDGES = {"zero": 0, "mean": 1, "ends": 2}
 EPSILON = 1e-5  # torch's, in layer normalisation
-LEVELS = 127
-
-
-class Matrix(NamedTuple):
-    """8-bit integers and what one step of each row is worth."""
-
-    integer_OI: Array
-    scale_O: Array
-
-
-def quantize(weight_OI: Array) -> Matrix:
-    """Round rows as models.quantization.quantize_rows does."""
-    scale_O = numpy.maximum(numpy.abs(weight_OI).max(1), numpy.finfo(numpy.float32).tiny) / numpy.float32(LEVELS)
-    integer_OI = numpy.clip(numpy.rint(weight_OI / scale_O[:, None]), -LEVELS, LEVELS).astype(numpy.int8)
-    return Matrix(integer_OI, scale_O)
 
 
 def fits(config: ModelConfig) -> bool:
@@ -41,7 +26,7 @@ def fits(config: ModelConfig) -> bool:
     encoder, decoder, attention = config.encoder, config.decoder, config.attention
     widths = (config.width, encoder.hidden, decoder.hidden, encoder.feed_forward, decoder.feed_forward)
     return (
-        {encoder.cell, decoder.cell} <= KINDS.keys()
+        {encoder.cell, decoder.cell} <= CELLS.keys()
         and decoder.arrangement == "blocks"
         and attention.kind == "multi_head"
         and not any(width % LANES for width in (*widths, config.width // attention.heads))
@@ -51,14 +36,14 @@ def fits(config: ModelConfig) -> bool:
 
 
 class Packer:
-    """Takes a network's tensors one by one, and keeps the arrays that the structures point to.
+    """Takes a network's tensors, and keeps the arrays that the structures point to.
 
     Args:
         config: of a kind that `fits` accepts.
-        tensors: a bundle's, 8-bit ones beside their scales under `NAME.scale`, or floats.
+        tensors: the bundle's.
     """
 
-    def __init__(self, config: ModelConfig, tensors: Mapping[str, Array]) -> None:
+    def __init__(self, config: ModelConfig, tensors: Tensors) -> None:
         self.config, self.tensors = config, tensors
         self.kept: list[Any] = []
 
@@ -68,70 +53,78 @@ class Packer:
         self.kept.append(copy)
         return int(copy.ctypes.data)
 
-    def matrix(self, name: str) -> Matrix:
-        """A weight matrix in 8 bits."""
-        tensor = self.tensors[name]
-        return Matrix(tensor, self.tensors[f"{name}.scale"]) if tensor.dtype == numpy.int8 else quantize(tensor)
-
-    def table(self, name: str) -> Array:
-        """A weight matrix in floats."""
-        tensor = self.tensors[name]
-        scaled = tensor.dtype == numpy.int8
-        return tensor * self.tensors[f"{name}.scale"][:, None] if scaled else tensor.astype(numpy.float32)
+    def embedding(self, name: str) -> structures.Embedding:
+        """A vector for each id."""
+        matrix = self.tensors.matrix(name, self.config.vocabulary_size, self.config.width)
+        return structures.Embedding(self.keep(matrix.integer_OI), self.keep(matrix.scale_O))
 
     def product(self, matrix: Matrix, bias_O: Array | None, factor: float = 1.0) -> structures.Product:
         """factor * (x W^T + b)"""
-        bias_O = None if bias_O is None else bias_O * numpy.float32(factor)
-        made: Kept = make_product(matrix.integer_OI, matrix.scale_O * numpy.float32(factor), bias_O)
+        scaled_O = None if bias_O is None else bias_O * numpy.float32(factor)
+        made = make_product(matrix.integer_OI, matrix.scale_O * numpy.float32(factor), scaled_O)
         self.kept.append(made)
-        return made.structure  # type: ignore[no-any-return]
+        product: structures.Product = made.structure
+        return product
 
-    def linear(self, name: str, factor: float = 1.0) -> structures.Product:
-        """A layer's product, or none where there is no such layer."""
-        if f"{name}.weight" not in self.tensors:
-            return structures.Product()
-        return self.product(self.matrix(f"{name}.weight"), self.tensors.get(f"{name}.bias"), factor)
+    def linear(
+        self, name: str, inputs: int, outputs: int, bias: bool = True, factor: float = 1.0
+    ) -> structures.Product:
+        """A layer's product."""
+        matrix = self.tensors.matrix(f"{name}.weight", outputs, inputs)
+        return self.product(matrix, self.tensors.vector(f"{name}.bias", outputs) if bias else None, factor)
 
     def norm(self, name: str) -> structures.Norm:
-        """Layer normalisation, or none."""
-        weight_D = self.tensors.get(f"{name}.weight")
-        if weight_D is None:
-            return structures.Norm()
-        return structures.Norm(len(weight_D), EPSILON, self.keep(weight_D), self.keep(self.tensors[f"{name}.bias"]))
+        """Layer normalisation."""
+        width = self.config.width
+        weight, bias = (self.keep(self.tensors.vector(f"{name}.{part}", width)) for part in ("weight", "bias"))
+        return structures.Norm(width, EPSILON, weight, bias)
 
     def cell(self, name: str, kind: str, hidden: int) -> structures.Cell:
-        """A recurrent cell, or none."""
-        if f"{name}.weight_ih" not in self.tensors:
-            return structures.Cell()
-        read = self.product(self.matrix(f"{name}.weight_ih"), self.tensors[f"{name}.bias"])
-        recur = self.product(self.matrix(f"{name}.weight_hh"), self.tensors.get(f"{name}.bias_hh"))
-        return structures.Cell(KINDS[kind], hidden, read, recur)
+        """A recurrent cell."""
+        number, gates = CELLS[kind]
+        tensors, outputs = self.tensors, gates * hidden
+        read = tensors.matrix(f"{name}.weight_ih", outputs, self.config.width), tensors.vector(f"{name}.bias", outputs)
+        recurrent_bias = tensors.vector(f"{name}.bias_hh", outputs) if kind == "gru" else None
+        recur = tensors.matrix(f"{name}.weight_hh", outputs, hidden), recurrent_bias
+        return structures.Cell(number, hidden, self.product(*read), self.product(*recur))
 
-    def feed_forward(self, name: str) -> structures.FeedForward:
-        """A feed-forward part, or none."""
-        parts = (self.linear(f"{name}.{part}") for part in ("expand", "contract"))
-        return structures.FeedForward(self.norm(f"{name}.norm"), *parts)
+    def projection(self, name: str, inputs: int) -> structures.Product:
+        """What brings a cell's output to the network's width; nothing where it has that already."""
+        width = self.config.width
+        return structures.Product() if inputs == width else self.linear(name, inputs, width)
+
+    def feed_forward(self, name: str, inner: int) -> structures.FeedForward:
+        """A feed-forward part, or nothing where its inner width is 0."""
+        if not inner:
+            return structures.FeedForward()
+        width = self.config.width
+        expand, contract = self.linear(f"{name}.expand", width, inner), self.linear(f"{name}.contract", inner, width)
+        return structures.FeedForward(self.norm(f"{name}.norm"), expand, contract)
 
     def attention(self, index: int) -> structures.Attention:
-        """The attention of a decoder block, or none."""
-        name, heads = f"decoder.attention_list.{index}", self.config.attention.heads
-        if f"{name}.query.weight" not in self.tensors:
+        """The attention of a decoder block, or nothing where it has none."""
+        if index and self.config.decoder.attention_blocks == "first":
             return structures.Attention()
-        query = self.linear(f"{name}.query", 1.0 / math.sqrt(self.config.width // heads))
-        others = (self.linear(f"{name}.{part}") for part in ("key", "value", "output"))
-        return structures.Attention(self.norm(f"decoder.block_list.{index}.attention_norm"), heads, query, *others)
+        name, width, heads = f"decoder.attention_list.{index}", self.config.width, self.config.attention.heads
+        norm = self.norm(f"decoder.block_list.{index}.attention_norm")
+        query = self.linear(f"{name}.query", width, width, factor=1.0 / math.sqrt(width // heads))
+        key = self.linear(f"{name}.key", width, width, bias=False)
+        value, output = (self.linear(f"{name}.{part}", width, width) for part in ("value", "output"))
+        return structures.Attention(norm, heads, query, key, value, output)
 
     def encoder_block(self, index: int) -> structures.EncoderBlock:
         """A layer of the encoder."""
         name, config = f"encoder.blocks.{index}", self.config.encoder
-        directions = (
-            self.cell(f"{name}.recurrence.{one}", config.cell, config.hidden) for one in ("forwards", "backwards")
-        )
+        forwards = self.cell(f"{name}.recurrence.forwards", config.cell, config.hidden)
+        backwards = structures.Cell()
+        if config.bidirectional:
+            backwards = self.cell(f"{name}.recurrence.backwards", config.cell, config.hidden)
         return structures.EncoderBlock(
-            self.norm(f"{name}.norm"),
-            *directions,
-            self.linear(f"{name}.project"),
-            self.feed_forward(f"{name}.feed_forward"),
+            self.norm(f"{name}.norm") if config.normalize else structures.Norm(),
+            forwards,
+            backwards,
+            self.projection(f"{name}.project", (1 + config.bidirectional) * config.hidden),
+            self.feed_forward(f"{name}.feed_forward", config.feed_forward),
             config.residual,
         )
 
@@ -141,53 +134,65 @@ class Packer:
         return structures.DecoderBlock(
             self.norm(f"{name}.recurrence_norm"),
             self.cell(f"decoder.cell_list.{index}", config.cell, config.hidden),
-            self.linear(f"{name}.project"),
+            self.projection(f"{name}.project", config.hidden),
             self.attention(index),
-            self.feed_forward(f"{name}.feed_forward"),
+            self.feed_forward(f"{name}.feed_forward", config.feed_forward),
         )
 
-    def output(self, allowed: Sequence[int]) -> structures.Product:
+    def bridge(self) -> structures.Product:
+        """What makes the decoder's first state."""
+        decoder, width = self.config.decoder, self.config.width
+        read = {"zero": 0, "mean": width, "ends": 2 * width}[decoder.bridge]
+        return (
+            self.linear("decoder.bridge.project", read, decoder.layers * decoder.hidden)
+            if read
+            else structures.Product()
+        )
+
+    def output(self, allowed_W: Array) -> structures.Product:
         """The output layer of the words that may be produced."""
-        ids_W = numpy.asarray(allowed)
-        matrix = self.matrix(self.tied("output_weight"))
-        bias_V = self.tensors.get("output_bias")
-        bias_W = numpy.zeros(len(ids_W), numpy.float32) if bias_V is None else bias_V[ids_W]
-        return self.product(Matrix(matrix.integer_OI[ids_W], matrix.scale_O[ids_W]), bias_W)
+        rows, width = self.config.vocabulary_size, self.config.width
+        matrix, bias_W = self.tensors.matrix(self.tied("output_weight"), rows, width), numpy.zeros(len(allowed_W))
+        if self.config.output_bias:
+            bias_W = self.tensors.vector("output_bias", rows)[allowed_W]
+        return self.product(Matrix(matrix.integer_OI[allowed_W], matrix.scale_O[allowed_W]), bias_W)
 
     def tied(self, name: str) -> str:
-        """The name under which tied embeddings are stored."""
-        stands_for = {"three_way": "source_weight", "target": "target_weight", "none": name}[self.config.tie]
-        return name if name == "source_weight" else stands_for
+        """The name under which an embedding is stored; tied ones are stored once."""
+        first = {"three_way": "source_weight", "target": "target_weight", "none": name}[self.config.tie]
+        return name if name == "source_weight" else first
 
 
-def pack(config: ModelConfig, tensors: Mapping[str, Array], allowed: Sequence[int], bos: int, eos: int) -> Kept:
-    """A whole network.
+def pack(bundle: Bundle) -> Kept:
+    """A bundle's network.
 
     Args:
-        config: of a kind that `fits` accepts.
-        tensors: a bundle's, verified.
-        allowed: ids of the words that may be produced.
-        bos, eos: ids; eos is one of those allowed.
+        bundle: of a kind that `fits` accepts.
+    Raises:
+        UserError: when a tensor is missing, superfluous, or of another shape or type than the architecture calls for.
     """
-    packer = Packer(config, tensors)
-    encoder = (structures.EncoderBlock * config.encoder.layers)(*map(packer.encoder_block, range(config.encoder.layers)))
-    decoder = (structures.DecoderBlock * config.decoder.layers)(*map(packer.decoder_block, range(config.decoder.layers)))
-    tables = [packer.tied(name) for name in ("source_weight", "target_weight")]
-    places = {name: packer.keep(packer.table(name)) for name in dict.fromkeys(tables)}
+    config, specials = bundle.config.architecture, bundle.specials
+    packer = Packer(config, Tensors(bundle.folder / MODEL, bundle.config.storage))
+    allowed_W = numpy.array(sorted(set(range(config.vocabulary_size)) - specials.banned), numpy.int32)
+    names = [packer.tied(name) for name in ("source_weight", "target_weight")]
+    tables = {name: packer.embedding(name) for name in dict.fromkeys(names)}
+    encoder = [packer.encoder_block(index) for index in range(config.encoder.layers)]
+    decoder = [packer.decoder_block(index) for index in range(config.decoder.layers)]
     network = structures.Network(
         config.width,
-        config.encoder.layers,
-        config.decoder.layers,
+        len(encoder),
+        len(decoder),
         BRIDGES[config.decoder.bridge],
-        bos,
-        list(allowed).index(eos),
-        *(places[name] for name in tables),
-        encoder,
-        packer.norm("encoder.norm"),
-        packer.linear("decoder.bridge.project"),
-        decoder,
+        specials.bos,
+        int(numpy.flatnonzero(allowed_W == specials.eos)[0]),
+        *(tables[name] for name in names),
+        (structures.EncoderBlock * len(encoder))(*encoder),
+        packer.norm("encoder.norm") if config.encoder.normalize else structures.Norm(),
+        packer.bridge(),
+        (structures.DecoderBlock * len(decoder))(*decoder),
         packer.norm("decoder.norm"),
-        packer.output(allowed),
-        packer.keep(numpy.asarray(allowed, numpy.int32)),
+        packer.output(allowed_W),
+        packer.keep(allowed_W),
     )
-    return Kept(network, (packer.kept, encoder, decoder))
+    packer.tensors.finish()
+    return Kept(network, tuple(packer.kept))

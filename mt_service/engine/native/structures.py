@@ -84,6 +84,12 @@ class DecoderBlock(ctypes.Structure):
     )
 
 
+class Embedding(ctypes.Structure):
+    """network.h"""
+
+    _fields_ = (("integers", c_void_p), ("scale", c_void_p))
+
+
 class Network(ctypes.Structure):
     """network.h"""
 
@@ -94,8 +100,8 @@ class Network(ctypes.Structure):
         ("bridge_kind", c_int32),
         ("bos", c_int32),
         ("eos", c_int32),
-        ("source_embedding", c_void_p),
-        ("target_embedding", c_void_p),
+        ("source_embedding", Embedding),
+        ("target_embedding", Embedding),
         ("encoder", POINTER(EncoderBlock)),
         ("encoder_norm", Norm),
         ("bridge", Product),
@@ -157,7 +163,9 @@ def make_product(integer_OI: Array, scale_O: Array, bias_O: Array | None) -> Kep
     if bias_O is not None:
         filled = numpy.pad(bias_O.astype(numpy.float32), (0, padded - outputs), constant_values=-numpy.inf)
         bias = aligned(filled)
-    structure = Product(inputs, padded, packed.ctypes.data, scale.ctypes.data, bias.ctypes.data if bias is not None else None)
+    structure = Product(
+        inputs, padded, packed.ctypes.data, scale.ctypes.data, bias.ctypes.data if bias is not None else None
+    )
     return Kept(structure, (packed, scale, bias))
 
 
