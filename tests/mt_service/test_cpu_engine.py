@@ -37,6 +37,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "flagship": {},
     "gru": {"decoder": {"cell": "gru"}},
     "three blocks, all attend": {"decoder": {"layers": 3, "attention_blocks": "all", "feed_forward": 40}},
+    "a bag of words": {"encoder": {"layers": 0}},
     "another width": {"decoder": {"hidden": 48, "bridge": "zero"}, "output_bias": False, "tie": "none"},
 }
 
@@ -45,7 +46,8 @@ def made(kind: str = "flagship") -> Seq2Seq:
     torch.manual_seed(3)
     changes = {**KINDS[kind]}
     decoder = DecoderConfig(**{"hidden": 32, **changes.pop("decoder", {})})
-    encoder, attention = EncoderConfig(hidden=16), AttentionConfig(heads=2)
+    encoder = EncoderConfig(**{"hidden": 16, **changes.pop("encoder", {})})
+    attention = AttentionConfig(heads=2)
     network = Seq2Seq(ModelConfig(VOCABULARY, 32, encoder=encoder, decoder=decoder, attention=attention, **changes))
     with torch.no_grad():
         network.output_weight.mul_(3)
@@ -221,8 +223,9 @@ def test_jobs_of_several_options_share_an_engine() -> None:
         engine.step()
 
 
-def test_networks_of_other_kinds_are_left_to_the_reference(golden: Path) -> None:
-    config = ModelConfig(30, 8, attention=AttentionConfig(kind="additive"), decoder=DecoderConfig(hidden=8))
+@pytest.mark.parametrize("kind", ["additive", "mean"])
+def test_networks_of_other_kinds_are_left_to_the_reference(golden: Path, kind: Any) -> None:
+    config = ModelConfig(30, 8, attention=AttentionConfig(kind=kind), decoder=DecoderConfig(hidden=8))
     network, bundle = Seq2Seq(config).eval().requires_grad_(False), read_bundle(golden)
     assert not packable(network)
     assert isinstance(make_engine(bundle, network, "auto"), ReferenceEngine)
