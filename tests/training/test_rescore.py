@@ -64,7 +64,7 @@ def test_a_better_network_raises_bleu(place: Path, capsys: pytest.CaptureFixture
     references = (place / "test.bb").read_text(encoding="utf-8").splitlines()
     assert told(said, "after") == pytest.approx(corpus_bleu(text.splitlines(), [references]).score, abs=0.01)
     assert told(said, "before") < 70
-    assert told(said, "after") > told(said, "before") + 10
+    assert told(said, "after") > told(said, "before") + 5
     (oracle,) = re.findall(r"the list holds ([0-9.]+) at least", said)
     assert float(oracle) >= told(said, "after")
     assert "nrefs:1|case:mixed" in said
@@ -79,7 +79,7 @@ def test_tuned_weights_are_written_and_give_the_same_again(place: Path, capsys: 
     assert list(tree["weights"]) == ["Total0", "Joint0", "Tokens0"]
     assert tree["bundles"] == {"Joint0": "toy"}
     assert tree["tuning"]["after"] == pytest.approx(told(said, "after"), abs=0.01)
-    assert told(said, "after") > told(said, "before") + 10
+    assert told(said, "after") > told(said, "before") + 5
     assert rescore(place, "--weights", str(weights), "--target-language", "bb") == tuned
 
 
