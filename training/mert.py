@@ -1,7 +1,7 @@
 """Minimum error rate training (Och 2003): weights of features whose best hypotheses have the highest corpus score.
 
-Legend: N sentences, K hypotheses of a sentence, F features, X statistics of a corpus score, R some of the sentences,
-E places on a line where the best hypothesis of a sentence changes.
+Legend: N sentences, K hypotheses of a sentence, F features, X statistics of a corpus score, R sentences still on
+their way, E places on a line where the best hypothesis of a sentence changes, C stretches between them, S starts.
 
 Along a line through the space of weights, a hypothesis' total is a straight line, and the best one of a sentence is
 the upper envelope of its hypotheses' lines. Between two places where any sentence's best changes the corpus score is
@@ -109,7 +109,7 @@ def changes_along(table: Table, weight_F: Array, direction_F: Array) -> Changes:
 def stretches(place_E: Array) -> tuple[Array, Array]:
     """How many changes lie before each stretch between two places, and a point inside it.
 
-    Stretches too short to stand in are left out; so are all but the ends where nothing changes.
+    Stretches too short to stand in are left out. Where nothing ever changes, the point is where the line begins.
     """
     if not len(place_E):
         return numpy.zeros(1, numpy.int64), numpy.zeros(1)

@@ -43,6 +43,8 @@ class Task(NamedTuple):
 class Judge:
     """BLEU of any choice from the lists; each hypothesis is compared with its reference once.
 
+    It calls what sacreBLEU's own significance tests are made of: there is no public way to its statistics.
+
     Args:
         lists: what there is to choose from; a sentence without hypotheses counts as one that came out empty.
         values: features of the hypotheses.
