@@ -147,9 +147,7 @@ def climb(table: Table, weight_F: Array, score: Score) -> Found:
 
 def starts_of(table: Table, given: Iterable[Array]) -> list[Array]:
     """The given points, and random ones at which each feature counts about as much as any other."""
-    mean_N1F = (table.feature_NKF * table.real_NK[..., None]).sum(1, keepdims=True) / table.real_NK.sum(1)[
-        :, None, None
-    ]
+    mean_N1F = table.feature_NKF.mean(1, keepdims=True, where=table.real_NK[..., None])
     spread_F = (table.feature_NKF - mean_N1F)[table.real_NK].std(0)
     generator = numpy.random.default_rng(SEED)
     random_SF = generator.uniform(-1, 1, (RESTARTS, len(spread_F))) / numpy.where(spread_F > 0, spread_F, 1.0)
