@@ -31,7 +31,6 @@ def fits(config: ModelConfig) -> bool:
         and attention.kind == "multi_head"
         and not any(width % LANES for width in (*widths, config.width // attention.heads))
         and not encoder.reverse_source
-        and encoder.layers >= 1
     )
 
 
