@@ -155,9 +155,10 @@ def test_the_search_finds_what_beam_search_does(kind: str, bundle_of: Callable[.
     kinds = [(beam, alpha) for beam in (1, 5) for alpha in (0.0, 1.2)]
     jobs = [Job(source, beam, length_penalty=alpha, max_length=8) for source in sources(15) for beam, alpha in kinds]
     fast, slow = (run(engine, jobs) for engine in both(bundle_of(kind)))
-    gaps = [one[0].score - other[0].score for one, other in zip(fast, slow, strict=True)]
-    assert sum(abs(gap) < 0.2 for gap in gaps) >= 0.75 * len(gaps)  # rounding decides between near equals
-    assert abs(sum(gaps) / len(gaps)) < 0.05
+    pairs = [(one[0], other[0]) for one, other in zip(fast, slow, strict=True)]
+    gaps = [abs(one.score - other.score) for one, other in pairs if one.tokens == other.tokens]
+    assert len(gaps) >= 0.6 * len(jobs)  # rounding decides between near equals, of which untrained networks have many
+    assert max(gaps) < 0.2
 
 
 @pytest.mark.parametrize("beam", [1, 4])
