@@ -52,10 +52,11 @@ class GroupedEngine:
     Args:
         make_search: an empty search with some options.
         description: of what computes, and in which numbers.
+        pads: whether sentences of similar length should join together.
     """
 
-    def __init__(self, make_search: Callable[[SearchOptions], Search], description: str) -> None:
-        self.make_search, self.description = make_search, description
+    def __init__(self, make_search: Callable[[SearchOptions], Search], description: str, pads: bool = True) -> None:
+        self.make_search, self.description, self.pads = make_search, description, pads
         self.searches: dict[SearchOptions, Search] = {}
 
     def __len__(self) -> int:
@@ -75,7 +76,7 @@ class GroupedEngine:
         for options, members in groups.items():
             if options not in self.searches:
                 self.searches[options] = self.make_search(options)
-            for keys in by_length(members):
+            for keys in by_length(members) if self.pads else [list(members)]:
                 self.searches[options].add(keys, [members[key].source for key in keys])
 
     def step(self) -> dict[int, list[Hypothesis]]:

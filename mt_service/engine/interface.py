@@ -30,12 +30,14 @@ class Engine(Protocol):
     """
 
     description: str  # of what computes, and in which numbers
+    pads: bool  # whether joining is cheaper for several at once, and for similar lengths
 
     def admit(self, jobs: Mapping[int, Job]) -> None:
         """Let sentences join at the next step, under keys that are not in use."""
 
     def step(self) -> Mapping[int, Sequence[Hypothesis]]:
-        """Advance every sentence by one token; return the n-best lists of those that end, best first."""
+        """Advance every sentence by a token, or a few that take no time worth mentioning; return the n-best lists of
+        those that end, best first."""
 
     def drop(self, keys: Iterable[int]) -> None:
         """Stop sentences that nobody waits for; unknown keys are ignored."""

@@ -109,6 +109,7 @@ class Worker:
         try:
             self.engine = self.make_engine()
             self.description = self.engine.description
+            self.scheduler.groups = self.engine.pads
         except Exception as error:
             started.set_exception(error)
             return

@@ -16,14 +16,16 @@ from mt_service.engine.native.build import library
 from mt_service.engine.native.pack import pack
 from mt_service.engine.native.structures import Kept, Options
 
+SLICE = 0.001  # seconds that nobody need join or leave in; for a lone sentence, steps are shorter than what Python adds
+
 
 class NativeSearch:
     """A search for sentences that share their options; what models.search.BeamSearch does."""
 
-    def __init__(self, network: Kept, pool: int, options: SearchOptions) -> None:
-        self.library, self.network, self.options = library(), network, options
+    def __init__(self, engine: int, options: SearchOptions) -> None:
+        self.library, self.options = library(), options
         chosen = Options(options.beam, options.n_best, options.alignments, options.length_penalty)
-        self.handle = self.library.mt_open_search(ctypes.byref(network.structure), pool, ctypes.byref(chosen))
+        self.handle = self.library.mt_open_search(engine, ctypes.byref(chosen))
         if not self.handle:
             raise MemoryError("no memory for a search")
         weakref.finalize(self, self.library.mt_close_search, self.handle)
@@ -55,9 +57,9 @@ class NativeSearch:
         self.library.mt_drop(self.handle, len(unwanted), array.ctypes.data)
 
     def step(self) -> dict[int, list[Hypothesis]]:
-        """Advance all by one word; return the n-best lists of those that end."""
+        """Advance all by one word, or by a few within `SLICE`; return the n-best lists of those that end."""
         places = (ctypes.c_int32 * len(self.sources))()
-        count = self.library.mt_step(self.handle, places)
+        count = self.library.mt_step(self.handle, places, SLICE)
         if count < 0:
             raise MemoryError("no memory for a step")
         return dict(self.ended(place) for place in places[:count])
@@ -102,15 +104,15 @@ class NativeEngine(GroupedEngine):
 
     def __init__(self, bundle: Bundle, threads: int) -> None:
         compiled, network = library(), pack(bundle)
-        pool = compiled.mt_open_pool(threads)
-        if not pool:
-            raise MemoryError("no memory for threads")
+        handle = compiled.mt_open_engine(ctypes.byref(network.structure), threads)
+        if not handle:
+            raise MemoryError("no memory for an engine")
         numbers = f"8-bit integers, compiled for {compiled.mt_instructions().decode()}, threads: {threads}"
-        super().__init__(lambda options: NativeSearch(network, pool, options), numbers)
-        weakref.finalize(self, close, compiled, pool, self.searches)
+        super().__init__(lambda options: NativeSearch(handle, options), numbers, pads=False)
+        weakref.finalize(self, close, compiled, handle, self.searches, network)
 
 
-def close(compiled: ctypes.CDLL, pool: int, searches: dict[SearchOptions, Search]) -> None:
-    """Let go of the threads, after the searches that use them."""
+def close(compiled: ctypes.CDLL, engine: int, searches: dict[SearchOptions, Search], _network: Kept) -> None:
+    """Let go of an engine, after its searches and before its network."""
     searches.clear()
-    compiled.mt_close_pool(pool)
+    compiled.mt_close_engine(engine)

@@ -3,6 +3,8 @@
    Sentences share nothing but the weights, and rows of a product do not depend on each other: what a sentence gives
    does not depend on those that are searched for at the same time, nor on the number of threads. */
 
+#include <time.h>
+
 #include "vectors.h"
 #include "products.h"
 #include "layers.h"
@@ -30,12 +32,18 @@ typedef struct {
     Finished *finished;
 } Sentence;
 
+/* A network with the threads and the memory to compute in, which one search at a time uses. */
 typedef struct {
     const Network *network;
+    Pool pool;
+    Scratch *scratch; /* of each thread; kept, since fresh memory costs more than what a lone sentence does in it */
+    int rows, steps;  /* that the scratch has room for */
+} Engine;
+
+typedef struct {
+    Engine *engine;
     Options options;
-    Pool *pool;
-    Scratch *scratch; /* of each thread */
-    int scratch_rows, count, room, failed;
+    int count, room, failed;
     Sentence **sentences;
 } Search;
 
@@ -56,7 +64,7 @@ static void free_sentence(Sentence *sentence) {
 }
 
 static Sentence *new_sentence(const Search *search, int64_t key, int source, int limit) {
-    const Network *network = search->network;
+    const Network *network = search->engine->network;
     size_t beam = search->options.beam, states = beam * state_size(network) * sizeof(float);
     Sentence *made = calloc(1, sizeof *made);
     if (!made) return NULL;
@@ -85,13 +93,17 @@ static Sentence *new_sentence(const Search *search, int64_t key, int source, int
 /* Rows that are computed at once: as many as stay in a core's cache, and a whole beam at least. */
 static int most_rows(const Search *search) { return most(MOST_ROWS, search->options.beam); }
 
-static int prepare_scratch(Search *search, int rows) {
-    if (rows <= search->scratch_rows) return 1;
-    for (int i = 0; i < search->pool->threads; i++) {
-        free_scratch(search->scratch + i);
-        if (!make_scratch(search->scratch + i, search->network, rows, most_rows(search))) return 0;
+static int prepare_scratch(Engine *engine, int rows, int steps) {
+    if (rows <= engine->rows && steps <= engine->steps) return 1;
+    engine->rows = most(rows, engine->rows);
+    engine->steps = most(steps, engine->steps);
+    for (int i = 0; i < engine->pool.threads; i++) {
+        free_scratch(engine->scratch + i);
+        if (!make_scratch(engine->scratch + i, engine->network, engine->rows, engine->steps)) {
+            engine->rows = engine->steps = 0;
+            return 0;
+        }
     }
-    search->scratch_rows = rows;
     return 1;
 }
 
@@ -105,7 +117,7 @@ typedef struct {
 static void encode_piece(void *context, int piece, int thread) {
     const Joining *joining = context;
     int start = joining->starts[piece], count = joining->starts[piece + 1] - start;
-    if (!encode(joining->search->network, joining->sources + start, count, joining->search->scratch + thread))
+    if (!encode(joining->search->engine->network, joining->sources + start, count, joining->search->engine->scratch + thread))
         __atomic_store_n(&joining->search->failed, 1, __ATOMIC_RELAXED);
 }
 
@@ -156,10 +168,11 @@ int mt_add(Search *search, int count, const int64_t *keys, const int32_t *ids, c
     if (good && count) {
         qsort(sources, count, sizeof *sources, longer_first);
         Joining joining = {search, sources, starts};
-        int pieces = cut(sources, count, positions, search->pool->threads, starts);
-        good = prepare_scratch(search, most(most(MOST_POSITIONS, most_rows(search)), sources[0].length));
+        int pieces = cut(sources, count, positions, search->engine->pool.threads, starts);
+        int rows = most_rows(search);
+        good = prepare_scratch(search->engine, most(most(MOST_POSITIONS, rows), sources[0].length), rows);
         search->failed = 0;
-        if (good) share(search->pool, encode_piece, &joining, pieces);
+        if (good) share(&search->engine->pool, encode_piece, &joining, pieces);
         good = good && !search->failed;
     }
     for (int i = 0; !good && i < made; i++) free_sentence(search->sentences[search->count + i]);
@@ -176,7 +189,7 @@ typedef struct {
 
 /* The best continuations of a sentence's hypotheses, best first; equals in order of row and word. */
 static int find_candidates(const Search *search, const Sentence *sentence, const float *logits, Candidate *best) {
-    const int words = search->network->output.outputs;
+    const int words = search->engine->network->output.outputs;
     const int wanted = search->options.beam == 1 ? 1 : 2 * search->options.beam;
     int found = 0;
     float worst = -INFINITY;
@@ -230,7 +243,7 @@ static int settled(const Options *options, const Sentence *sentence) {
 /* Choose what goes on, by the logits of a sentence's live hypotheses; 0 when memory is out. */
 static int choose(const Search *search, Sentence *sentence, const float *logits) {
     const Options *options = &search->options;
-    const Network *network = search->network;
+    const Network *network = search->engine->network;
     const int beam = options->beam, last = sentence->length + 1 >= sentence->limit;
     Candidate best[2 * beam];
     int found = find_candidates(search, sentence, logits, best), going = 0;
@@ -263,7 +276,7 @@ typedef struct {
 
 /* Advance the sentences from `start` to `end`, as many at once as rows may be. */
 static void step_sentences(Search *search, int start, int end, const Scratch *scratch) {
-    const Network *network = search->network;
+    const Network *network = search->engine->network;
     const int beam = search->options.beam, size = state_size(network), room = most_rows(search);
     while (start < end) {
         Row rows[room];
@@ -295,7 +308,7 @@ static void step_piece(void *context, int piece, int thread) {
     const Stepping *stepping = context;
     Search *search = stepping->search;
     int64_t count = search->count, pieces = stepping->pieces;
-    step_sentences(search, count * piece / pieces, count * (piece + 1) / pieces, search->scratch + thread);
+    step_sentences(search, count * piece / pieces, count * (piece + 1) / pieces, search->engine->scratch + thread);
 }
 
 static void remove_sentences(Search *search) {
@@ -316,22 +329,37 @@ void mt_drop(Search *search, int count, const int64_t *keys) {
     remove_sentences(search);
 }
 
-/* Advance every sentence by a word; return the places of those that ended, which stay until the next call of mt_step
-   or mt_add's first. -1 when memory is out. */
-int mt_step(Search *search, int32_t *places) {
-    remove_sentences(search);
-    int rows = 0, ended = 0, threads = search->pool->threads;
+/* Advance every sentence by a word; 0 when memory is out. */
+static int step_all(Search *search) {
+    int rows = 0, threads = search->engine->pool.threads;
     for (int i = 0; i < search->count; i++) rows += search->sentences[i]->live;
     int pieces = (rows + MOST_ROWS - 1) / MOST_ROWS;
     pieces = (pieces + threads - 1) / threads * threads;
     if (pieces > search->count) pieces = search->count;
     Stepping stepping = {search, pieces};
     search->failed = 0;
-    share(search->pool, step_piece, &stepping, pieces);
-    if (search->failed) return -1;
-    for (int i = 0; i < search->count; i++)
-        if (search->sentences[i]->ended) places[ended++] = i;
-    return ended;
+    share(&search->engine->pool, step_piece, &stepping, pieces);
+    return !search->failed;
+}
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + 1e-9 * now.tv_nsec;
+}
+
+/* Advance every sentence by a word, and again until one ends or the time is up; return the places of those that ended,
+   which stay until the next call. -1 when memory is out. */
+int mt_step(Search *search, int32_t *places, double seconds) {
+    remove_sentences(search);
+    double end = seconds_now() + seconds;
+    for (int ended = 0; search->count;) {
+        if (!step_all(search)) return -1;
+        for (int i = 0; i < search->count; i++)
+            if (search->sentences[i]->ended) places[ended++] = i;
+        if (ended || seconds_now() >= end) return ended;
+    }
+    return 0;
 }
 
 /* What a sentence that ended is known by, and how many hypotheses it has. */
@@ -364,38 +392,35 @@ int mt_hypothesis(const Search *search, int place, int rank, float *scores, int3
     return count + (one->extra >= 0);
 }
 
-Pool *mt_open_pool(int threads) {
-    Pool *pool = malloc(sizeof *pool);
-    if (pool && !open_pool(pool, threads)) {
-        free(pool);
-        return NULL;
-    }
-    return pool;
+void mt_close_engine(Engine *engine) {
+    for (int i = 0; engine->scratch && i < engine->pool.threads; i++) free_scratch(engine->scratch + i);
+    if (engine->pool.threads) close_pool(&engine->pool);
+    free(engine->scratch);
+    free(engine);
 }
 
-void mt_close_pool(Pool *pool) {
-    close_pool(pool);
-    free(pool);
+Engine *mt_open_engine(const Network *network, int threads) {
+    Engine *engine = calloc(1, sizeof *engine);
+    if (!engine) return NULL;
+    engine->network = network;
+    engine->scratch = calloc(threads, sizeof(Scratch));
+    if (engine->scratch && open_pool(&engine->pool, threads)) return engine;
+    mt_close_engine(engine);
+    return NULL;
 }
 
 void mt_close_search(Search *search) {
     for (int i = 0; i < search->count; i++) free_sentence(search->sentences[i]);
-    for (int i = 0; search->scratch && i < search->pool->threads; i++) free_scratch(search->scratch + i);
-    free(search->scratch);
     free(search->sentences);
     free(search);
 }
 
-Search *mt_open_search(const Network *network, Pool *pool, const Options *options) {
+Search *mt_open_search(Engine *engine, const Options *options) {
     Search *search = calloc(1, sizeof *search);
     if (!search) return NULL;
-    search->network = network;
+    search->engine = engine;
     search->options = *options;
-    search->pool = pool;
-    search->scratch = calloc(pool->threads, sizeof(Scratch));
-    if (search->scratch) return search;
-    mt_close_search(search);
-    return NULL;
+    return search;
 }
 
 /* Products alone, for tests: out[rows][outputs] = in W^T + bias. */

@@ -6,7 +6,7 @@ Legend: O outputs, I inputs.
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_int64, c_void_p
+from ctypes import POINTER, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_void_p
 from typing import Any, NamedTuple
 
 import numpy
@@ -121,13 +121,13 @@ class Options(ctypes.Structure):
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "mt_multiply": (c_int, [POINTER(Product), c_void_p, c_int, c_void_p]),
     "mt_instructions": (c_char_p, []),
-    "mt_open_pool": (c_void_p, [c_int]),
-    "mt_close_pool": (None, [c_void_p]),
-    "mt_open_search": (c_void_p, [POINTER(Network), c_void_p, POINTER(Options)]),
+    "mt_open_engine": (c_void_p, [POINTER(Network), c_int]),
+    "mt_close_engine": (None, [c_void_p]),
+    "mt_open_search": (c_void_p, [c_void_p, POINTER(Options)]),
     "mt_close_search": (None, [c_void_p]),
     "mt_add": (c_int, [c_void_p, c_int, c_void_p, c_void_p, c_void_p, c_void_p]),
     "mt_drop": (None, [c_void_p, c_int, c_void_p]),
-    "mt_step": (c_int, [c_void_p, c_void_p]),
+    "mt_step": (c_int, [c_void_p, c_void_p, c_double]),
     "mt_ended": (c_int, [c_void_p, c_int, POINTER(c_int64)]),
     "mt_hypothesis": (c_int, [c_void_p, c_int, c_int, c_void_p, POINTER(c_int32), c_void_p, c_void_p]),
 }
