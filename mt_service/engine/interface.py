@@ -30,7 +30,7 @@ class Engine(Protocol):
     """
 
     description: str  # of what computes, and in which numbers
-    pads: bool  # whether joining is cheaper for several at once, and for similar lengths
+    pads: bool  # whether sentences of similar length should join together
 
     def admit(self, jobs: Mapping[int, Job]) -> None:
         """Let sentences join at the next step, under keys that are not in use."""

@@ -2,8 +2,8 @@
 
 Clients take turns, and so do the requests of a client: a list of a thousand texts never starves a single sentence.
 At each turn one sentence joins. For engines that pad, sentences of similar length join together; who has waited for
-long joins whatever its length. Joining costs them a pass of the encoder, which pays for several at once: a well-filled
-batch is left alone for a moment.
+long joins whatever its length. Joining costs a pass of the encoder, which pays for several at once: a well-filled batch
+is left alone for a moment.
 """
 
 from __future__ import annotations
@@ -142,8 +142,7 @@ class Scheduler:
     def admit(self, now: float) -> dict[int, Job]:
         """What joins now, if it is worth it."""
         free = self.limits.rows - self.running_rows
-        soon = now - self.last_joined < self.limits.patience
-        if self.groups and soon and free * FREE_SHARE < self.limits.rows:
+        if free * FREE_SHARE < self.limits.rows and now - self.last_joined < self.limits.patience:
             return {}
         joining = self.fill(now)
         if joining:
