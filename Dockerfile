@@ -20,6 +20,8 @@ RUN /opt/mt/bin/pip wheel --no-cache-dir --no-deps --wheel-dir dist . \
  && /opt/mt/bin/pip install --no-cache-dir --constraint constraints.txt dist/*.whl
 
 FROM python:3.11-slim
+# The engine is compiled when the server first starts, for the processor that it finds.
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 10001 mt
 COPY --from=build /opt/mt /opt/mt
 ENV PATH=/opt/mt/bin:$PATH MT_HOST=0.0.0.0 MT_PORT=8000 MT_HOME=/home/mt/workspace PYTHONUNBUFFERED=1

@@ -21,6 +21,7 @@ class FakeEngine:
     """Takes as many steps as the first source id says, and gives the source back; waits while `gate` is closed."""
 
     description = "fake"
+    pads = True
 
     def __init__(self) -> None:
         self.left: dict[int, tuple[Job, int]] = {}
