@@ -99,6 +99,17 @@ def test_who_waited_for_long_joins_whatever_its_length() -> None:
     assert old in scheduler.plan(0.6).admit
 
 
+@pytest.mark.parametrize(("groups", "second"), [(True, "a"), (False, "b")])
+def test_lengths_matter_only_to_engines_that_pad(groups: bool, second: str) -> None:
+    scheduler = eager(rows=2)
+    scheduler.groups = groups
+    keys = {
+        "a": scheduler.submit("a", [job(40), job(41)], 0.0, NEVER),
+        "b": scheduler.submit("b", [job(5)], 0.0, NEVER),
+    }
+    assert set(scheduler.plan(0.0).admit) == {keys["a"][0], keys[second][-1]}
+
+
 def test_a_well_filled_batch_is_left_alone_for_a_moment() -> None:
     scheduler = Scheduler(Limits(rows=8, patience=1.0))
     keys = scheduler.submit("a", jobs(20), 0.0, NEVER)
