@@ -22,11 +22,12 @@ from data.errors import UserError
 from data.files import flush, sha256, write_json, write_text
 from data.tokenizer import Tokenizer
 from models.card import model_card
+from models.cells import EchoState
 from models.config import ModelConfig
 from models.info import BundleInfo
 from models.quantization import dequantize_rows, quantize_rows
 from models.search import Specials
-from models.seq2seq import Seq2Seq
+from models.seq2seq import Seq2Seq, kept_tensors
 
 FORMAT = 1
 CONFIG, MODEL, TOKENIZER, CARD, SUMS = (
@@ -40,6 +41,7 @@ FILES = (CONFIG, MODEL, TOKENIZER, CARD)
 SCALE = ".scale"
 Storage = Literal["float32", "bfloat16", "int8"]
 DTYPES = {"float32": "F32", "bfloat16": "BF16", "int8": "I8"}
+FROZEN = {torch.float32: "F32", torch.int32: "I32"}
 
 
 @dataclass(frozen=True)
@@ -85,14 +87,22 @@ class Bundle:
         """The network in float32, in evaluation mode and without gradients."""
         stored = load_file(self.folder / MODEL)
         weights = {
-            name: dequantize_rows(tensor, stored[name + SCALE]) if tensor.dtype == torch.int8 else tensor.float()
+            name: dequantize_rows(tensor, stored[name + SCALE]) if tensor.dtype == torch.int8 else widen(tensor)
             for name, tensor in stored.items()
             if not name.endswith(SCALE)
         }
         network = blank_network(self.config.architecture)
         network.load_state_dict(weights, strict=False, assign=True)
         network.tie()
+        for cell in network.modules():
+            if isinstance(cell, EchoState):
+                cell.verify(self.folder / MODEL)
         return network.to(device).eval().requires_grad_(False)
+
+
+def widen(tensor: Tensor) -> Tensor:
+    """Numbers as float32; integers, which count units, as they are."""
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def specials_of(tokenizer: Tokenizer) -> Specials:
@@ -110,16 +120,19 @@ def blank_network(config: ModelConfig) -> Seq2Seq:
 def expected_entries(config: BundleConfig) -> dict[str, Entry]:
     """Every tensor that the architecture needs, as its storage puts it on disk."""
     entries: dict[str, Entry] = {}
-    for name, part in blank_network(config.architecture).named_parameters():
+    network = blank_network(config.architecture)
+    for name, part in network.named_parameters():
         matrix = part.dim() == 2
         entries[name] = Entry(DTYPES[config.storage] if matrix else "F32", tuple(part.shape))
         if matrix and config.storage == "int8":
             entries[name + SCALE] = Entry("F32", (part.shape[0],))
+    for name, frozen in network.named_buffers():
+        entries[name] = Entry(FROZEN[frozen.dtype], tuple(frozen.shape))
     return entries
 
 
 def stored_tensors(network: Seq2Seq, storage: Storage) -> dict[str, Tensor]:
-    """The network's parameters as `storage` puts them on disk; tied ones once."""
+    """The network's parameters as `storage` puts them on disk, tied ones once; what is frozen stays exact."""
     tensors: dict[str, Tensor] = {}
     for name, part in network.named_parameters():
         weight = part.detach().cpu().float().contiguous()
@@ -127,6 +140,8 @@ def stored_tensors(network: Seq2Seq, storage: Storage) -> dict[str, Tensor]:
             tensors[name], tensors[name + SCALE] = quantize_rows(weight)
         else:
             tensors[name] = weight.bfloat16() if weight.dim() == 2 and storage == "bfloat16" else weight
+    for name, frozen in network.named_buffers():
+        tensors[name] = widen(frozen.cpu()).contiguous()
     return tensors
 
 
@@ -168,7 +183,7 @@ def fill(folder: Path, network: Seq2Seq, tokenizer_file: Path, info: BundleInfo,
     for name in (TOKENIZER, MODEL):
         flush(folder / name)
     write_json(folder / CONFIG, plain(BundleConfig(FORMAT, storage, network.config, info, special_ids)))
-    parameters = sum(part.numel() for part in network.parameters())
+    parameters = sum(part.numel() for part in kept_tensors(network).values() if part.is_floating_point())
     write_text(folder / CARD, model_card(info, storage, parameters, len(tokenizer)))
     write_text(folder / SUMS, "".join(f"{sha256(folder / name)}  {name}\n" for name in FILES))
 
