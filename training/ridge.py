@@ -1,7 +1,7 @@
 """The output layer by ridge regression in closed form, over states that are never trained (Jaeger 2001).
 
 Legend: B sentences, T target positions, N positions that are learned from, D width, F features (D, and a one where
-the output layer has a bias), V vocabulary, R candidate strengths, C candidate temperatures.
+the output layer has a bias), V vocabulary, R candidate strengths, C candidate scales.
 
 The network says, linearly in its features, which word follows: 1 for the right one, 0 for all others. All that the
 solution needs of the data are sums of products, so they are passed over once and no states are kept.
@@ -21,16 +21,16 @@ from data.prepared import Pair
 from data.tokenizer import Tokenizer
 from models.seq2seq import Seq2Seq
 
-TEMPERATURES = tuple(2 ** (index / 2) for index in range(21))  # 1 to 1024
+SCALES = tuple(2 ** (index / 2) for index in range(21))  # 1 to 1024
 DEV_BATCH = 32  # pairs
 
 
 class Readout(NamedTuple):
     """A solution and how well it does on the dev sets."""
 
-    weight_VF: Tensor  # temperature folded in
+    weight_VF: Tensor  # scale folded in
     strength: float
-    temperature: float
+    scale: float  # of the scores, an inverse temperature
     nll: float  # nats per token
 
     @torch.no_grad()
@@ -77,9 +77,11 @@ class NormalEquations:
         """The weights [V, F] with the least mean squared error plus `strength` times their squares; biases are free.
 
         Raises:
-            UserError: when there were no positions, or the strength is too small for float64.
+            UserError: when there were no positions or some without a number, or the strength is too small for float64.
         """
         check(bool(self.positions > 0), "there is nothing to learn from: 'model.reservoir.washout' skips all targets")
+        finite = bool(self.gram_FF.isfinite().all())
+        check(finite, "states grow beyond all numbers: lower 'model.reservoir.spectral_radius', or bend them by tanh")
         penalty_F = torch.full_like(self.gram_FF[0], strength) * self.positions
         penalty_F[len(penalty_F) - self.has_bias :] = 0.0
         factor_FF, failed = torch.linalg.cholesky_ex(self.gram_FF + penalty_F.diag())
@@ -87,19 +89,19 @@ class NormalEquations:
         return torch.cholesky_solve(self.target_VF.t(), factor_FF).t()
 
     def choose(self, network: Seq2Seq, batches: Iterable[Batch], strengths: Sequence[float]) -> Readout:
-        """The solution by the strength and temperature under which dev sets are most probable.
+        """The solution by the strength and scale under which dev sets are most probable.
 
         Scores of a regression lie near 0 and 1; one factor makes log-probabilities of them.
         """
         solutions = [self.solve(strength) for strength in strengths]
-        nll_RC, tokens = self.gram_FF.new_zeros(len(solutions), len(TEMPERATURES)), 0
+        nll_RC, tokens = self.gram_FF.new_zeros(len(solutions), len(SCALES)), 0
         for hidden_ND, word_N in (states(network, batch) for batch in batches):
             tokens += len(word_N)
             for index, weight_VF in enumerate(solutions):
                 scores_NV = self.features(hidden_ND) @ weight_VF.t().to(hidden_ND.dtype)
-                nll_RC[index] += torch.stack([nll(scores_NV * factor, word_N) for factor in TEMPERATURES])
-        row, column = divmod(int(nll_RC.argmin()), len(TEMPERATURES))
-        best = TEMPERATURES[column]
+                nll_RC[index] += torch.stack([nll(scores_NV * factor, word_N) for factor in SCALES])
+        row, column = divmod(int(nll_RC.argmin()), len(SCALES))
+        best = SCALES[column]
         return Readout(solutions[row] * best, strengths[row], best, float(nll_RC[row, column]) / tokens)
 
 

@@ -134,7 +134,7 @@ class RidgeTrainer:
         batches = dev_batches(self.prepared.tokenizer, self.dev.values())
         readout = self.sums.choose(self.network, batches, settings.ridge_strength)
         readout.put(self.network)
-        telemetry.solution(self.batches, readout.strength, readout.temperature, readout.nll)
+        telemetry.solution(self.batches, readout.strength, readout.scale, readout.nll)
         directions = self.recipe.data.directions
         scores = dev_bleu(self.network, self.prepared, directions, settings.dev_sentences, settings.dev_beam)
         score = sum(scores.values()) / len(scores)
@@ -153,7 +153,7 @@ class RidgeTrainer:
             "score": score,
             "best": self.best,
             "strength": readout.strength,
-            "temperature": readout.temperature,
+            "scale": readout.scale,
             "nll": readout.nll,
         }
         folder, settings = self.folder / CHECKPOINTS, self.recipe.training

@@ -79,11 +79,11 @@ class Telemetry:
         self.log("look", batches, {"tokens_per_second": rate})
         say(f"batch {batches:>7,} | {tokens:,} tokens | {rate:,.0f} tokens/s | {duration(time_left)} left")
 
-    def solution(self, batches: int, strength: float, temperature: float, nll: float) -> None:
+    def solution(self, batches: int, strength: float, scale: float, nll: float) -> None:
         """Report a ridge regression and how probable it makes the dev sets."""
-        self.log("ridge", batches, {"strength": strength, "temperature": temperature, "nll": nll})
+        self.log("ridge", batches, {"strength": strength, "scale": scale, "nll": nll})
         ppl = math.exp(min(20.0, nll))
-        say(f"batch {batches:>7,} | strength {strength:g} | temperature {temperature:.3g} | dev ppl {ppl:.2f}")
+        say(f"batch {batches:>7,} | strength {strength:g} | scale {scale:.3g} | dev ppl {ppl:.2f}")
 
     def evaluation(self, update: int, scores: dict[str, float], seconds: float, best: bool) -> None:
         """Report dev scores and draw the curves anew."""

@@ -22,9 +22,10 @@ KRYLOV = 300  # dimensions beyond that
 class EchoState(Cell):
     """Leaky echo state network (Jaeger 2001): h' = (1 - leak) h + leak tanh(W x + U h + b), all random and frozen.
 
-    U is sparse: each unit hears K others, kept as their numbers and weights [H, K], and the step costs B * H * K
-    products. Measured for 64 rows of 1,000 units, 2 % connected, on one core: 46 us as `embedding_bag`, 110 us as
-    torch's CSR product, 1,340 us dense. No gradient is computed, through it or into it.
+    U is sparse: each unit hears K others, kept as their numbers and weights [H, K]; a step costs B * H * K products.
+    Measured for 64 rows of 1,000 units that hear 50 each, on one core: 125 us as `embedding_bag`, 288 as torch's CSR
+    product, 1,340 dense, 2,490 gathered, multiplied and summed one after the other. For one row CSR would be the faster
+    (40 against 212 us). No gradient is computed, through it or into it.
 
     Of `settings` it takes `reservoir`; the practice follows Lukosevicius (2012).
     """

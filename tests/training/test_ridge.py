@@ -27,7 +27,7 @@ from models.seq2seq import Seq2Seq
 from training import checkpoint, ridge_trainer
 from training.config import load_recipe
 from training.distributed import World
-from training.ridge import TEMPERATURES, NormalEquations, Readout, states
+from training.ridge import SCALES, NormalEquations, Readout, states
 from training.ridge_trainer import RidgeTrainer
 from training.run import train_recipe
 from training.start import load_start
@@ -128,10 +128,10 @@ def test_what_is_chosen_makes_the_dev_set_most_probable() -> None:
             (factor * hidden_NF @ sums.solve(strength).T).log_softmax(1).gather(1, word_N[:, None]).mean()
         )
         for strength in strengths
-        for factor in TEMPERATURES
+        for factor in SCALES
     }
     chosen = sums.choose(made, batches(7), strengths)
-    assert (chosen.strength, chosen.temperature) == min(expected, key=lambda key: expected[key])
+    assert (chosen.strength, chosen.scale) == min(expected, key=lambda key: expected[key])
     assert chosen.nll == pytest.approx(min(expected.values()), rel=1e-5)
     chosen.put(made)
     logits_NV = made.logits(hidden_NF[:, :6].float())
@@ -141,6 +141,13 @@ def test_what_is_chosen_makes_the_dev_set_most_probable() -> None:
 def test_nothing_to_learn_from_is_told() -> None:
     with pytest.raises(UserError, match=r"'model.reservoir.washout' skips all targets"):
         summed(network(), 8, washout=50).solve(1e-3)
+
+
+def test_states_that_are_no_numbers_are_told() -> None:
+    sums = NormalEquations(network())
+    sums.add(torch.full((10, 6), float("nan")), torch.full((10,), 5))
+    with pytest.raises(UserError, match=r"states grow beyond all numbers: lower 'model\.reservoir\.spectral_radius'"):
+        sums.solve(1e-3)
 
 
 def test_a_strength_that_cannot_be_solved_is_told() -> None:
