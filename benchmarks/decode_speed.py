@@ -1,53 +1,89 @@
-"""Sentences and output tokens per second of `mt translate`, engine by engine, beside a peer if one is named.
+"""Sentences and output tokens per second of each engine, ids in and ids out, beside a peer if one is named.
 
-usage: python benchmarks/decode_speed.py BUNDLE FILE SOURCE TARGET [--runs 5] [--lines 1000] [--peer COMMAND]
+usage: python benchmarks/decode_speed.py BUNDLE FILE SOURCE TARGET [--references FILE] [--runs 5] [--lines N]
+                                         [--peer COMMAND]
 
-COMMAND is run with {file}, {beam}, {batch} and {threads} filled in, and prints `... sentences/s, ... tokens/s` last.
-All systems take turns within a run, so that a machine that changes its speed changes it for all. Prints JSON:
-medians, hardware, versions, commit, and ratios to the first system.
+COMMAND is run with {file}, {beam}, {batch} and {threads} filled in, and prints `... sentences/s, ... tokens/s, peak ...
+MiB` last; it is timed as the engines are, without loading and without splitting text into tokens. Every measurement is
+a process of its own. All systems take turns within a run, so that a machine that changes its speed changes it for all.
+Prints JSON: medians, ratios to the peer, BLEU with references, hardware, versions, commit.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
+import resource
 import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from training.device import hardware
-from training.manifest import git_state, versions
+from data.normalize import normalize
+from models.bundle import read_bundle
+from mt_service.engine.interface import Job, Limits
+from mt_service.engine.worker import Worker
+from mt_service.registry import make_engine
+from mt_service.settings import BILLION, Settings
 
-SETTINGS = [(1, 64, 1), (1, 64, 2), (5, 64, 1), (5, 64, 2), (1, 1, 1), (5, 1, 1)]  # beam, batch, threads
-RATES = re.compile(r"([\d.,]+) sentences/s, ([\d.,]+) tokens/s")
-ENGINES = ("reference", "cpu")
+SETTINGS = [(1, 64, 1), (5, 64, 1), (1, 64, 2), (5, 64, 2), (1, 1, 1), (5, 1, 1)]  # beam, batch, threads
+RATES = re.compile(r"([\d.,]+) sentences/s, ([\d.,]+) tokens/s, peak ([\d.,]+) MiB")
+ENGINES = ("native", "reference")
+WARM_UP = 8  # sentences
 
 
-def measure(command: list[str], text: bytes, engine: str = "auto") -> tuple[float, float]:
-    """Run once; return sentences and tokens per second, as the command says on its last line."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MT_")}
-    environment |= {"MT_ENGINE": engine}
-    done = subprocess.run(command, input=text, capture_output=True, env=environment, check=True)
-    last = (done.stderr + done.stdout if engine == "peer" else done.stderr).decode().strip().splitlines()[-1]
+class Measured(NamedTuple):
+    """Of one process."""
+
+    sentences_per_second: float
+    tokens_per_second: float
+    peak_megabytes: float
+
+
+def translate(arguments: argparse.Namespace) -> None:
+    """Be one measurement: translate a file with one engine, through the worker that serves, and tell how fast."""
+    bundle, beam, batch = read_bundle(arguments.bundle), arguments.beam, arguments.batch
+    settings = Settings(device="cpu", engine=arguments.engine, threads=arguments.threads)
+    worker = Worker(lambda: make_engine(bundle, settings), Limits(rows=batch * beam, tokens=BILLION, queue=BILLION))
+    lines = arguments.file.read_text(encoding="utf-8").splitlines()
+    sources = [tuple(bundle.tokenizer.encode_source(normalize(line), arguments.target)) for line in lines]
+    jobs = [Job(source, beam, length_penalty=bundle.info.length_penalty) for source in sources]
+    groups = [[job] for job in jobs] if batch == 1 else [jobs]
+    for future in worker.submit("warm up", jobs[:WARM_UP], time.monotonic() + BILLION):
+        future.result()
+    started, found = time.perf_counter(), []
+    for name, group in enumerate(groups):
+        found += [future.result()[0] for future in worker.submit(name, group, time.monotonic() + BILLION)]
+    seconds = time.perf_counter() - started
+    worker.close()
+    tokens = sum(len(one.tokens) + 1 for one in found)
+    if arguments.output:
+        texts = [normalize(bundle.tokenizer.decode(one.tokens)) for one in found]
+        arguments.output.write_text("".join(text + "\n" for text in texts), encoding="utf-8")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{len(lines) / seconds:.1f} sentences/s, {tokens / seconds:.0f} tokens/s, peak {peak:.0f} MiB")
+
+
+def measure(command: list[str]) -> Measured:
+    """Run once; return what its last line says."""
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    last = done.stdout.strip().splitlines()[-1]
     found = RATES.search(last)
     assert found, last
-    sentences, tokens = (float(number.replace(",", "")) for number in found.groups())
-    return sentences, tokens
+    return Measured(*(float(number.replace(",", "")) for number in found.groups()))
 
 
-def systems(arguments: argparse.Namespace, setting: tuple[int, int, int], file: Path) -> dict[str, list[str]]:
-    """The commands that are compared."""
+def commands(arguments: argparse.Namespace, setting: tuple[int, int, int], file: Path) -> dict[str, list[str]]:
+    """What is compared."""
     beam, batch, threads = map(str, setting)
-    translate = [sys.executable, "-m", "mt_service", "translate", "--bundle", str(arguments.bundle), "--no-split"]
-    translate += ["--source", arguments.source, "--target", arguments.target, "--quiet", "--device", "cpu"]
-    translate += ["--beam", beam, "--batch", batch, "--threads", threads]
-    found = dict.fromkeys(ENGINES, translate)
+    one = [sys.executable, __file__, str(arguments.bundle), str(file), arguments.source, arguments.target]
+    one += ["--beam", beam, "--batch", batch, "--threads", threads]
+    found = {engine: [*one, "--engine", engine, "--output", f"{file}.{engine}.{beam}"] for engine in ENGINES}
     if arguments.peer:
         filled = arguments.peer.format(file=shlex.quote(str(file)), beam=beam, batch=batch, threads=threads)
         found["peer"] = shlex.split(filled)
@@ -55,49 +91,78 @@ def systems(arguments: argparse.Namespace, setting: tuple[int, int, int], file: 
 
 
 def compare(arguments: argparse.Namespace, setting: tuple[int, int, int], file: Path) -> dict[str, Any]:
-    """Medians of one setting."""
-    text, rates = file.read_bytes(), dict[str, list[tuple[float, float]]]()
+    """Medians of one setting, and their ratios to the peer's (or else the reference's)."""
+    rates: dict[str, list[Measured]] = {}
     for _ in range(arguments.runs):
-        for name, command in systems(arguments, setting, file).items():
-            rates.setdefault(name, []).append(measure(command, text, name))
+        for name, command in commands(arguments, setting, file).items():
+            rates.setdefault(name, []).append(measure(command))
     medians = {
-        name: {
-            "sentences_per_second": statistics.median(one[0] for one in found),
-            "tokens_per_second": statistics.median(one[1] for one in found),
-        }
+        name: Measured(*(round(statistics.median(column), 1) for column in zip(*found, strict=True)))
         for name, found in rates.items()
     }
-    base = medians.get("peer", medians["reference"])["tokens_per_second"]
-    print(setting, {name: round(one["tokens_per_second"] / base, 2) for name, one in medians.items()}, file=sys.stderr)
-    return {**dict(zip(("beam", "batch", "threads"), setting, strict=True)), **medians}
+    base = medians.get("peer", medians["reference"])
+    ratios = {
+        name: {
+            "sentences": round(one.sentences_per_second / base.sentences_per_second, 2),
+            "tokens": round(one.tokens_per_second / base.tokens_per_second, 2),
+            "memory": round(one.peak_megabytes / base.peak_megabytes, 2),
+        }
+        for name, one in medians.items()
+    }
+    print(setting, ratios["native"], file=sys.stderr)
+    named = dict(zip(("beam", "batch", "threads"), setting, strict=True))
+    return {**named, "medians": {name: one._asdict() for name, one in medians.items()}, "ratios": ratios}
+
+
+def bleu(arguments: argparse.Namespace, file: Path, references: list[str]) -> dict[str, float]:
+    """BLEU of what each engine wrote with beam 5 and greedily."""
+    from training.evaluation import bleu_for
+
+    def score(engine: str, beam: int) -> float:
+        lines = Path(f"{file}.{engine}.{beam}").read_text(encoding="utf-8").splitlines()
+        return round(float(bleu_for(arguments.target).corpus_score(lines, [references]).score), 2)
+
+    return {f"{engine}, beam {beam}": score(engine, beam) for engine in ENGINES for beam in (1, 5)}
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Arguments."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("bundle", type=Path)
+    add("file", type=Path)
+    add("source")
+    add("target")
+    add("--references", type=Path)
+    add("--runs", type=int, default=5)
+    add("--lines", type=int)
+    add("--peer")
+    add("--engine", choices=ENGINES, help=argparse.SUPPRESS)  # with these it is one of the processes that are measured
+    for name in ("--beam", "--batch", "--threads"):
+        add(name, type=int, help=argparse.SUPPRESS)
+    add("--output", type=Path, help=argparse.SUPPRESS)
+    return parser
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("source")
-    parser.add_argument("target")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--lines", type=int, default=1000)
-    parser.add_argument("--peer")
-    arguments = parser.parse_args()
+    arguments = make_parser().parse_args()
+    if arguments.engine:
+        translate(arguments)
+        return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "source"
-        lines = arguments.file.read_text(encoding="utf-8").splitlines(keepends=True)
-        file.write_text("".join(lines[: arguments.lines]), encoding="utf-8")
-        results = [compare(arguments, setting, file) for setting in SETTINGS]
-    report = {
-        "bundle": arguments.bundle.name,
-        "file": f"{arguments.file.name}, {min(len(lines), arguments.lines)} lines",
-        "runs": arguments.runs,
-        "results": results,
-        "hardware": hardware(),
-        "versions": versions(),
-        "git": git_state(),
-    }
-    print(json.dumps(report, indent=2))
+        lines = arguments.file.read_text(encoding="utf-8").splitlines()[: arguments.lines]
+        file.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        report: dict[str, Any] = {"bundle": arguments.bundle.name, "lines": len(lines), "runs": arguments.runs}
+        report["results"] = [compare(arguments, setting, file) for setting in SETTINGS]
+        if arguments.references:
+            references = arguments.references.read_text(encoding="utf-8").splitlines()[: arguments.lines]
+            report["bleu"] = bleu(arguments, file, references)
+    from training.device import hardware  # only now: a process begins with the peak of the one that started it
+    from training.manifest import git_state, versions
+
+    print(json.dumps({**report, "hardware": hardware(), "versions": versions(), "git": git_state()}, indent=2))
 
 
 if __name__ == "__main__":

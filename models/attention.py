@@ -126,26 +126,55 @@ def ends(encoded_BSE: Tensor, bias_BS: Tensor) -> Tensor:
     return torch.cat([encoded_BSE[:, 0], last_BE], -1)
 
 
+def mean(encoded_BSE: Tensor, bias_BS: Tensor) -> Tensor:
+    """The mean encoding [B, E] of each sentence, padding left out."""
+    token_BS1 = (bias_BS == 0)[..., None]
+    return torch.where(token_BS1, encoded_BSE, 0.0).sum(1) / token_BS1.sum(1)
+
+
 def no_weights(query_BQD: Tensor, bias_BS: Tensor) -> Tensor:
     """Weights [B, Q, S] of a decoder that looks at no position."""
     return query_BQD.new_zeros(*query_BQD.shape[:2], bias_BS.shape[1], dtype=torch.float32)
 
 
-class Fixed(Attention):
-    """Cho et al. (2014): the same summary of the source at every target position, whatever the query."""
+class Summary(Attention):
+    """Base of those that give every target position the same summary of the source, whatever the query."""
 
-    def __init__(self, query_size: int, memory_size: int, dropout: float) -> None:
-        super().__init__(query_size, 2 * memory_size, dropout)
+    def summarise(self, encoded_BSE: Tensor, bias_BS: Tensor) -> Tensor:
+        """One vector for each sentence."""
+        raise NotImplementedError
 
     def remember(self, encoded_BSE: Tensor, bias_BS: Tensor) -> AttentionMemory:
         """The context alone, as one position."""
-        context_B1D = self.output(ends(encoded_BSE, bias_BS))[:, None]
+        context_B1D = self.output(self.summarise(encoded_BSE, bias_BS))[:, None]
         return AttentionMemory(context_B1D, context_B1D, bias_BS)
 
     def forward(self, query_BQD: Tensor, memory: AttentionMemory) -> tuple[Tensor, Tensor]:
         """Shapes as in Attention.forward; the weights are zero."""
         context_BQD = memory.value_BSE.expand(-1, query_BQD.shape[1], -1)
         return context_BQD, no_weights(query_BQD, memory.bias_BS)
+
+
+class Fixed(Summary):
+    """Cho et al. (2014): what readers of the source end with."""
+
+    def __init__(self, query_size: int, memory_size: int, dropout: float) -> None:
+        super().__init__(query_size, 2 * memory_size, dropout)
+
+    def summarise(self, encoded_BSE: Tensor, bias_BS: Tensor) -> Tensor:
+        """First and last encodings [B, 2E]."""
+        return ends(encoded_BSE, bias_BS)
+
+
+class Mean(Summary):
+    """After Auli et al. (2013): a language model that sees the whole sentence beside every word.
+
+    With an encoder of no layers, the mean is that of the words' embeddings.
+    """
+
+    def summarise(self, encoded_BSE: Tensor, bias_BS: Tensor) -> Tensor:
+        """Mean encodings [B, E]."""
+        return mean(encoded_BSE, bias_BS)
 
 
 class NoAttention(Attention):
@@ -173,6 +202,7 @@ def make_attention(config: AttentionConfig, query_size: int, memory_size: int, d
         "general": General,
         "additive": Additive,
         "fixed": Fixed,
+        "mean": Mean,
         "none": NoAttention,
     }
     return kinds[config.kind](query_size, memory_size, dropout)

@@ -1,33 +1,28 @@
 """Bundles: a trained network, its tokenizer and all that serving needs, in a folder that is verified before use.
 
-The format is described in docs/bundle-format.md. Nothing in a bundle names code.
+The format is described in docs/bundle-format.md. Nothing in a bundle names code. Weights are read and written by
+weights.py, which needs torch; this module does not.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
-from torch import Tensor
 
-from data.config import build, check, plain
+from data.config import build, check
 from data.errors import UserError
-from data.files import flush, sha256, write_json, write_text
+from data.files import sha256
 from data.tokenizer import Tokenizer
-from models.card import model_card
-from models.cells import EchoState
 from models.config import ModelConfig
+from models.hypotheses import Specials
 from models.info import BundleInfo
-from models.quantization import dequantize_rows, quantize_rows
-from models.search import Specials
-from models.seq2seq import Seq2Seq, kept_tensors
+
+if TYPE_CHECKING:
+    from models.seq2seq import Seq2Seq
 
 FORMAT = 1
 CONFIG, MODEL, TOKENIZER, CARD, SUMS = (
@@ -41,7 +36,6 @@ FILES = (CONFIG, MODEL, TOKENIZER, CARD)
 SCALE = ".scale"
 Storage = Literal["float32", "bfloat16", "int8"]
 DTYPES = {"float32": "F32", "bfloat16": "BF16", "int8": "I8"}
-FROZEN = {torch.float32: "F32", torch.int32: "I32"}
 
 
 @dataclass(frozen=True)
@@ -83,26 +77,15 @@ class Bundle:
         """Ids that search treats apart."""
         return specials_of(self.tokenizer)
 
-    def network(self, device: str | torch.device = "cpu") -> Seq2Seq:
-        """The network in float32, in evaluation mode and without gradients."""
-        stored = load_file(self.folder / MODEL)
-        weights = {
-            name: dequantize_rows(tensor, stored[name + SCALE]) if tensor.dtype == torch.int8 else widen(tensor)
-            for name, tensor in stored.items()
-            if not name.endswith(SCALE)
-        }
-        network = blank_network(self.config.architecture)
-        network.load_state_dict(weights, strict=False, assign=True)
-        network.tie()
-        for cell in network.modules():
-            if isinstance(cell, EchoState):
-                cell.verify(self.folder / MODEL)
-        return network.to(device).eval().requires_grad_(False)
+    def network(self, device: str = "cpu") -> Seq2Seq:
+        """The network in float32, in evaluation mode and without gradients.
 
+        Raises:
+            UserError: for a tensor that is missing, superfluous or of another shape or type.
+        """
+        from models.weights import load_network  # torch is not needed to serve with the compiled engine
 
-def widen(tensor: Tensor) -> Tensor:
-    """Numbers as float32; integers, which count units, as they are."""
-    return tensor.float() if tensor.is_floating_point() else tensor
+        return load_network(self.folder / MODEL, self.config, device)
 
 
 def specials_of(tokenizer: Tokenizer) -> Specials:
@@ -111,99 +94,13 @@ def specials_of(tokenizer: Tokenizer) -> Specials:
     return Specials(tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, forbidden)
 
 
-def blank_network(config: ModelConfig) -> Seq2Seq:
-    """A network whose parameters have shapes but no memory."""
-    with torch.device("meta"):
-        return Seq2Seq(config)
-
-
-def expected_entries(config: BundleConfig) -> dict[str, Entry]:
-    """Every tensor that the architecture needs, as its storage puts it on disk."""
-    entries: dict[str, Entry] = {}
-    network = blank_network(config.architecture)
-    for name, part in network.named_parameters():
-        matrix = part.dim() == 2
-        entries[name] = Entry(DTYPES[config.storage] if matrix else "F32", tuple(part.shape))
-        if matrix and config.storage == "int8":
-            entries[name + SCALE] = Entry("F32", (part.shape[0],))
-    for name, frozen in network.named_buffers():
-        entries[name] = Entry(FROZEN[frozen.dtype], tuple(frozen.shape))
-    return entries
-
-
-def stored_tensors(network: Seq2Seq, storage: Storage) -> dict[str, Tensor]:
-    """The network's parameters as `storage` puts them on disk, tied ones once; what is frozen stays exact."""
-    tensors: dict[str, Tensor] = {}
-    for name, part in network.named_parameters():
-        weight = part.detach().cpu().float().contiguous()
-        if weight.dim() == 2 and storage == "int8":
-            tensors[name], tensors[name + SCALE] = quantize_rows(weight)
-        else:
-            tensors[name] = weight.bfloat16() if weight.dim() == 2 and storage == "bfloat16" else weight
-    for name, frozen in network.named_buffers():
-        tensors[name] = widen(frozen.cpu()).contiguous()
-    return tensors
-
-
-def write_bundle(
-    folder: Path,
-    network: Seq2Seq,
-    tokenizer_file: Path,
-    info: BundleInfo,
-    storage: Storage = "float32",
-    force: bool = False,
-) -> Bundle:
-    """Write a bundle beside its place, read it back, and only then put it there.
-
-    Raises:
-        UserError: when the folder exists and `force` is not given; with `force` the old bundle stays until the new
-            one is complete.
-    """
-    check(force or not folder.exists(), f"{folder} exists already: choose another folder, or --force to replace it")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
-        fill(temporary, network, tokenizer_file, info, storage)
-        read_bundle(temporary)
-        replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return read_bundle(folder)
-
-
-def fill(folder: Path, network: Seq2Seq, tokenizer_file: Path, info: BundleInfo, storage: Storage) -> None:
-    """Write all files of a bundle, the sums last."""
-    shutil.copyfile(tokenizer_file, folder / TOKENIZER)
-    tokenizer = Tokenizer.load(folder / TOKENIZER)
-    special_ids = {"pad": tokenizer.pad_id, "unk": tokenizer.unk_id, "bos": tokenizer.bos_id, "eos": tokenizer.eos_id}
-    special_ids.update({f"<2{language}>": tokenizer.tag_id(language) for language in tokenizer.languages})
-    (folder / MODEL).write_bytes(save(stored_tensors(network, storage)))  # save_file would bar all other users
-    for name in (TOKENIZER, MODEL):
-        flush(folder / name)
-    write_json(folder / CONFIG, plain(BundleConfig(FORMAT, storage, network.config, info, special_ids)))
-    parameters = sum(part.numel() for part in kept_tensors(network).values() if part.is_floating_point())
-    write_text(folder / CARD, model_card(info, storage, parameters, len(tokenizer)))
-    write_text(folder / SUMS, "".join(f"{sha256(folder / name)}  {name}\n" for name in FILES))
-
-
-def replace(new: Path, folder: Path) -> None:
-    """Rename a finished folder into place; an old one is moved away first and removed last."""
-    old = new.with_suffix(".old")
-    if folder.exists():
-        folder.rename(old)
-    new.rename(folder)
-    flush(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def read_bundle(folder: Path) -> Bundle:
-    """Verify a bundle and make its tokenizer ready; weights stay on disk.
+    """Verify a bundle's files and make its tokenizer ready; tensors are compared with the architecture when a network
+    is made of them.
 
     Raises:
         UserError: one sentence about what is wrong: a missing or altered file, a newer format, an unknown key,
-            a tensor that is missing, superfluous or of another shape or type, a tokenizer of another size.
+            a tokenizer of another size.
     """
     check(folder.is_dir(), f"{folder} is no bundle: there is no such folder")
     verify_sums(folder)
@@ -218,7 +115,6 @@ def read_bundle(folder: Path) -> Bundle:
         source, _, target = direction.partition("-")
         known = {source, target} <= set(tokenizer.languages)
         check(known, f"{folder / CONFIG} offers {direction}, but the tokenizer knows {', '.join(tokenizer.languages)}")
-    verify_tensors(folder / MODEL, expected_entries(config))
     return Bundle(folder, config, tokenizer)
 
 
@@ -258,7 +154,7 @@ def read_config(path: Path) -> BundleConfig:
 def verify_tensors(path: Path, expected: dict[str, Entry]) -> None:
     """Compare every tensor's name, shape and type with what the architecture needs, by the file's header alone."""
     try:
-        with safe_open(path, framework="pt") as stream:
+        with safe_open(path, framework="numpy") as stream:
             slices = {name: stream.get_slice(name) for name in stream.keys()}  # noqa: SIM118 - no mapping
             found = {name: Entry(part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
     except (OSError, SafetensorError) as error:

@@ -15,10 +15,10 @@ def check_rate(name: str, rate: float) -> None:
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """A stack of (bidirectional) recurrent blocks over the source."""
+    """A stack of (bidirectional) recurrent blocks over the source, or a bag of words."""
 
     cell: str = "lstm"  # a name registered in models/cells
-    layers: int = 2
+    layers: int = 2  # 0 leaves a bag of words: the embeddings are the encodings
     hidden: int = 128  # units per direction
     bidirectional: bool = True  # the second direction reads each sentence from its own last token
     residual: bool = True  # x + dropout(rnn(norm x)); false is the classic plain stack
@@ -27,9 +27,11 @@ class EncoderConfig:
     reverse_source: bool = False  # read each sentence from its end (Sutskever et al. 2014)
 
     def __post_init__(self) -> None:
-        check(self.layers >= 1, f"'layers' must be at least 1, but is {self.layers}")
+        check(self.layers >= 0, f"'layers' must not be negative, but is {self.layers}")
         check(self.hidden >= 1, f"'hidden' must be at least 1, but is {self.hidden}")
         check(self.feed_forward >= 0, f"'feed_forward' must not be negative, but is {self.feed_forward}")
+        of_layers = bool(self.feed_forward) or self.reverse_source
+        check(self.layers > 0 or not of_layers, "'feed_forward' and 'reverse_source' need 'layers' of at least 1")
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,9 @@ class DecoderConfig:
 class AttentionConfig:
     """How a decoder position looks at the source."""
 
-    # fixed is one summary for all positions (Cho et al. 2014), none leaves only the bridge (Sutskever et al. 2014)
-    kind: Literal["multi_head", "additive", "dot", "general", "fixed", "none"] = "multi_head"
+    # fixed and mean are one summary for all positions: both ends (Cho et al. 2014), or the mean encoding (after
+    # Auli et al. 2013); none leaves only the bridge (Sutskever et al. 2014)
+    kind: Literal["multi_head", "additive", "dot", "general", "fixed", "mean", "none"] = "multi_head"
     heads: int = 4  # multi_head only
 
     def __post_init__(self) -> None:
@@ -113,6 +116,7 @@ class ModelConfig:
     width: int = 256  # of embeddings and of what runs between blocks
     tie: Literal["three_way", "target", "none"] = "three_way"  # embeddings shared by source, target and output
     output_bias: bool = True
+    language_model: bool = False  # ignore the source, on purpose
     recurrent_start: Literal["auto", "orthogonal", "identity", "sparse"] = "auto"  # of W_hh; auto is the cell's own
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
@@ -131,10 +135,30 @@ class ModelConfig:
         heads = self.attention.heads
         if self.attention.kind == "multi_head":
             check(self.width % heads == 0, f"'width' ({self.width}) must be a multiple of 'attention.heads' ({heads})")
-        blind = self.attention.kind == "none" and self.decoder.bridge == "zero"
-        check(not blind, "attention 'none' with 'decoder.bridge' zero would hide the source: set the bridge to ends")
+        self._check_sight()
         if self.attention.kind == "dot" and self.decoder.arrangement == "input_feeding":
             check(
                 self.decoder.hidden == self.width,
                 "attention 'dot' compares equal widths: set 'decoder.hidden' to 'width', or use 'general'",
             )
+
+    def _check_sight(self) -> None:
+        """The decoder must learn of the source somehow, unless it is asked not to."""
+        bag, ends = self.encoder.layers == 0, self.attention.kind == "fixed" or self.decoder.bridge == "ends"
+        check(
+            not (bag and ends),
+            "'encoder.layers' 0 leaves a bag of words, whose ends say nothing: take attention 'mean', not 'fixed', "
+            "and 'decoder.bridge' mean, not ends",
+        )
+        blind = self.attention.kind == "none" and self.decoder.bridge == "zero"
+        check(
+            self.language_model or not blind,
+            "attention 'none' with 'decoder.bridge' zero would hide the source: set the bridge to ends, or "
+            "'language_model' to true",
+        )
+        sourceless = blind and bag and not self.encoder.normalize and self.tie == "three_way"
+        check(
+            sourceless or not self.language_model,
+            "a 'language_model' has no part for a source: set 'attention.kind' to none, 'decoder.bridge' to zero, "
+            "'encoder.layers' to 0, 'encoder.normalize' to false and 'tie' to three_way",
+        )

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from models.attention import Attention, AttentionMemory, ends, make_attention
+from models.attention import Attention, AttentionMemory, ends, make_attention, mean
 from models.cells import Cell, CellState, make_cell
 from models.config import ModelConfig
 from models.dropout import Dropout
@@ -68,12 +68,6 @@ class Bridge(nn.Module):
             return (zero_BH,) * self.layers
         summary_BE = ends(encoded_BSD, bias_BS) if self.kind == "ends" else mean(encoded_BSD, bias_BS)
         return torch.tanh(self.project(summary_BE)).chunk(self.layers, dim=-1)
-
-
-def mean(encoded_BSD: Tensor, bias_BS: Tensor) -> Tensor:
-    """The mean encoding [B, D] of each sentence, padding left out."""
-    token_BS1 = (bias_BS == 0)[..., None]
-    return torch.where(token_BS1, encoded_BSD, 0.0).sum(1) / token_BS1.sum(1)
 
 
 class Decoder(nn.Module):
@@ -157,7 +151,7 @@ class BlockDecoder(Decoder):
         attending = decoder.layers if decoder.attention_blocks == "all" else 1
         cells = [make_cell(decoder.cell, config.width, decoder.hidden, config.cells) for _ in range(decoder.layers)]
         super().__init__(config, cells, attending)
-        looking = 0 if config.attention.kind in ("fixed", "none") else attending  # the others heed no query
+        looking = 0 if config.attention.kind in ("fixed", "mean", "none") else attending  # the others heed no query
         self.block_list = nn.ModuleList(DecoderBlock(config, index < looking) for index in range(decoder.layers))
         self.norm = nn.LayerNorm(config.width)
 

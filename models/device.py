@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-import torch
-
 from data.config import check
+
+DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # one of which there is where torch may see a GPU
 
 
 def choose_device(wish: str) -> str:
@@ -17,11 +18,20 @@ def choose_device(wish: str) -> str:
     Raises:
         UserError: when a GPU is asked for and there is none.
     """
+    if wish == "cpu" or (wish == "auto" and not any(Path(driver).exists() for driver in DRIVERS)):
+        return "cpu"
+    import torch  # which takes a second and 200 MB, that serving on a CPU can do without
+
     available = torch.cuda.is_available()
     check(
         wish != "cuda" or available, "device is cuda, but torch sees no GPU: install a CUDA build of torch, or use cpu"
     )
-    return "cuda" if wish != "cpu" and available else "cpu"
+    return "cuda" if available else "cpu"
+
+
+def available_cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fast_bfloat16() -> str:

@@ -43,7 +43,7 @@ class EncoderBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A stack of blocks; the output has the model's width at every source position."""
+    """A stack of blocks, maybe of none; the output has the model's width at every source position."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

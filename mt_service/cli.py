@@ -1,4 +1,4 @@
-"""The command line: `mt prepare | train | export | translate | evaluate | score | serve`.
+"""The command line: `mt prepare | train | export | translate | evaluate | score | rescore | serve`.
 
 Heavy modules are imported inside the command that needs them, so that `mt --help` answers at once.
 """
@@ -54,6 +54,13 @@ def evaluate(arguments: argparse.Namespace) -> int:
 def score(arguments: argparse.Namespace) -> int:
     """`mt score`."""
     from training.pair_scores import run
+
+    return run(arguments)
+
+
+def rescore(arguments: argparse.Namespace) -> int:
+    """`mt rescore`."""
+    from training.rescore import run
 
     return run(arguments)
 
@@ -171,6 +178,8 @@ def add_evaluate(commands: Any) -> None:
 
 def add_score(commands: Any) -> None:
     """`mt score`."""
+    from training.arguments import add_bundle, add_device, add_languages
+
     parser = commands.add_parser(
         "score",
         help="tell how probable given translations are",
@@ -179,13 +188,44 @@ def add_score(commands: Any) -> None:
         epilog="example: mt score --source train.de --target train.en > scores.tsv",
     )
     add = parser.add_argument
-    add("--bundle", type=Path, metavar="DIR", help="default: the bundle that ships")
+    add_bundle(parser)
     add("--source", type=Path, required=True, metavar="FILE", help="source sentences, one a line")
     add("--target", type=Path, required=True, metavar="FILE", help="their translations, one a line")
-    add("--source-language", metavar="LANGUAGE", help="default: the suffix of the source file")
-    add("--target-language", metavar="LANGUAGE", help="default: the suffix of the target file")
-    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default: a GPU when there is one")
+    add_languages(parser, "target")
+    add_device(parser)
     parser.set_defaults(run=score)
+
+
+def add_rescore(commands: Any) -> None:
+    """`mt rescore`."""
+    from training.arguments import add_bundle, add_device, add_languages
+
+    parser = commands.add_parser(
+        "rescore",
+        help="order n-best lists anew by what other bundles make of them",
+        description="Read an n-best list in Moses format, compute how probable each bundle finds each hypothesis\n"
+        "(features Joint0, Joint1, ...) and how many tokens it has (Tokens0), and order the list by the\n"
+        "weighted sum of these and the list's own total (Total0).",
+        epilog="""Weights are 1 for Total0 and each bundle, 0 for Tokens0, unless --weights or --weight says otherwise.
+examples:
+  mt translate --source en --target de --n-best 20 --format moses < dev.en > dev.nbest
+  mt rescore --nbest dev.nbest --source dev.en --bundle JOINT --tune dev.de --weights weights.json > dev.out
+  mt rescore --nbest test.nbest --source test.en --target-language de --bundle JOINT --weights weights.json""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add, reference = parser.add_argument, parser.add_mutually_exclusive_group()
+    add("--nbest", type=Path, required=True, metavar="LIST", help="'number ||| hypothesis ||| features ||| total'")
+    add("--source", type=Path, required=True, metavar="FILE", help="source sentences, one a line")
+    add_bundle(parser, "gives each hypothesis a log-probability", many=True)
+    add_languages(parser, "reference")
+    for flag, does in (("--tune", "find the weights with the highest BLEU against"), ("--reference", "tell BLEU by")):
+        reference.add_argument(flag, type=Path, metavar="FILE", help=f"{does} these translations, one a line")
+    add("--weights", type=Path, metavar="JSON", help="weights to take; with --tune, the file to write")
+    add("--weight", action="append", default=[], metavar="NAME=VALUE", help="of one feature; may be repeated")
+    add("--format", choices=["text", "moses"], default="text", help="best hypotheses, or lists; default: text")
+    add("--output", type=Path, metavar="FILE", help="default: standard output")
+    add_device(parser)
+    parser.set_defaults(run=rescore)
 
 
 def add_serve(commands: Any) -> None:
@@ -216,7 +256,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mt", description="Self-hosted machine translation with recurrent networks.")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (add_prepare, add_train, add_export, add_translate, add_evaluate, add_score, add_serve):
+    for add in (add_prepare, add_train, add_export, add_translate, add_evaluate, add_score, add_rescore, add_serve):
         add(commands)
     return parser
 

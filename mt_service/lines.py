@@ -98,9 +98,9 @@ def render(number: int, translation: Translation, layout: str) -> str:
     if layout == "text":
         return flat(translation.text)
     if layout == "moses":
-        return "\n".join(
-            f"{number} ||| {flat(one.text).strip()} ||| {one.score:.6f}" for one in translation.alternatives
-        )
+        texts = [flat(one.text).strip().replace("|||", "| | |") for one in translation.alternatives]
+        scores = [f"{one.score:.6f}" for one in translation.alternatives]
+        return "\n".join(f"{number} ||| {text} ||| {score}" for text, score in zip(texts, scores, strict=True))
     alternatives = [{"text": one.text, "score": round(one.score, 6)} for one in translation.alternatives]
     return json.dumps(
         {"line": number + 1, "translations": alternatives, "warnings": translation.warnings}, ensure_ascii=False

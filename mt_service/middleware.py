@@ -86,6 +86,8 @@ class Around:
         path = str(getattr(route, "path", "none"))
         self.metrics.requests.labels(path, scope["method"], str(status)).inc()
         self.metrics.seconds.labels(path).observe(seconds)
+        if not log.isEnabledFor(logging.INFO):
+            return
         client = scope["client"][0] if scope.get("client") else None
         record = {"id": identifier, "method": scope["method"], "route": path, "status": status}
         log.info(json.dumps({**record, "seconds": round(seconds, 4), "client": client}))

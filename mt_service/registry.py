@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 import models
 from data.config import check
 from data.errors import UserError
 from models.bundle import Bundle, read_bundle
-from models.device import choose_device, fast_bfloat16
-from models.seq2seq import Seq2Seq
-from mt_service.engine.cpu import CpuEngine
+from models.device import available_cores, choose_device
 from mt_service.engine.interface import Engine, Limits
-from mt_service.engine.packed import packable, products_exact, products_pay
-from mt_service.engine.reference import ReferenceEngine
+from mt_service.engine.native.build import UnavailableError
+from mt_service.engine.native.engine import NativeEngine
+from mt_service.engine.native.pack import fits
 from mt_service.engine.worker import Worker
 from mt_service.settings import Settings
 from mt_service.translator import Translator
@@ -34,42 +30,50 @@ def shipped_bundles() -> list[Path]:
     return sorted(path.parent for path in folder.glob("*/config.json"))
 
 
-def make_engine(bundle: Bundle, network: Seq2Seq, wish: str) -> Engine:
-    """The engine that is wished for, or the fastest for this network on this machine.
+def make_engine(bundle: Bundle, settings: Settings) -> Engine:
+    """The engine that is wished for, or the fastest for this bundle on this machine.
+
+    All that computes does so in the thread that calls this: OpenMP keeps a pool for every thread that ever did, and no
+    longer waits actively once they are more than the processors, which makes small steps several times slower.
 
     Raises:
-        UserError: when the fast engine is wished for, and does not know this kind of network or processor.
+        UserError: when the compiled engine is wished for and cannot be had, when a GPU is asked for and there is none,
+            or when the bundle's tensors are not those of its architecture.
     """
-    fits = packable(network)
-    check(
-        wish != "cpu" or fits, f"engine 'cpu' does not know the network of {bundle.info.name}: take auto or reference"
-    )
-    check(wish != "cpu" or products_exact(), "engine 'cpu' needs a processor with VNNI or AMX: take auto or reference")
-    if wish == "cpu" or (wish == "auto" and fits and products_pay()):
-        return CpuEngine(network, bundle.specials, low_precision=bool(fast_bfloat16()))
-    return ReferenceEngine(network, bundle.specials)
+    obstacle = "its network is of a kind that only the reference knows"
+    on_cpu = choose_device(settings.device) == "cpu"
+    if settings.engine != "reference" and on_cpu and fits(bundle.config.architecture):
+        try:
+            return NativeEngine(bundle, settings.threads or available_cores())
+        except UnavailableError as error:
+            obstacle = f"{error}; install one, such as gcc"
+    check(settings.engine != "native" or on_cpu, "engine 'native' computes on the CPU: set the device to cpu")
+    check(settings.engine != "native", f"engine 'native' cannot serve {bundle.info.name}: {obstacle}")
+    if settings.engine == "auto" and on_cpu:
+        log.warning("%s is translated slowly, by the reference engine: %s", bundle.info.name, obstacle)
+    return make_reference(bundle, settings)
+
+
+def make_reference(bundle: Bundle, settings: Settings) -> Engine:
+    """The engine in torch, which is imported only now."""
+    import torch
+
+    from mt_service.engine.reference import ReferenceEngine
+
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    return ReferenceEngine(bundle.network(choose_device(settings.device)), bundle.specials)
 
 
 def make_translator(bundle: Bundle, settings: Settings) -> Translator:
     """A bundle made ready: weights read, engine and thread started.
 
-    All that computes does so in the engine's thread: OpenMP keeps a pool for every thread that ever did, and no longer
-    waits actively once they are more than the processors, which makes small steps several times slower.
-
     Raises:
-        UserError: when a GPU is asked for and there is none.
+        UserError: as make_engine.
     """
-
-    @functools.cache
-    def network() -> Seq2Seq:
-        return bundle.network(choose_device(settings.device))
-
-    def make() -> Engine:
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
-        return make_engine(bundle, network(), settings.engine)
-
-    worker = Worker(make, Limits(settings.max_rows, settings.max_tokens, settings.max_queue))
+    worker = Worker(
+        lambda: make_engine(bundle, settings), Limits(settings.max_rows, settings.max_tokens, settings.max_queue)
+    )
     log.info("%s: %s", bundle.info.name, worker.description)
     return Translator(bundle, worker)
 

@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import socket
+import sys
 import threading
 from types import FrameType
 
@@ -20,6 +21,7 @@ from mt_service.registry import Registry
 from mt_service.settings import Settings, load_settings
 
 log = logging.getLogger("mt_service")
+SWITCH = 0.0005  # seconds; the engine's thread comes back for Python's lock after every step, and would wait for 5 ms
 LAST_ANSWERS = 5  # seconds to send what was found while draining
 
 
@@ -66,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     flags = {name: getattr(arguments, name) for name in ("host", "port", "bundles", "threads", "device")}
     settings = load_settings(os.environ, **flags)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    sys.setswitchinterval(SWITCH)
     with listen(settings) as listening:
         registry = Registry(settings)
         registry.load()

@@ -19,8 +19,8 @@ from typing import NamedTuple
 from data.config import check
 from data.normalize import normalize
 from models.bundle import Bundle
+from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
-from models.search import Hypothesis, SearchOptions
 from mt_service.alignment import Link, Span, link_words, word_of_piece, words_of
 from mt_service.engine.interface import Job
 from mt_service.engine.worker import Worker
@@ -28,6 +28,7 @@ from mt_service.pieces import Piece, Plan, make_plan
 
 WINDOW = 4096  # lines of a stream that are asked for at once
 FOREVER = float("inf")
+AT_ONCE = 2000  # characters that take less time than handing them to a thread does
 GRACE = 1.0  # seconds in which requests that found a translator just before it was replaced may still reach it
 
 Found = Sequence[Hypothesis]
@@ -136,7 +137,8 @@ class Translator:
         """
         deadline, name = time.monotonic() + seconds, next(self.names)
         self.search_options(options)
-        plans = await asyncio.to_thread(self.plan, texts, options)
+        short = sum(map(len, texts)) <= AT_ONCE
+        plans = self.plan(texts, options) if short else await asyncio.to_thread(self.plan, texts, options)
         futures = self.submit(name, plans, options, deadline, client)
         try:
             found = [[None if one is None else await outcome(one) for one in row] for row in futures]

@@ -10,7 +10,8 @@ from sacrebleu.metrics.bleu import BLEU
 from data.prepare import Pair, Prepared
 from data.tokenizer import Tokenizer
 from models.bundle import specials_of
-from models.search import SearchOptions, translate_ids
+from models.hypotheses import SearchOptions
+from models.search import translate_ids
 from models.seq2seq import Seq2Seq
 
 

@@ -7,32 +7,25 @@ from pathlib import Path
 
 from data.config import check
 from data.errors import UserError
+from training.arguments import add_bundle, add_device, add_languages
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `mt evaluate`."""
     add = parser.add_argument
     system = parser.add_mutually_exclusive_group()
-    system.add_argument(
-        "--bundle", type=Path, metavar="DIR", help="translate with a bundle; default: the one that ships"
-    )
+    add_bundle(system, "translate with a bundle")
     system.add_argument("--hypothesis", type=Path, metavar="FILE", help="score translations in a file")
     system.add_argument("--server", metavar="URL", help="translate through a running server")
     add("--source", type=Path, metavar="FILE", help="source sentences, one a line (not needed with --hypothesis)")
     add("--reference", type=Path, required=True, metavar="FILE", help="reference translations, one a line")
-    add("--source-language", metavar="LANGUAGE", help="default: the suffix of the source file")
-    add("--target-language", metavar="LANGUAGE", help="default: the suffix of the reference file")
+    add_languages(parser, "reference")
     add("--beam", type=int, help="default: the bundle's")
     add("--length-penalty", type=float, metavar="ALPHA", help="default: the bundle's")
     add("--compare", type=Path, metavar="FILE", help="translations of a second system, for a paired bootstrap test")
     add("--compare-bundle", type=Path, metavar="DIR", help="a second bundle, for a paired bootstrap test")
     add("--output", type=Path, metavar="FILE", help="write the translations there")
-    add(
-        "--device",
-        choices=["auto", "cpu", "cuda"],
-        default="auto",
-        help="for bundles; default: a GPU when there is one",
-    )
+    add_device(parser)
     add("--json", action="store_true", help="print JSON instead of a table")
 
 

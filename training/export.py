@@ -18,11 +18,12 @@ from data.config import build, check, read_toml
 from data.normalize import normalize
 from data.prepare import Pair, Prepared
 from data.tokenizer import Tokenizer
-from models.bundle import TOKENIZER, Bundle, Storage, blank_network, write_bundle
+from models.bundle import TOKENIZER, Bundle, Storage
 from models.config import ModelConfig
+from models.hypotheses import SearchOptions
 from models.info import BundleInfo, Score
-from models.search import SearchOptions
 from models.seq2seq import Seq2Seq
+from models.weights import blank_network, write_bundle
 from training.average import choose_weights
 from training.evaluation import bleu_for, translate
 from training.manifest import MANIFEST

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -76,6 +76,17 @@ def score_pairs(
     return [found[index] for index in range(len(clean))]
 
 
+def score_many(
+    network: Seq2Seq, tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]], target: str, unit: str = "pair"
+) -> Iterator[PairScore]:
+    """Score any number of pairs, in the order given, with signs of progress on standard error."""
+    with tqdm(total=len(pairs), unit=unit, file=sys.stderr) as progress:
+        for start in range(0, len(pairs), BLOCK):
+            block = pairs[start : start + BLOCK]
+            yield from score_pairs(network, tokenizer, block, target)
+            progress.update(len(block))
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Score all lines; print a line for each."""
     origin = language(arguments.source_language, arguments.source, "--source-language")
@@ -84,7 +95,6 @@ def run(arguments: argparse.Namespace) -> int:
     same_length(arguments.source, len(sources), arguments.target, len(targets))
     bundle = find_bundle(arguments.bundle, f"{origin}-{target}")
     network, pairs = bundle.network(choose_device(arguments.device)), list(zip(sources, targets, strict=True))
-    for start in tqdm(range(0, len(pairs), BLOCK), unit_scale=BLOCK, unit="pair", file=sys.stderr):
-        for score in score_pairs(network, bundle.tokenizer, pairs[start : start + BLOCK], target):
-            print(f"{score.log_probability:.4f}\t{score.per_token:.4f}\t{score.tokens}")
+    for score in score_many(network, bundle.tokenizer, pairs, target):
+        print(f"{score.log_probability:.4f}\t{score.per_token:.4f}\t{score.tokens}")
     return 0

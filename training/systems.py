@@ -18,7 +18,7 @@ from data.errors import UserError
 from data.normalize import normalize
 from models.bundle import Bundle, read_bundle
 from models.device import choose_device
-from models.search import SearchOptions
+from models.hypotheses import SearchOptions
 from training.evaluation import translate
 from training.evaluation_job import read_lines
 
@@ -56,7 +56,8 @@ def find_bundle(folder: Path | None, direction: str) -> Bundle:
     candidates = [read_bundle(path) for path in ([folder] if folder else shipped)]
     fitting = [bundle for bundle in candidates if direction in bundle.info.directions]
     offered = ", ".join(sorted({one for bundle in candidates for one in bundle.info.directions})) or "none"
-    check(bool(fitting), f"no bundle translates {direction}; offered: {offered}")
+    who = f"{folder} does not translate" if folder else "no bundle that ships translates"
+    check(bool(fitting), f"{who} {direction}; offered: {offered}")
     return fitting[0]
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-import torch
-
-from models.search import Hypothesis, SearchOptions
+from models.hypotheses import Hypothesis, SearchOptions
 from mt_service.engine.interface import Job
 
 SPREAD = 8  # source lengths that differ by more are encoded apart, so that little is padding
@@ -54,10 +52,11 @@ class GroupedEngine:
     Args:
         make_search: an empty search with some options.
         description: of what computes, and in which numbers.
+        pads: whether sentences of similar length should join together.
     """
 
-    def __init__(self, make_search: Callable[[SearchOptions], Search], description: str) -> None:
-        self.make_search, self.description = make_search, description
+    def __init__(self, make_search: Callable[[SearchOptions], Search], description: str, pads: bool = True) -> None:
+        self.make_search, self.description, self.pads = make_search, description, pads
         self.searches: dict[SearchOptions, Search] = {}
 
     def __len__(self) -> int:
@@ -69,7 +68,6 @@ class GroupedEngine:
         """Hypotheses under way: a beam for each sentence."""
         return sum(len(search) * options.beam for options, search in self.searches.items())
 
-    @torch.inference_mode()
     def admit(self, jobs: Mapping[int, Job]) -> None:
         """Encode sentences and let them join the search with their options."""
         groups: dict[SearchOptions, dict[int, Job]] = {}
@@ -78,10 +76,9 @@ class GroupedEngine:
         for options, members in groups.items():
             if options not in self.searches:
                 self.searches[options] = self.make_search(options)
-            for keys in by_length(members):
+            for keys in by_length(members) if self.pads else [list(members)]:
                 self.searches[options].add(keys, [members[key].source for key in keys])
 
-    @torch.inference_mode()
     def step(self) -> dict[int, list[Hypothesis]]:
         """Advance every search by one word."""
         results: dict[int, list[Hypothesis]] = {}
@@ -90,7 +87,6 @@ class GroupedEngine:
         self.forget_empty()
         return results
 
-    @torch.inference_mode()
     def drop(self, keys: Iterable[int]) -> None:
         """Stop sentences in whichever search they are."""
         unwanted = list(keys)
@@ -101,4 +97,5 @@ class GroupedEngine:
 
     def forget_empty(self) -> None:
         """Let searches go that nobody is in."""
-        self.searches = {options: search for options, search in self.searches.items() if len(search)}
+        for options in [options for options, search in self.searches.items() if not len(search)]:
+            del self.searches[options]

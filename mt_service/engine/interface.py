@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from models.search import Hypothesis
+    from models.hypotheses import Hypothesis
 
 MAX_LENGTH = 250  # tokens of a translation
 
@@ -30,12 +30,14 @@ class Engine(Protocol):
     """
 
     description: str  # of what computes, and in which numbers
+    pads: bool  # whether sentences of similar length should join together
 
     def admit(self, jobs: Mapping[int, Job]) -> None:
         """Let sentences join at the next step, under keys that are not in use."""
 
     def step(self) -> Mapping[int, Sequence[Hypothesis]]:
-        """Advance every sentence by one token; return the n-best lists of those that end, best first."""
+        """Advance every sentence by a token, or a few that take no time worth mentioning; return the n-best lists of
+        those that end, best first."""
 
     def drop(self, keys: Iterable[int]) -> None:
         """Stop sentences that nobody waits for; unknown keys are ignored."""

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
-from models.search import BeamSearch, Specials
+from collections.abc import Hashable, Iterable, Sequence
+
+import torch
+
+from models.hypotheses import Hypothesis, Specials
+from models.search import BeamSearch
 from models.seq2seq import Seq2Seq
 from mt_service.engine.grouped import GroupedEngine
+
+
+class ReferenceSearch(BeamSearch):
+    """Beam search that notes nothing for gradients."""
+
+    @torch.inference_mode()
+    def add(self, keys: Sequence[Hashable], sources: Sequence[Sequence[int]]) -> None:
+        """As BeamSearch.add."""
+        super().add(keys, sources)
+
+    @torch.inference_mode()
+    def step(self) -> dict[Hashable, list[Hypothesis]]:
+        """As BeamSearch.step."""
+        return super().step()
+
+    @torch.inference_mode()
+    def drop(self, keys: Iterable[Hashable]) -> None:
+        """As BeamSearch.drop."""
+        super().drop(keys)
 
 
 class ReferenceEngine(GroupedEngine):
@@ -18,4 +42,5 @@ class ReferenceEngine(GroupedEngine):
     def __init__(self, network: Seq2Seq, specials: Specials) -> None:
         weight = network.output_weight
         numbers = str(weight.dtype).removeprefix("torch.")
-        super().__init__(lambda options: BeamSearch(network, options, specials), f"{numbers} on {weight.device.type}")
+        description = f"{numbers} on {weight.device.type}"
+        super().__init__(lambda options: ReferenceSearch(network, options, specials), description)

@@ -1,9 +1,9 @@
 """Who runs next: continuous batching in plain Python, without torch, threads or a clock of its own.
 
 Clients take turns, and so do the requests of a client: a list of a thousand texts never starves a single sentence.
-At each turn one sentence joins. Sentences of similar length join together, since they need little padding; who has
-waited for long joins whatever its length. Joining costs a pass of the encoder, which pays for several at once: a
-well-filled batch is left alone for a moment.
+At each turn one sentence joins. For engines that pad, sentences of similar length join together; who has waited for
+long joins whatever its length. Joining costs a pass of the encoder, which pays for several at once: a well-filled batch
+is left alone for a moment.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class Scheduler:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.groups = True  # whether the engine pads
         self.requests: dict[Hashable, Request] = {}
         self.turns: OrderedDict[Hashable, OrderedDict[Hashable, Request]] = OrderedDict()  # who waits, next one first
         self.running: dict[int, Running] = {}
@@ -155,7 +156,7 @@ class Scheduler:
         while self.waiting:
             before = len(joining)
             for request in [next(iter(line.values())) for line in self.turns.values()]:
-                chosen = request.choose(bucket, now - request.arrival >= self.limits.age)
+                chosen = request.choose(bucket, not self.groups or now - request.arrival >= self.limits.age)
                 if chosen is None:
                     continue
                 key, job = request.waiting[chosen][0]

@@ -14,7 +14,7 @@ from mt_service.engine.interface import DrainingError, Engine, EngineError, Job,
 from mt_service.engine.scheduler import Plan, Scheduler
 
 if TYPE_CHECKING:
-    from models.search import Hypothesis
+    from models.hypotheses import Hypothesis
 
     Found: TypeAlias = Sequence[Hypothesis]
 
@@ -109,6 +109,7 @@ class Worker:
         try:
             self.engine = self.make_engine()
             self.description = self.engine.description
+            self.scheduler.groups = self.engine.pads
         except Exception as error:
             started.set_exception(error)
             return

@@ -19,7 +19,8 @@ sys.path[:0] = [str(HERE.parent.parent), str(HERE.parent / "system")]
 from toy import overrides, write_toy  # noqa: E402
 
 from models.bundle import FORMAT, read_bundle  # noqa: E402
-from models.search import SearchOptions, translate_ids  # noqa: E402
+from models.hypotheses import SearchOptions  # noqa: E402
+from models.search import translate_ids  # noqa: E402
 from mt_service.cli import main  # noqa: E402
 from training.run import train_recipe  # noqa: E402
 

@@ -15,10 +15,12 @@ import torch
 from safetensors.torch import load_file, save
 
 from data.errors import UserError
-from models import bundle as module
-from models.bundle import CONFIG, FILES, MODEL, SUMS, TOKENIZER, Bundle, Storage, read_bundle, write_bundle
-from models.search import SearchOptions, translate_ids
+from models import weights as module
+from models.bundle import CONFIG, FILES, MODEL, SUMS, TOKENIZER, Bundle, Storage, read_bundle
+from models.hypotheses import SearchOptions
+from models.search import translate_ids
 from models.seq2seq import Seq2Seq
+from models.weights import write_bundle
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -160,7 +162,7 @@ def test_a_bad_bundle_is_refused_in_one_sentence(copy: Path, case: str) -> None:
     if sealed:
         seal(copy)
     with pytest.raises(UserError) as caught:
-        read_bundle(copy)
+        read_bundle(copy).network()
     assert message in str(caught.value)
     assert str(copy) in str(caught.value)
     assert "\n" not in str(caught.value)

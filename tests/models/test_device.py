@@ -4,14 +4,24 @@ import pytest
 import torch
 
 from data.errors import UserError
+from models import device as module
 from models.device import choose_device
 
 
 @pytest.mark.parametrize(
-    ("wish", "gpu", "device"),
-    [("auto", True, "cuda"), ("auto", False, "cpu"), ("cpu", True, "cpu"), ("cuda", True, "cuda")],
+    ("wish", "driver", "gpu", "device"),
+    [
+        ("auto", "/dev/null", True, "cuda"),
+        ("auto", "/dev/null", False, "cpu"),
+        ("auto", "/dev/no such driver", True, "cpu"),
+        ("cpu", "/dev/null", True, "cpu"),
+        ("cuda", "/dev/no such driver", True, "cuda"),
+    ],
 )
-def test_a_gpu_is_taken_when_there_is_one(wish: str, gpu: bool, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_is_taken_when_there_is_one(
+    wish: str, driver: str, gpu: bool, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DRIVERS", (driver,))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     assert choose_device(wish) == device
 

@@ -13,12 +13,14 @@ from torch import Tensor
 
 from data.errors import UserError
 from data.files import sha256
-from models.bundle import FILES, MODEL, SUMS, TOKENIZER, Storage, blank_network, read_bundle, write_bundle
+from models.bundle import FILES, MODEL, SUMS, TOKENIZER, Storage, read_bundle
 from models.cells import EchoState, make_cell
 from models.cells.reservoir import hear, hear_all, krylov_radius, largest_eigenvalue, spectral_radius
 from models.config import CellSettings, DecoderConfig, EncoderConfig, ModelConfig, ReservoirConfig
-from models.search import SearchOptions, translate_ids
+from models.hypotheses import SearchOptions
+from models.search import translate_ids
 from models.seq2seq import Seq2Seq, kept_tensors
+from models.weights import blank_network, write_bundle
 
 GOLDEN = Path(__file__).parent / "golden" / "format-1"
 

@@ -10,7 +10,8 @@ import torch
 from data.errors import UserError
 from models.bundle import read_bundle
 from models.config import DecoderConfig, EncoderConfig, ModelConfig
-from models.search import BeamSearch, Hypothesis, SearchOptions, Specials, length_penalty, settled, translate_ids
+from models.hypotheses import Hypothesis, SearchOptions, Specials, length_penalty, settled
+from models.search import BeamSearch, translate_ids
 from models.seq2seq import Seq2Seq
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -12,7 +12,7 @@ from models.config import AttentionConfig, DecoderConfig, DropoutConfig, Encoder
 from models.seq2seq import Seq2Seq
 
 LOOKING = ["multi_head", "additive", "dot", "general"]
-KINDS = [*LOOKING, "fixed", "none"]
+KINDS = [*LOOKING, "fixed", "mean", "none"]
 ARRANGEMENTS = ["blocks", "input_feeding"]
 
 
@@ -64,7 +64,7 @@ def test_attention_weights_sum_to_one_and_skip_padding(arrangement: str, kind: s
     assert (weights[1, :, 2:] == 0).all()
 
 
-@pytest.mark.parametrize("kind", ["fixed", "none"])
+@pytest.mark.parametrize("kind", ["fixed", "mean", "none"])
 def test_without_attention_there_are_no_weights(kind: str) -> None:
     network = small("blocks", kind)
     source, length, target = batch()
@@ -115,7 +115,7 @@ def test_tying_shares_parameters(tie: str, matrices: int) -> None:
     assert len({id(network.source_weight), id(network.target_weight), id(network.output_weight)}) == matrices
 
 
-@pytest.mark.parametrize("kind", ["multi_head", "fixed", "none"])
+@pytest.mark.parametrize("kind", ["multi_head", "fixed", "mean", "none"])
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
 def test_every_parameter_gets_a_gradient(arrangement: str, kind: str) -> None:
     network = small(arrangement, kind).train()

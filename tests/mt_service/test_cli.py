@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from mt_service.cli import main
+from mt_service.lines import render
+from mt_service.translator import Alternative, Translation
 
 TO_BB = ("--source", "aa", "--target", "bb")
 
@@ -38,7 +40,9 @@ def translate(golden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     return run
 
 
-@pytest.mark.parametrize("command", ["prepare", "train", "export", "translate", "evaluate", "score", "serve"])
+@pytest.mark.parametrize(
+    "command", ["prepare", "train", "export", "translate", "evaluate", "score", "rescore", "serve"]
+)
 def test_every_command_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
@@ -139,6 +143,11 @@ def test_n_best_lists_are_written_as_json_and_for_moses(translate) -> None:  # t
     _, out, _ = translate(b"ba dei\n", "--n-best", "2", "--format", "moses")
     best, _ = out.decode().splitlines()
     assert best.split(" ||| ")[:2] == ["0", "dei ba"]
+
+
+def test_a_translation_never_looks_like_a_column_of_a_list() -> None:
+    translation = Translation("", 0.0, [Alternative("a ||| b|||c", -0.5)], None, 5, 1, [])
+    assert render(7, translation, "moses") == "7 ||| a | | | b| | |c ||| -0.500000"
 
 
 def test_an_output_that_fails_does_not_appear(translate) -> None:  # type: ignore[no-untyped-def]

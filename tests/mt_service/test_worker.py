@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from models.search import Hypothesis
+from models.hypotheses import Hypothesis
 from mt_service.engine.interface import DeadlineError, DrainingError, EngineError, Job, Limits, QueueFullError
 from mt_service.engine.worker import Worker
 

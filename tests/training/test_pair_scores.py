@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from models.bundle import read_bundle
-from models.search import SearchOptions, translate_ids
+from models.hypotheses import SearchOptions
+from models.search import translate_ids
 from mt_service.cli import main
 from training.pair_scores import score_pairs
 

@@ -1,0 +1,118 @@
+"""The compiled engine: encoding, steps and search in C, for sentences that join and leave between steps."""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy
+
+from models.bundle import Bundle
+from models.hypotheses import Hypothesis, SearchOptions
+from mt_service.engine.grouped import GroupedEngine, Search
+from mt_service.engine.native.build import library
+from mt_service.engine.native.pack import pack
+from mt_service.engine.native.structures import Kept, Options
+
+SLICE = 0.001  # seconds that nobody need join or leave in; for a lone sentence, steps are shorter than what Python adds
+
+
+class NativeSearch:
+    """A search for sentences that share their options; what models.search.BeamSearch does."""
+
+    def __init__(self, engine: int, options: SearchOptions) -> None:
+        self.library, self.options = library(), options
+        chosen = Options(options.beam, options.n_best, options.alignments, options.length_penalty)
+        self.handle = self.library.mt_open_search(engine, ctypes.byref(chosen))
+        if not self.handle:
+            raise MemoryError("no memory for a search")
+        weakref.finalize(self, self.library.mt_close_search, self.handle)
+        self.sources: dict[int, int] = {}  # length of each sentence's source
+
+    def __len__(self) -> int:
+        """Sentences under way."""
+        return len(self.sources)
+
+    def add(self, keys: Sequence[int], sources: Sequence[Sequence[int]]) -> None:
+        """Encode sentences and let them join."""
+        lengths = [len(source) for source in sources]
+        limits = [self.options.limit(length) for length in lengths]
+        ids = numpy.fromiter((token for source in sources for token in source), numpy.int32, sum(lengths))
+        arrays = (
+            numpy.array(keys, numpy.int64),
+            ids,
+            numpy.array(lengths, numpy.int32),
+            numpy.array(limits, numpy.int32),
+        )
+        if not self.library.mt_add(self.handle, len(keys), *(array.ctypes.data for array in arrays)):
+            raise MemoryError(f"no memory for {len(keys)} more sentences")
+        self.sources.update(zip(keys, lengths, strict=True))
+
+    def drop(self, keys: Iterable[int]) -> None:
+        """Stop sentences."""
+        unwanted = [key for key in keys if self.sources.pop(key, None) is not None]
+        array = numpy.array(unwanted, numpy.int64)
+        self.library.mt_drop(self.handle, len(unwanted), array.ctypes.data)
+
+    def step(self) -> dict[int, list[Hypothesis]]:
+        """Advance all by one word, or by a few within `SLICE`; return the n-best lists of those that end."""
+        places = (ctypes.c_int32 * len(self.sources))()
+        count = self.library.mt_step(self.handle, places, SLICE)
+        if count < 0:
+            raise MemoryError("no memory for a step")
+        return dict(self.ended(place) for place in places[:count])
+
+    def ended(self, place: int) -> tuple[int, list[Hypothesis]]:
+        """A sentence that ended: its key and its n-best list, best first."""
+        key = ctypes.c_int64()
+        count = self.library.mt_ended(self.handle, place, ctypes.byref(key))
+        source = self.sources.pop(key.value)
+        return key.value, [self.hypothesis(place, rank, source) for rank in range(count)]
+
+    def hypothesis(self, place: int, rank: int, source: int) -> Hypothesis:
+        """One hypothesis."""
+        scores, complete = (ctypes.c_float * 2)(), ctypes.c_int32()
+        most = self.options.limit(source) + 1
+        words = (ctypes.c_int32 * most)()
+        weights: Any = numpy.empty((most, source), numpy.float32) if self.options.alignments else None
+        count = self.library.mt_hypothesis(
+            self.handle,
+            place,
+            rank,
+            scores,
+            ctypes.byref(complete),
+            words,
+            None if weights is None else weights.ctypes.data,
+        )
+        finished = bool(complete.value)
+        alignment = None if weights is None else tuple(map(tuple, weights[: count + finished].tolist()))
+        return Hypothesis(tuple(words[:count]), scores[0], scores[1], alignment, finished)
+
+
+class NativeEngine(GroupedEngine):
+    """8-bit products in compiled code.
+
+    Args:
+        bundle: of a kind that `pack.fits` accepts.
+        threads: that share each step.
+    Raises:
+        UserError: for a bundle whose tensors are not those of its architecture.
+        UnavailableError: where nothing can be compiled.
+    """
+
+    def __init__(self, bundle: Bundle, threads: int) -> None:
+        compiled, network = library(), pack(bundle)
+        handle = compiled.mt_open_engine(ctypes.byref(network.structure), threads)
+        if not handle:
+            raise MemoryError("no memory for an engine")
+        numbers = f"8-bit integers, compiled for {compiled.mt_instructions().decode()}, threads: {threads}"
+        super().__init__(lambda options: NativeSearch(handle, options), numbers, pads=False)
+        weakref.finalize(self, close, compiled, handle, self.searches, network)
+
+
+def close(compiled: ctypes.CDLL, engine: int, searches: dict[SearchOptions, Search], _network: Kept) -> None:
+    """Let go of an engine, after its searches and before its network."""
+    searches.clear()
+    compiled.mt_close_engine(engine)

@@ -1,0 +1,450 @@
+/* Beam search and greedy search over a network of 8-bit weights: what models/search.py does, compiled.
+
+   Sentences share nothing but the weights, and rows of a product do not depend on each other: what a sentence gives
+   does not depend on those that are searched for at the same time, nor on the number of threads. */
+
+#include <time.h>
+
+#include "vectors.h"
+#include "products.h"
+#include "layers.h"
+#include "network.h"
+#include "pool.h"
+
+typedef struct {
+    float score, log_probability;
+    int32_t time, parent, extra; /* extra: a word that the length limit kept from going on, or -1 */
+} Finished;
+
+typedef struct {
+    int32_t beam, n_best, alignments;
+    float length_penalty;
+} Options;
+
+typedef struct {
+    int64_t key;
+    int32_t source, length, limit, live, ended, count, room;
+    int32_t *slot;           /* [beam] where each hypothesis's states lie */
+    int32_t *words, *parents; /* [limit][beam] */
+    float *scores;           /* [beam] */
+    float *states, *next;    /* [beam][state] */
+    float *memories, *attention; /* attention: [limit][beam][source], or NULL */
+    Finished *finished;
+} Sentence;
+
+/* A network with the threads and the memory to compute in, which one search at a time uses. */
+typedef struct {
+    const Network *network;
+    Pool pool;
+    Scratch *scratch; /* of each thread; kept, since fresh memory costs more than what a lone sentence does in it */
+    int rows, steps;  /* that the scratch has room for */
+} Engine;
+
+typedef struct {
+    Engine *engine;
+    Options options;
+    int count, room, failed;
+    Sentence **sentences;
+} Search;
+
+static double penalty(int length, double alpha) { return pow((5.0 + length) / 6.0, alpha); }
+
+static void free_sentence(Sentence *sentence) {
+    if (!sentence) return;
+    free(sentence->slot);
+    free(sentence->words);
+    free(sentence->parents);
+    free(sentence->scores);
+    free(sentence->states);
+    free(sentence->next);
+    free(sentence->memories);
+    free(sentence->attention);
+    free(sentence->finished);
+    free(sentence);
+}
+
+static Sentence *new_sentence(const Search *search, int64_t key, int source, int limit) {
+    const Network *network = search->engine->network;
+    size_t beam = search->options.beam, states = beam * state_size(network) * sizeof(float);
+    Sentence *made = calloc(1, sizeof *made);
+    if (!made) return NULL;
+    made->key = key;
+    made->source = source;
+    made->limit = limit;
+    made->live = 1;
+    made->room = 2 * beam;
+    made->slot = calloc(beam, sizeof(int32_t));
+    made->words = calloc((limit + 1) * beam, sizeof(int32_t));
+    made->parents = calloc((limit + 1) * beam, sizeof(int32_t));
+    made->scores = calloc(beam, sizeof(float));
+    made->states = reserve(states);
+    made->next = reserve(states);
+    made->memories = reserve(2 * (size_t)attending(network) * source * network->width * sizeof(float));
+    made->finished = calloc(made->room, sizeof(Finished));
+    size_t weights = (size_t)search->options.alignments * (limit + 1) * beam * source;
+    made->attention = calloc(weights + 1, sizeof(float));
+    if (made->slot && made->words && made->parents && made->scores && made->states && made->next && made->memories &&
+        made->finished && made->attention)
+        return made;
+    free_sentence(made);
+    return NULL;
+}
+
+/* Rows that are computed at once: as many as stay in a core's cache, and a whole beam at least. */
+static int most_rows(const Search *search) { return most(MOST_ROWS, search->options.beam); }
+
+static int prepare_scratch(Engine *engine, int rows, int steps) {
+    if (rows <= engine->rows && steps <= engine->steps) return 1;
+    engine->rows = most(rows, engine->rows);
+    engine->steps = most(steps, engine->steps);
+    for (int i = 0; i < engine->pool.threads; i++) {
+        free_scratch(engine->scratch + i);
+        if (!make_scratch(engine->scratch + i, engine->network, engine->rows, engine->steps)) {
+            engine->rows = engine->steps = 0;
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Joining: sources, longest first, cut into pieces. */
+typedef struct {
+    Search *search;
+    Source *sources;
+    int *starts; /* of each piece, and the end */
+} Joining;
+
+static void encode_piece(void *context, int piece, int thread) {
+    const Joining *joining = context;
+    int start = joining->starts[piece], count = joining->starts[piece + 1] - start;
+    if (!encode(joining->search->engine->network, joining->sources + start, count, joining->search->engine->scratch + thread))
+        __atomic_store_n(&joining->search->failed, 1, __ATOMIC_RELAXED);
+}
+
+static int longer_first(const void *one, const void *other) {
+    int a = ((const Source *)one)->length, b = ((const Source *)other)->length;
+    return (a < b) - (a > b);
+}
+
+/* Cut sorted sources where the positions of a piece would be too many; return the number of pieces. */
+static int cut(const Source *sources, int count, int positions, int threads, int *starts) {
+    int pieces = 0, held = 0, room = most(1, positions / threads);
+    if (room > MOST_POSITIONS) room = MOST_POSITIONS;
+    for (int i = 0; i < count; i++) {
+        if (!pieces || held + sources[i].length > room) {
+            starts[pieces++] = i;
+            held = 0;
+        }
+        held += sources[i].length;
+    }
+    starts[pieces] = count;
+    return pieces;
+}
+
+static int make_room(Search *search, int more) {
+    if (search->count + more <= search->room) return 1;
+    int room = 2 * (search->count + more);
+    Sentence **grown = realloc(search->sentences, room * sizeof *grown);
+    if (!grown) return 0;
+    search->sentences = grown;
+    search->room = room;
+    return 1;
+}
+
+/* Let sentences join; 0 when memory is out, and none did. */
+int mt_add(Search *search, int count, const int64_t *keys, const int32_t *ids, const int32_t *lengths,
+           const int32_t *limits) {
+    if (!make_room(search, count)) return 0;
+    Source *sources = calloc(count, sizeof *sources);
+    int *starts = calloc(count + 1, sizeof *starts), made = 0, positions = 0, good = sources && starts;
+    for (; good && made < count; made++) {
+        Sentence *sentence = new_sentence(search, keys[made], lengths[made], limits[made]);
+        if (!sentence) break;
+        search->sentences[search->count + made] = sentence;
+        sources[made] = (Source){ids + positions, lengths[made], sentence->states, sentence->memories};
+        positions += lengths[made];
+    }
+    good = good && made == count;
+    if (good && count) {
+        qsort(sources, count, sizeof *sources, longer_first);
+        Joining joining = {search, sources, starts};
+        int pieces = cut(sources, count, positions, search->engine->pool.threads, starts);
+        int rows = most_rows(search);
+        good = prepare_scratch(search->engine, most(most(MOST_POSITIONS, rows), sources[0].length), rows);
+        search->failed = 0;
+        if (good) share(&search->engine->pool, encode_piece, &joining, pieces);
+        good = good && !search->failed;
+    }
+    for (int i = 0; !good && i < made; i++) free_sentence(search->sentences[search->count + i]);
+    if (good) search->count += count;
+    free(sources);
+    free(starts);
+    return good;
+}
+
+typedef struct {
+    float total;
+    int32_t row, word;
+} Candidate;
+
+/* The best continuations of a sentence's hypotheses, best first; equals in order of row and word. */
+static int find_candidates(const Search *search, const Sentence *sentence, const float *logits, Candidate *best) {
+    const int words = search->engine->network->output.outputs;
+    const int wanted = search->options.beam == 1 ? 1 : 2 * search->options.beam;
+    int found = 0;
+    float worst = -INFINITY;
+    for (int row = 0; row < sentence->live; row++, logits += words) {
+        vf highest = splat(-INFINITY), total = {0};
+        for (int i = 0; i < words; i += LANES) highest = larger(highest, load(logits + i));
+        float top = largest_of(highest);
+        for (int i = 0; i < words; i += LANES) total += exp_of(load(logits + i) - top);
+        float offset = sentence->scores[row] - (top + logf(sum_of(total)));
+        for (int first = 0; first < words; first += LANES) {
+            vf value = load(logits + first) + offset;
+            if (!any_above(value, worst)) continue;
+            for (int i = 0; i < LANES; i++) {
+                if (!(value[i] > worst)) continue;
+                int place = found < wanted ? found++ : wanted - 1;
+                for (; place && best[place - 1].total < value[i]; place--) best[place] = best[place - 1];
+                best[place] = (Candidate){value[i], row, first + i};
+                if (found == wanted) worst = best[wanted - 1].total;
+            }
+        }
+    }
+    return found;
+}
+
+/* Note a hypothesis that ends at this step. */
+static int finish(const Search *search, Sentence *sentence, Candidate candidate, int extra) {
+    if (sentence->count == sentence->room) {
+        Finished *grown = realloc(sentence->finished, 2 * sentence->room * sizeof *grown);
+        if (!grown) return 0;
+        sentence->finished = grown;
+        sentence->room *= 2;
+    }
+    float score = candidate.total / penalty(sentence->length + 1, search->options.length_penalty);
+    int place = sentence->count++;
+    for (; place && sentence->finished[place - 1].score < score; place--)
+        sentence->finished[place] = sentence->finished[place - 1];
+    sentence->finished[place] = (Finished){score, candidate.total, sentence->length, candidate.row, extra};
+    return 1;
+}
+
+/* Whether going on can hardly change the n-best list: models.search.settled. */
+static int settled(const Options *options, const Sentence *sentence) {
+    if (sentence->count < options->n_best) return 0;
+    if (options->beam == 1) return 1;
+    double worst = sentence->finished[options->n_best - 1].score, alpha = options->length_penalty;
+    double live = sentence->live ? sentence->scores[0] : -INFINITY, now = live / penalty(sentence->length + 1, alpha);
+    if (sentence->count >= options->beam && worst >= now) return 1;
+    return worst >= live / penalty(alpha > 0 ? sentence->limit : sentence->length + 1, alpha);
+}
+
+/* Choose what goes on, by the logits of a sentence's live hypotheses; 0 when memory is out. */
+static int choose(const Search *search, Sentence *sentence, const float *logits) {
+    const Options *options = &search->options;
+    const Network *network = search->engine->network;
+    const int beam = options->beam, last = sentence->length + 1 >= sentence->limit;
+    Candidate best[2 * beam];
+    int found = find_candidates(search, sentence, logits, best), going = 0;
+    for (int i = 0; i < found && i < beam; i++)
+        if (best[i].word == network->eos && !finish(search, sentence, best[i], -1)) return 0;
+    if (last && !sentence->count)
+        for (int i = 0; i < found && i < beam; i++)
+            if (!finish(search, sentence, best[i], network->word_ids[best[i].word])) return 0;
+    int32_t *words = sentence->words + (size_t)sentence->length * beam;
+    int32_t *parents = sentence->parents + (size_t)sentence->length * beam;
+    for (int i = 0; i < found && going < beam; i++) {
+        if (best[i].word == network->eos) continue;
+        words[going] = network->word_ids[best[i].word];
+        parents[going] = sentence->slot[going] = best[i].row;
+        sentence->scores[going++] = best[i].total;
+    }
+    float *states = sentence->states;
+    sentence->states = sentence->next;
+    sentence->next = states;
+    sentence->live = going;
+    sentence->length++;
+    sentence->ended = last || settled(options, sentence);
+    return 1;
+}
+
+typedef struct {
+    Search *search;
+    int pieces;
+} Stepping;
+
+/* Advance the sentences from `start` to `end`, as many at once as rows may be. */
+static void step_sentences(Search *search, int start, int end, const Scratch *scratch) {
+    const Network *network = search->engine->network;
+    const int beam = search->options.beam, size = state_size(network), room = most_rows(search);
+    while (start < end) {
+        Row rows[room];
+        int count = 0, stop = start;
+        for (; stop < end && count + search->sentences[stop]->live <= room; stop++) {
+            Sentence *one = search->sentences[stop];
+            size_t now = (size_t)one->length * beam;
+            for (int k = 0; k < one->live; k++)
+                rows[count++] = (Row){
+                    one->length ? one->words[now - beam + k] : network->bos,
+                    one->states + (size_t)one->slot[k] * size,
+                    one->next + (size_t)k * size,
+                    one->memories,
+                    one->source,
+                    search->options.alignments ? one->attention + (now + k) * one->source : NULL,
+                };
+        }
+        const float *logits = step(network, rows, count, scratch);
+        for (; start < stop; start++) {
+            int live = search->sentences[start]->live;
+            if (!choose(search, search->sentences[start], logits))
+                __atomic_store_n(&search->failed, 1, __ATOMIC_RELAXED);
+            logits += (size_t)live * network->output.outputs;
+        }
+    }
+}
+
+static void step_piece(void *context, int piece, int thread) {
+    const Stepping *stepping = context;
+    Search *search = stepping->search;
+    int64_t count = search->count, pieces = stepping->pieces;
+    step_sentences(search, count * piece / pieces, count * (piece + 1) / pieces, search->engine->scratch + thread);
+}
+
+static void remove_sentences(Search *search) {
+    int kept = 0;
+    for (int i = 0; i < search->count; i++) {
+        if (search->sentences[i]->ended)
+            free_sentence(search->sentences[i]);
+        else
+            search->sentences[kept++] = search->sentences[i];
+    }
+    search->count = kept;
+}
+
+/* Forget sentences. */
+void mt_drop(Search *search, int count, const int64_t *keys) {
+    for (int i = 0; i < search->count; i++)
+        for (int j = 0; j < count; j++) search->sentences[i]->ended |= search->sentences[i]->key == keys[j];
+    remove_sentences(search);
+}
+
+/* Advance every sentence by a word; 0 when memory is out. */
+static int step_all(Search *search) {
+    int rows = 0, threads = search->engine->pool.threads;
+    for (int i = 0; i < search->count; i++) rows += search->sentences[i]->live;
+    int pieces = (rows + MOST_ROWS - 1) / MOST_ROWS;
+    pieces = (pieces + threads - 1) / threads * threads;
+    if (pieces > search->count) pieces = search->count;
+    Stepping stepping = {search, pieces};
+    search->failed = 0;
+    share(&search->engine->pool, step_piece, &stepping, pieces);
+    return !search->failed;
+}
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + 1e-9 * now.tv_nsec;
+}
+
+/* Advance every sentence by a word, and again until one ends or the time is up; return the places of those that ended,
+   which stay until the next call. -1 when memory is out. */
+int mt_step(Search *search, int32_t *places, double seconds) {
+    remove_sentences(search);
+    double end = seconds_now() + seconds;
+    for (int ended = 0; search->count;) {
+        if (!step_all(search)) return -1;
+        for (int i = 0; i < search->count; i++)
+            if (search->sentences[i]->ended) places[ended++] = i;
+        if (ended || seconds_now() >= end) return ended;
+    }
+    return 0;
+}
+
+/* What a sentence that ended is known by, and how many hypotheses it has. */
+int mt_ended(const Search *search, int place, int64_t *key) {
+    const Sentence *sentence = search->sentences[place];
+    *key = sentence->key;
+    return sentence->count < search->options.n_best ? sentence->count : search->options.n_best;
+}
+
+/* One of its hypotheses, best first: its words, and attention [words + 1][source] unless NULL. Returns the words. */
+int mt_hypothesis(const Search *search, int place, int rank, float *scores, int32_t *complete, int32_t *words,
+                  float *attention) {
+    const Sentence *sentence = search->sentences[place];
+    const Finished *one = sentence->finished + rank;
+    const int beam = search->options.beam, source = sentence->source;
+    int slot = one->parent, count = one->time;
+    scores[0] = one->score;
+    scores[1] = one->log_probability;
+    *complete = one->extra < 0;
+    if (one->extra >= 0) words[count] = one->extra;
+    for (int time = one->time;; time--) {
+        if (attention)
+            memcpy(attention + (size_t)time * source, sentence->attention + ((size_t)time * beam + slot) * source,
+                   source * sizeof(float));
+        if (!time) break;
+        size_t place_before = (size_t)(time - 1) * beam + slot;
+        words[time - 1] = sentence->words[place_before];
+        slot = sentence->parents[place_before];
+    }
+    return count + (one->extra >= 0);
+}
+
+void mt_close_engine(Engine *engine) {
+    for (int i = 0; engine->scratch && i < engine->pool.threads; i++) free_scratch(engine->scratch + i);
+    if (engine->pool.threads) close_pool(&engine->pool);
+    free(engine->scratch);
+    free(engine);
+}
+
+Engine *mt_open_engine(const Network *network, int threads) {
+    Engine *engine = calloc(1, sizeof *engine);
+    if (!engine) return NULL;
+    engine->network = network;
+    engine->scratch = calloc(threads, sizeof(Scratch));
+    if (engine->scratch && open_pool(&engine->pool, threads)) return engine;
+    mt_close_engine(engine);
+    return NULL;
+}
+
+void mt_close_search(Search *search) {
+    for (int i = 0; i < search->count; i++) free_sentence(search->sentences[i]);
+    free(search->sentences);
+    free(search);
+}
+
+Search *mt_open_search(Engine *engine, const Options *options) {
+    Search *search = calloc(1, sizeof *search);
+    if (!search) return NULL;
+    search->engine = engine;
+    search->options = *options;
+    return search;
+}
+
+/* Products alone, for tests: out[rows][outputs] = in W^T + bias. */
+int mt_multiply(const Product *product, const float *in, int rows, float *out) {
+    Rounded rounded = {reserve((size_t)rows * product->inputs), reserve(rows * sizeof(float)),
+                       reserve(rows * sizeof(int32_t))};
+    int good = rounded.integers && rounded.scale && rounded.excess;
+    if (good) {
+        round_rows(in, product->inputs, rows, product->inputs, rounded);
+        multiply(product, rounded, rows, out, product->outputs, 0);
+    }
+    free(rounded.integers);
+    free(rounded.scale);
+    free(rounded.excess);
+    return good;
+}
+
+/* What the products were compiled for. */
+const char *mt_instructions(void) {
+#if defined(__AVX512VNNI__)
+    return "AVX-512 VNNI";
+#elif defined(__AVX2__)
+    return "AVX2";
+#else
+    return "plain C";
+#endif
+}

@@ -1,0 +1,99 @@
+"""A bundle's tensors as NumPy arrays, each verified when it is taken; no torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy
+from numpy.typing import NDArray
+
+from models.bundle import DTYPES, SCALE, Entry, Storage, verify_tensors
+
+Array: TypeAlias = NDArray[Any]
+KINDS: dict[str, numpy.dtype[Any]] = {"F32": numpy.dtype("<f4"), "I8": numpy.dtype("i1"), "BF16": numpy.dtype("<u2")}
+LEVELS = 127
+
+
+class Matrix(NamedTuple):
+    """8-bit integers and what one step of each row is worth.
+
+    Legend: O outputs, I inputs.
+    """
+
+    integer_OI: Array
+    scale_O: Array
+
+
+def quantize(weight_OI: Array) -> Matrix:
+    """Round rows as models.quantization.quantize_rows does."""
+    scale_O = numpy.maximum(numpy.abs(weight_OI).max(1), numpy.finfo(numpy.float32).tiny) / numpy.float32(LEVELS)
+    integer_OI = numpy.clip(numpy.rint(weight_OI / scale_O[:, None]), -LEVELS, LEVELS).astype(numpy.int8)
+    return Matrix(integer_OI, scale_O)
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """All tensors of a safetensors file, mapped, not read; bfloat16 as the upper halves of floats."""
+    data = numpy.memmap(path, numpy.uint8, "r")
+    start = 8 + int.from_bytes(data[:8].tobytes(), "little")
+    header = json.loads(data[8:start].tobytes())
+    arrays = {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            first, end = (start + offset for offset in entry["data_offsets"])
+            array: Array = data[first:end]  # of an unknown type: as bytes, which are refused when they are taken
+            if entry["dtype"] in KINDS:
+                array = array.view(KINDS[entry["dtype"]]).reshape(entry["shape"])
+            arrays[name] = array
+    return arrays
+
+
+class Tensors:
+    """Gives tensors by name, compared with what the architecture calls for before they are used.
+
+    Args:
+        path: of a safetensors file.
+        storage: how matrices are stored; vectors are always float32.
+    Raises:
+        UserError: when it cannot be read.
+    """
+
+    def __init__(self, path: Path, storage: Storage) -> None:
+        self.path, self.storage = path, storage
+        self.expected: dict[str, Entry] = {}
+        try:
+            self.arrays = read_arrays(path)
+        except (OSError, ValueError, KeyError, TypeError):
+            verify_tensors(path, {})  # which tells what is wrong
+            raise
+
+    def take(self, name: str, kind: str, *shape: int) -> Array:
+        """A tensor as it is stored; UserError when it is missing, or of another shape or type."""
+        self.expected[name] = entry = Entry(kind, shape)
+        array = self.arrays.get(name)
+        if array is None or array.shape != shape or array.dtype != KINDS[kind]:
+            verify_tensors(self.path, {name: entry})
+        assert array is not None
+        return array
+
+    def vector(self, name: str, size: int) -> Array:
+        """Floats."""
+        return self.take(name, "F32", size)
+
+    def table(self, name: str, rows: int, columns: int) -> Array:
+        """A matrix in floats."""
+        stored = self.take(name, DTYPES[self.storage], rows, columns)
+        if self.storage == "int8":
+            return numpy.asarray(stored * self.vector(name + SCALE, rows)[:, None])
+        return (stored.astype(numpy.uint32) << 16).view(numpy.float32) if self.storage == "bfloat16" else stored
+
+    def matrix(self, name: str, outputs: int, inputs: int) -> Matrix:
+        """A matrix in 8 bits."""
+        if self.storage != "int8":
+            return quantize(self.table(name, outputs, inputs))
+        return Matrix(self.take(name, "I8", outputs, inputs), self.vector(name + SCALE, outputs))
+
+    def finish(self) -> None:
+        """UserError when there are tensors that nobody asked for."""
+        verify_tensors(self.path, self.expected)

@@ -1,0 +1,78 @@
+/* Sixteen floats at a time, in GCC's and Clang's vector extensions: any processor, its widest registers.
+
+   exp is within 2e-7 of the true value, relatively; sigmoid and tanh are made of it. */
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
+#define LANES 16
+
+typedef float vf __attribute__((vector_size(64), aligned(4), may_alias));
+typedef int32_t vi __attribute__((vector_size(64), aligned(4), may_alias));
+typedef int8_t vb __attribute__((vector_size(16), aligned(1), may_alias));
+
+static inline vf load(const float *from) { return *(const vf *)from; }
+static inline void store(float *to, vf value) { *(vf *)to = value; }
+static inline vf splat(float value) { return (vf){0} + value; }
+
+static inline vf larger(vf a, vf b) {
+#ifdef __AVX512F__
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+    vi first = a > b;
+    return (vf)(((vi)a & first) | ((vi)b & ~first));
+#endif
+}
+
+static inline vf smaller(vf a, vf b) { return -larger(-a, -b); }
+
+static inline float sum_of(vf value) {
+    float total = 0;
+    for (int i = 0; i < LANES; i++) total += value[i];
+    return total;
+}
+
+static inline float largest_of(vf value) {
+    float most = value[0];
+    for (int i = 1; i < LANES; i++) most = value[i] > most ? value[i] : most;
+    return most;
+}
+
+/* Whether any of sixteen floats is above a threshold. */
+static inline int any_above(vf value, float threshold) {
+#ifdef __AVX512F__
+    return _mm512_cmp_ps_mask((__m512)value, _mm512_set1_ps(threshold), _CMP_GT_OQ) != 0;
+#else
+    return largest_of(value) > threshold;
+#endif
+}
+
+/* 2^n e^r, where n is the nearest integer to x / ln 2, found in the mantissa of a large sum; e^r by its Taylor series. */
+static inline vf exp_of(vf x) {
+    const float shift = 12582912.0f; /* 1.5 * 2^23 */
+    x = smaller(larger(x, splat(-87.0f)), splat(88.0f));
+    vf shifted = x * 1.44269504f + shift, whole = shifted - shift;
+    vf r = (x - whole * 0.693145752f) - whole * 1.42860677e-6f; /* ln 2 in two parts, the first one exact in products */
+    vf series = splat(1.0f / 720);
+    series = series * r + 1.0f / 120;
+    series = series * r + 1.0f / 24;
+    series = series * r + 1.0f / 6;
+    series = series * r + 0.5f;
+    series = series * r + 1.0f;
+    series = series * r + 1.0f;
+    return (vf)((vi)series + ((vi)shifted << 23));
+}
+
+static inline vf sigmoid_of(vf x) { return 1.0f / (1.0f + exp_of(-x)); }
+static inline vf tanh_of(vf x) { return 1.0f - 2.0f / (1.0f + exp_of(x + x)); }
+
+static inline void *reserve(size_t bytes) {
+    void *place = NULL;
+    return posix_memalign(&place, 64, bytes ? bytes : 64) ? NULL : place;
+}

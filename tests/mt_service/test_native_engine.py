@@ -1,0 +1,383 @@
+"""The compiled engine against its oracles: integers for products, the network for scores, BeamSearch for the search."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+import torch
+from safetensors.torch import load_file, save
+from toy import WORDS
+
+from data.errors import UserError
+from models.bundle import FILES, MODEL, SUMS, TOKENIZER, Bundle, Storage, read_bundle
+from models.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
+from models.hypotheses import Hypothesis
+from models.info import BundleInfo
+from models.seq2seq import Seq2Seq
+from models.weights import write_bundle
+from mt_service import registry
+from mt_service.engine.interface import Engine, Job
+from mt_service.engine.native import build
+from mt_service.engine.native import engine as module
+from mt_service.engine.native.build import UnavailableError, compile_library, library
+from mt_service.engine.native.engine import NativeEngine
+from mt_service.engine.native.pack import fits, pack
+from mt_service.engine.native.structures import declare, make_product
+from mt_service.engine.native.tensors import quantize
+from mt_service.engine.reference import ReferenceEngine
+from mt_service.registry import make_engine
+from mt_service.settings import Settings
+
+GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
+compiler = next((found for found in map(shutil.which, build.COMPILERS) if found), None)
+pytestmark = pytest.mark.skipif(compiler is None, reason="no C compiler on this machine")
+INFO = BundleInfo("toy", ("aa", "bb"), ("aa-bb",))
+VOCABULARY = 300  # the golden tokenizer's
+KINDS: dict[str, dict[str, Any]] = {
+    "flagship": {},
+    "gru": {"decoder": {"cell": "gru"}, "encoder": {"cell": "gru"}},
+    "three blocks, all attend": {"decoder": {"layers": 3, "attention_blocks": "all", "feed_forward": 48}},
+    "another width": {"decoder": {"hidden": 48, "bridge": "zero"}, "output_bias": False, "tie": "none"},
+    "one direction, projected, plain": {
+        "encoder": {"bidirectional": False, "hidden": 48, "layers": 3, "residual": False, "normalize": False},
+        "tie": "target",
+    },
+    "a bag of words": {"encoder": {"layers": 0}},
+    "a wide encoder": {"encoder": {"hidden": 32, "feed_forward": 64}, "decoder": {"bridge": "ends"}},
+}
+
+
+def made(kind: str = "flagship") -> Seq2Seq:
+    """A network that has learned nothing, but is sure of itself."""
+    torch.manual_seed(3)
+    changes = {**KINDS[kind]}
+    decoder = DecoderConfig(**{"hidden": 32, **changes.pop("decoder", {})})
+    encoder = EncoderConfig(**{"hidden": 16, **changes.pop("encoder", {})})
+    attention = AttentionConfig(heads=2)
+    network = Seq2Seq(ModelConfig(VOCABULARY, 32, encoder=encoder, decoder=decoder, attention=attention, **changes))
+    with torch.no_grad():
+        for part in network.parameters():
+            if part.dim() == 1:
+                part.add_(torch.randn(part.shape) * 0.1)
+        network.output_weight.mul_(3)
+        if network.output_bias is not None:
+            network.output_bias[3] = 2.0
+    return network.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def bundle_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Bundle]:
+    """Makes a bundle of a kind of network; it is stored once."""
+    folder, written = tmp_path_factory.mktemp("bundles"), dict[tuple[str, Storage], Bundle]()
+
+    def make(kind: str = "flagship", storage: Storage = "int8") -> Bundle:
+        if (kind, storage) not in written:
+            place = folder / f"{kind}-{storage}"
+            written[kind, storage] = write_bundle(place, made(kind), GOLDEN / TOKENIZER, INFO, storage)
+        return written[kind, storage]
+
+    return make
+
+
+def sources(count: int = 30, seed: int = 1) -> list[tuple[int, ...]]:
+    rng = random.Random(seed)
+    return [(*rng.choices(range(8, VOCABULARY), k=rng.randint(1, 14)), 3) for _ in range(count)]
+
+
+def run(engine: Engine, jobs: Sequence[Job], seed: int | None = None) -> list[list[Hypothesis]]:
+    """All jobs at once, or (with a seed) some at a time, in any order."""
+    rng, waiting = random.Random(seed), dict(enumerate(jobs))
+    results: dict[int, Any] = {}
+    while waiting or len(engine):
+        keys = list(waiting) if seed is None else rng.sample(list(waiting), min(len(waiting), rng.randint(0, 4)))
+        engine.admit({key: waiting.pop(key) for key in keys})
+        results.update(engine.step())
+    assert results.keys() == set(range(len(jobs)))
+    return [list(results[key]) for key in range(len(jobs))]
+
+
+def both(bundle: Bundle) -> tuple[Engine, Engine]:
+    """The compiled engine and its oracle."""
+    return NativeEngine(bundle, 2), ReferenceEngine(bundle.network(), bundle.specials)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 6, 11, 64])
+@pytest.mark.parametrize("outputs", [16, 70, 144, 400])
+def test_products_against_integers(rows: int, outputs: int) -> None:
+    rng = numpy.random.default_rng(rows * outputs)
+    weight_OI, row_NI = rng.normal(size=(outputs, 48)), rng.normal(size=(rows, 48)) * rng.lognormal(size=(rows, 1))
+    matrix, bias_O = quantize(weight_OI.astype(numpy.float32)), rng.normal(size=outputs).astype(numpy.float32)
+    row_NI = row_NI.astype(numpy.float32)
+    step_N1 = numpy.abs(row_NI).max(1, keepdims=True) / 127
+    product = make_product(matrix.integer_OI, matrix.scale_O, bias_O)
+    out_NO = numpy.empty((rows, product.structure.outputs), numpy.float32)
+    library().mt_multiply(ctypes.byref(product.structure), row_NI.ctypes.data, rows, out_NO.ctypes.data)
+    sums_NO = numpy.rint(row_NI / step_N1).astype(int) @ matrix.integer_OI.T.astype(int)
+    expected_NO = sums_NO * (step_N1 * matrix.scale_O) + bias_O
+    numpy.testing.assert_allclose(out_NO[:, :outputs], expected_NO, rtol=1e-4, atol=1e-4 * float(step_N1.max()))
+    assert (out_NO[:, outputs:] == -numpy.inf).all()
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@torch.inference_mode()
+def test_scores_and_alignments_against_the_network(kind: str, bundle_of: Callable[..., Bundle]) -> None:
+    bundle, texts = bundle_of(kind), sources(12)
+    network = bundle.network()
+    jobs = [Job(source, beam=4, n_best=4, length_penalty=0.7, max_length=9, alignments=True) for source in texts]
+    for source, found in zip(texts, run(NativeEngine(bundle, 1), jobs), strict=True):
+        assert len({one.tokens for one in found}) == len(found)
+        assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+        for one in found:
+            words = [*one.tokens, 3] if one.complete else [*one.tokens]
+            target = torch.tensor([[2, *words[:-1]]])
+            memory, state = network.encode(torch.tensor([source]), torch.tensor([len(source)]))
+            output = network.decode(target, memory, state)
+            logits = network.logits(output.hidden_NTD[0])
+            logits[:, sorted(bundle.specials.banned)] = -torch.inf
+            expected = logits.log_softmax(1).gather(1, torch.tensor(words)[:, None]).sum()
+            assert one.log_probability == pytest.approx(float(expected), abs=0.12 * len(words))
+            assert one.score == pytest.approx(one.log_probability / ((5 + len(words)) / 6) ** 0.7, rel=1e-4)
+            torch.testing.assert_close(torch.tensor(one.alignment), output.attention_NTS[0], atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_search_finds_what_beam_search_does(kind: str, bundle_of: Callable[..., Bundle]) -> None:
+    kinds = [(beam, alpha) for beam in (1, 5) for alpha in (0.0, 1.2)]
+    jobs = [Job(source, beam, length_penalty=alpha, max_length=8) for source in sources(15) for beam, alpha in kinds]
+    fast, slow = (run(engine, jobs) for engine in both(bundle_of(kind)))
+    pairs = [(one[0], other[0]) for one, other in zip(fast, slow, strict=True)]
+    gaps = [abs(one.score - other.score) for one, other in pairs if one.tokens == other.tokens]
+    assert len(gaps) >= 0.5 * len(jobs)  # rounding decides between near equals, of which untrained networks have many
+    assert max(gaps) < 0.3
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_a_trained_network_translates_as_the_reference_does(beam: int) -> None:
+    bundle, rng = read_bundle(GOLDEN), random.Random(4)
+    texts = [" ".join(rng.choices(WORDS, k=rng.randint(3, 8))) for _ in range(60)]
+    jobs = [Job(tuple(bundle.tokenizer.encode_source(text, "bb")), beam, alignments=beam == 4) for text in texts]
+    fast, slow = (run(engine, jobs) for engine in both(bundle))
+    assert sum(one[0].tokens == other[0].tokens for one, other in zip(fast, slow, strict=True)) >= 58
+    for one, other in zip(fast, slow, strict=True):
+        assert one[0].score == pytest.approx(other[0].score, abs=0.15)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_results_do_not_depend_on_who_shares_the_batch(
+    beam: int, threads: int, bundle_of: Callable[..., Bundle]
+) -> None:
+    jobs = [Job(source, beam, n_best=beam, alignments=True) for source in sources(40, seed=5)]
+    together = run(NativeEngine(bundle_of(), 1), jobs)
+    for seed in (1, 2):
+        assert run(NativeEngine(bundle_of(), threads), jobs, seed) == together  # to the bit
+
+
+TUNINGS = [("-march=x86-64",), ("-march=haswell",), ("-march=native", "-O1")]
+
+
+@pytest.mark.parametrize("tuning", TUNINGS, ids=" ".join)
+def test_other_processors_compute_the_same(
+    tuning: tuple[str, ...], tmp_path: Path, bundle_of: Callable[..., Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [Job(source, beam=3) for source in sources(8, seed=6)]
+    expected = run(NativeEngine(bundle_of(), 1), jobs)
+    assert compiler
+    try:
+        compile_library(compiler, tmp_path / "other.so", [tuning])
+    except UnavailableError:
+        pytest.skip(f"the C compiler does not know {tuning[0]}")
+    if "haswell" in tuning[0] and "avx2" not in Path("/proc/cpuinfo").read_text():
+        pytest.skip("this processor has no AVX2")
+    other = declare(ctypes.CDLL(str(tmp_path / "other.so")))
+    assert build.correct(other)
+    monkeypatch.setattr(module, "library", lambda: other)
+    found = run(NativeEngine(bundle_of(), 1), jobs)
+    assert [[one.tokens for one in row] for row in found] == [[one.tokens for one in row] for row in expected]
+    for row, other_row in zip(found, expected, strict=True):
+        assert row[0].score == pytest.approx(other_row[0].score, abs=1e-5)
+
+
+@pytest.mark.parametrize("storage", ["float32", "bfloat16"])
+def test_every_storage_is_served(storage: Storage, bundle_of: Callable[..., Bundle]) -> None:
+    jobs = [Job(source, beam=2) for source in sources(10, seed=7)]
+    found, expected = (run(NativeEngine(bundle_of(storage=one), 1), jobs) for one in (storage, "int8"))
+    gaps = [one[0].score - other[0].score for one, other in zip(found, expected, strict=True)]
+    assert max(map(abs, gaps)) < 0.5
+    assert abs(sum(gaps) / len(gaps)) < 0.05
+
+
+def test_whoever_is_dropped_leaves_the_others_alone(bundle_of: Callable[..., Bundle]) -> None:
+    jobs = [Job(source, 2) for source in sources(12, seed=6)]
+    expected = run(NativeEngine(bundle_of(), 1), jobs)
+    engine = NativeEngine(bundle_of(), 1)
+    engine.admit(dict(enumerate(jobs)))
+    results = dict(engine.step())
+    engine.drop([0, 3, 7, 99])
+    while len(engine):
+        results.update(engine.step())
+    assert {key: results[key] for key in set(range(12)) - {0, 3, 7}} == {
+        key: expected[key] for key in set(range(12)) - {0, 3, 7}
+    }
+    engine.admit({0: jobs[0]})
+    engine.drop([0])
+    assert (len(engine), engine.rows, engine.step()) == (0, 0, {})
+
+
+def test_jobs_of_several_options_share_an_engine(bundle_of: Callable[..., Bundle]) -> None:
+    (source,) = sources(1)
+    jobs = [Job(source, beam, length_penalty=alpha) for beam in (1, 3) for alpha in (0.5, 1.5)]
+    engine = NativeEngine(bundle_of(), 1)
+    engine.admit(dict(enumerate(jobs)))
+    assert (len(engine), engine.rows) == (4, 8)
+    while len(engine):
+        engine.step()
+
+
+def test_long_sentences_and_wide_beams_are_searched(bundle_of: Callable[..., Bundle]) -> None:
+    long = (*range(8, 208), *range(8, 208), *range(8, 208), 3)
+    jobs = [Job(long, beam=40, n_best=3), Job((9, 3), beam=1), Job(long, beam=2, max_length=1)]
+    for one, other in zip(*(run(engine, jobs) for engine in both(bundle_of("gru"))), strict=True):
+        assert len(one) == len(other)
+        assert one[0].score == pytest.approx(other[0].score, abs=0.2)
+
+
+def reseal(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> Bundle:
+    """A copy of a bundle whose tensors were changed, and whose sums are right again."""
+    import hashlib
+
+    tensors = load_file(folder / MODEL)
+    change(tensors)
+    (folder / MODEL).write_bytes(save(tensors))
+    lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in FILES]
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+    return read_bundle(folder)
+
+
+CHANGES: dict[str, Callable[[dict[str, torch.Tensor]], object]] = {
+    "lacks the tensor 'output_bias'": lambda w: w.pop("output_bias"),
+    "holds tensors that config.json does not call for: extra": lambda w: w.update(extra=torch.zeros(1)),
+    r"'output_bias' is F32 \[7\], but config.json calls for F32 \[300\]": lambda w: w.update(
+        output_bias=torch.zeros(7)
+    ),
+    r"'output_bias' is F16 \[300\], but": lambda w: w.update(output_bias=torch.zeros(300).half()),
+}
+
+
+@pytest.mark.parametrize("message", sorted(CHANGES))
+def test_a_bundle_with_other_tensors_is_refused(message: str, tmp_path: Path) -> None:
+    bundle = reseal(Path(shutil.copytree(GOLDEN, tmp_path / "copy")), CHANGES[message])
+    with pytest.raises(UserError, match=message):
+        pack(bundle)
+
+
+@pytest.mark.parametrize("kind", ["additive", "mean"])
+def test_networks_of_other_kinds_are_left_to_the_reference(
+    kind: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = ModelConfig(VOCABULARY, 16, attention=AttentionConfig(kind=kind), decoder=DecoderConfig(hidden=16))
+    network = Seq2Seq(config).eval().requires_grad_(False)
+    bundle = write_bundle(tmp_path / "other", network, GOLDEN / TOKENIZER, INFO)
+    assert not fits(config)
+    assert isinstance(make_engine(bundle, Settings()), ReferenceEngine)
+    assert "is translated slowly, by the reference engine: its network is of a kind" in caplog.text
+    with pytest.raises(UserError, match="engine 'native' cannot serve toy: its network is of a kind"):
+        make_engine(bundle, Settings(engine="native"))
+
+
+def test_the_engine_that_is_wished_for_is_made() -> None:
+    bundle = read_bundle(GOLDEN)
+    assert isinstance(make_engine(bundle, Settings()), NativeEngine)
+    assert isinstance(make_engine(bundle, Settings(engine="native", threads=2)), NativeEngine)
+    assert isinstance(make_engine(bundle, Settings(engine="reference")), ReferenceEngine)
+
+
+def test_without_a_compiler_the_reference_translates(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def missing(*_: object) -> None:
+        raise UnavailableError("there is no C compiler (cc, gcc, clang)")
+
+    monkeypatch.setattr(registry, "NativeEngine", missing)
+    assert isinstance(make_engine(read_bundle(GOLDEN), Settings()), ReferenceEngine)
+    assert "there is no C compiler (cc, gcc, clang); install one" in caplog.text
+    with pytest.raises(UserError, match="cannot serve toy: there is no C compiler"):
+        make_engine(read_bundle(GOLDEN), Settings(engine="native"))
+
+
+def test_the_library_is_compiled_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = build.compiled()
+    assert first.parent == tmp_path / "mt-service"
+    made_at = first.stat().st_mtime_ns
+    assert build.compiled() == first
+    assert first.stat().st_mtime_ns == made_at
+    assert [path.name for path in first.parent.iterdir()] == [first.name]
+
+
+def test_a_compiler_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(build.shutil, "which", lambda _: "/bin/false")
+    with pytest.raises(UnavailableError, match="/bin/false cannot compile the engine"):
+        build.compiled()
+    monkeypatch.setattr(build.shutil, "which", lambda _: None)
+    with pytest.raises(UnavailableError, match="there is no C compiler"):
+        build.compiled()
+
+
+def test_without_a_home_the_library_goes_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/dev/null")
+    assert build.cache() == build.temporary_cache()
+    assert build.cache().stat().st_mode & 0o077 == 0
+
+
+def test_translating_needs_no_torch() -> None:
+    script = (
+        "import sys; from mt_service.cli import main;"
+        "code = main(['translate', '--source', 'de', '--target', 'en', '--quiet', '--device', 'cpu']);"
+        "sys.exit(code or ('torch' in sys.modules and 9))"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MT_")}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input="Guten Tag.\n",
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def resident_megabytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells how much memory a process holds")
+def test_memory_does_not_grow_with_ever_new_lengths(bundle_of: Callable[..., Bundle]) -> None:
+    rng, engine, sizes = random.Random(7), NativeEngine(bundle_of(), 2), list[float]()
+    for _ in range(5):
+        key = 0
+        while key < 1000 or len(engine):
+            if key < 1000 and engine.rows < 200:
+                source = (*rng.choices(range(8, VOCABULARY), k=rng.randint(1, 60)), 3)
+                count = rng.randint(1, 12)
+                job = Job(source, rng.choice([1, 4]), max_length=12)
+                engine.admit({key + index: job for index in range(count)})
+                key += count
+            engine.step()
+        sizes.append(resident_megabytes())
+    assert sizes[-1] - sizes[0] < 10
