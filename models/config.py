@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from data.config import check
 
@@ -81,6 +81,34 @@ class DropoutConfig:
 
 
 @dataclass(frozen=True)
+class ReservoirConfig:
+    """Echo state networks (cell = "esn"): what their random, frozen weights are drawn from."""
+
+    connectivity: float = 0.05  # the share of other units that each unit hears; never fewer than one
+    spectral_radius: float = 0.9  # the largest magnitude among the eigenvalues of W; below 1 a first state fades
+    leak: float = 0.3  # the share of the state that each position renews
+    input_scale: float = 1.0  # deviation of what a unit takes from an input whose numbers have unit variance
+    bias_scale: float = 0.1  # deviation of the biases
+    activation: Literal["tanh", "linear"] = "tanh"
+    washout: int = 0  # positions at the start of a target that a ridge read-out does not learn from
+
+    def __post_init__(self) -> None:
+        check(0 < self.connectivity <= 1, f"'connectivity' must be above 0, up to 1, but is {self.connectivity}")
+        check(self.spectral_radius >= 0, f"'spectral_radius' must not be negative, but is {self.spectral_radius}")
+        check(0 < self.leak <= 1, f"'leak' must be above 0, up to 1, but is {self.leak}")
+        check(self.input_scale > 0, f"'input_scale' must be above 0, but is {self.input_scale}")
+        check(self.bias_scale >= 0, f"'bias_scale' must not be negative, but is {self.bias_scale}")
+        check(self.washout >= 0, f"'washout' must not be negative, but is {self.washout}")
+
+
+class CellSettings(NamedTuple):
+    """What a recipe says of cells beside their sizes; each cell takes what concerns it."""
+
+    drop_connect: float = 0.0  # rate at which trained hidden-to-hidden weights are dropped
+    reservoir: ReservoirConfig = ReservoirConfig()
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """An encoder-decoder network; `vocabulary_size` is the tokenizer's and is set when both meet."""
 
@@ -94,6 +122,12 @@ class ModelConfig:
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     attention: AttentionConfig = field(default_factory=AttentionConfig)
     dropout: DropoutConfig = field(default_factory=DropoutConfig)
+    reservoir: ReservoirConfig = field(default_factory=ReservoirConfig)
+
+    @property
+    def cells(self) -> CellSettings:
+        """What every cell is told."""
+        return CellSettings(self.dropout.recurrent, self.reservoir)
 
     def __post_init__(self) -> None:
         check(self.width >= 1, f"'width' must be at least 1, but is {self.width}")

@@ -149,10 +149,7 @@ class BlockDecoder(Decoder):
     def __init__(self, config: ModelConfig) -> None:
         decoder = config.decoder
         attending = decoder.layers if decoder.attention_blocks == "all" else 1
-        cells = [
-            make_cell(decoder.cell, config.width, decoder.hidden, config.dropout.recurrent)
-            for _ in range(decoder.layers)
-        ]
+        cells = [make_cell(decoder.cell, config.width, decoder.hidden, config.cells) for _ in range(decoder.layers)]
         super().__init__(config, cells, attending)
         looking = 0 if config.attention.kind in ("fixed", "mean", "none") else attending  # the others heed no query
         self.block_list = nn.ModuleList(DecoderBlock(config, index < looking) for index in range(decoder.layers))
@@ -179,7 +176,7 @@ class InputFeedingDecoder(Decoder):
     def __init__(self, config: ModelConfig) -> None:
         decoder, width = config.decoder, config.width
         sizes = [2 * width] + [decoder.hidden] * (decoder.layers - 1)
-        cells = [make_cell(decoder.cell, size, decoder.hidden, config.dropout.recurrent) for size in sizes]
+        cells = [make_cell(decoder.cell, size, decoder.hidden, config.cells) for size in sizes]
         super().__init__(config, cells, 1)
         self.combine = linear(2 * decoder.hidden, width)
 

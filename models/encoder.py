@@ -8,27 +8,25 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from models.cells import make_cell
-from models.config import EncoderConfig, ModelConfig
+from models.config import CellSettings, EncoderConfig, ModelConfig
 from models.dropout import Dropout
 from models.initialize import linear
 from models.recurrent import Recurrence, make_feed_forward, reversal_index, reverse
 
 
-def make_recurrence(config: EncoderConfig, width: int, drop_connect: float) -> Recurrence:
+def make_recurrence(config: EncoderConfig, width: int, settings: CellSettings) -> Recurrence:
     """One layer's recurrence, in one or two directions."""
-    cells = [
-        make_cell(config.cell, width, config.hidden, drop_connect) for _ in range(2 if config.bidirectional else 1)
-    ]
+    cells = [make_cell(config.cell, width, config.hidden, settings) for _ in range(2 if config.bidirectional else 1)]
     return Recurrence(*cells)
 
 
 class EncoderBlock(nn.Module):
     """Recurrence, projection to the width, and an optional feed-forward part."""
 
-    def __init__(self, config: EncoderConfig, width: int, dropout: float, drop_connect: float) -> None:
+    def __init__(self, config: EncoderConfig, width: int, dropout: float, settings: CellSettings) -> None:
         super().__init__()
         self.residual = config.residual
-        self.recurrence = make_recurrence(config, width, drop_connect)
+        self.recurrence = make_recurrence(config, width, settings)
         self.norm = nn.LayerNorm(width) if config.normalize else nn.Identity()
         needs_projection = self.recurrence.output_size != width
         self.project = linear(self.recurrence.output_size, width) if needs_projection else nn.Identity()
@@ -49,9 +47,8 @@ class Encoder(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        dropout = config.dropout
         self.blocks = nn.ModuleList(
-            EncoderBlock(config.encoder, config.width, dropout.residual, dropout.recurrent)
+            EncoderBlock(config.encoder, config.width, config.dropout.residual, config.cells)
             for _ in range(config.encoder.layers)
         )
         self.norm = nn.LayerNorm(config.width) if config.encoder.normalize else nn.Identity()

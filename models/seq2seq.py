@@ -18,6 +18,14 @@ from models.encoder import Encoder
 from models.initialize import embedding_weight
 
 
+def kept_tensors(network: nn.Module) -> dict[str, Tensor]:
+    """All that makes a network what it is, tied tensors once, without gradients.
+
+    What training may change are its parameters; what it never touches, such as reservoirs, are its buffers.
+    """
+    return {name: part.detach() for name, part in (*network.named_parameters(), *network.named_buffers())}
+
+
 class Seq2Seq(nn.Module):
     """Embeddings, encoder, decoder and output layer.
 

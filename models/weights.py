@@ -31,10 +31,13 @@ from models.bundle import (
     verify_tensors,
 )
 from models.card import model_card
+from models.cells import EchoState
 from models.config import ModelConfig
 from models.info import BundleInfo
 from models.quantization import dequantize_rows, quantize_rows
-from models.seq2seq import Seq2Seq
+from models.seq2seq import Seq2Seq, kept_tensors
+
+FROZEN = {torch.float32: "F32", torch.int32: "I32"}
 
 
 def load_network(path: Path, config: BundleConfig, device: str) -> Seq2Seq:
@@ -42,14 +45,22 @@ def load_network(path: Path, config: BundleConfig, device: str) -> Seq2Seq:
     verify_tensors(path, expected_entries(config))
     stored = load_file(path)
     weights = {
-        name: dequantize_rows(tensor, stored[name + SCALE]) if tensor.dtype == torch.int8 else tensor.float()
+        name: dequantize_rows(tensor, stored[name + SCALE]) if tensor.dtype == torch.int8 else widen(tensor)
         for name, tensor in stored.items()
         if not name.endswith(SCALE)
     }
     network = blank_network(config.architecture)
     network.load_state_dict(weights, strict=False, assign=True)
     network.tie()
+    for cell in network.modules():
+        if isinstance(cell, EchoState):
+            cell.verify(path)
     return network.to(device).eval().requires_grad_(False)
+
+
+def widen(tensor: Tensor) -> Tensor:
+    """Numbers as float32; integers, which count units, as they are."""
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def blank_network(config: ModelConfig) -> Seq2Seq:
@@ -61,16 +72,19 @@ def blank_network(config: ModelConfig) -> Seq2Seq:
 def expected_entries(config: BundleConfig) -> dict[str, Entry]:
     """Every tensor that the architecture needs, as its storage puts it on disk."""
     entries: dict[str, Entry] = {}
-    for name, part in blank_network(config.architecture).named_parameters():
+    network = blank_network(config.architecture)
+    for name, part in network.named_parameters():
         matrix = part.dim() == 2
         entries[name] = Entry(DTYPES[config.storage] if matrix else "F32", tuple(part.shape))
         if matrix and config.storage == "int8":
             entries[name + SCALE] = Entry("F32", (part.shape[0],))
+    for name, frozen in network.named_buffers():
+        entries[name] = Entry(FROZEN[frozen.dtype], tuple(frozen.shape))
     return entries
 
 
 def stored_tensors(network: Seq2Seq, storage: Storage) -> dict[str, Tensor]:
-    """The network's parameters as `storage` puts them on disk; tied ones once."""
+    """The network's parameters as `storage` puts them on disk, tied ones once; what is frozen stays exact."""
     tensors: dict[str, Tensor] = {}
     for name, part in network.named_parameters():
         weight = part.detach().cpu().float().contiguous()
@@ -78,6 +92,8 @@ def stored_tensors(network: Seq2Seq, storage: Storage) -> dict[str, Tensor]:
             tensors[name], tensors[name + SCALE] = quantize_rows(weight)
         else:
             tensors[name] = weight.bfloat16() if weight.dim() == 2 and storage == "bfloat16" else weight
+    for name, frozen in network.named_buffers():
+        tensors[name] = widen(frozen.cpu()).contiguous()
     return tensors
 
 
@@ -119,7 +135,7 @@ def fill(folder: Path, network: Seq2Seq, tokenizer_file: Path, info: BundleInfo,
     for name in (TOKENIZER, MODEL):
         flush(folder / name)
     write_json(folder / CONFIG, plain(BundleConfig(FORMAT, storage, network.config, info, special_ids)))
-    parameters = sum(part.numel() for part in network.parameters())
+    parameters = sum(part.numel() for part in kept_tensors(network).values() if part.is_floating_point())
     write_text(folder / CARD, model_card(info, storage, parameters, len(tokenizer)))
     write_text(folder / SUMS, "".join(f"{sha256(folder / name)}  {name}\n" for name in FILES))
 

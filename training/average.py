@@ -14,14 +14,17 @@ from training.run_folder import CHECKPOINTS
 
 
 def weights_of(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """A checkpoint's moving average, or its weights when the run keeps none."""
-    return checkpoint.average or checkpoint.model
+    """A checkpoint's moving average, or its weights when the run keeps none; what is frozen has no average."""
+    return {**checkpoint.model, **checkpoint.average}
 
 
 def mean(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     """The mean of several sets of weights, taken in float64 (checkpoint averaging, Junczys-Dowmunt et al. 2016)."""
     check(bool(parts), "there is no checkpoint to average")
-    return {name: torch.stack([part[name].double() for part in parts]).mean(0).float() for name in parts[0]}
+    return {
+        name: torch.stack([part[name].double() for part in parts]).mean(0).to(first.dtype)
+        for name, first in parts[0].items()
+    }
 
 
 def choose_weights(run: Path, which: str, last: int) -> tuple[dict[str, Tensor], dict[str, object]]:

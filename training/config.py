@@ -39,6 +39,10 @@ class OptimizerConfig:
 class TrainingConfig:
     """How long and how to fit, and what to write down on the way."""
 
+    # gradient: all that can be trained; ridge: the output layer alone, in closed form, in passes over frozen states
+    method: Literal["gradient", "ridge"] = "gradient"
+    ridge_passes: int = 1  # looks at all data; more of them pay where batches differ (sampling, placeholders)
+    ridge_strength: tuple[float, ...] = (1e-6, 1e-5, 1e-4, 1e-3)  # penalties per position; the dev sets choose
     updates: int = 10_000  # optimizer steps; the schedule ends here
     accumulate: int = 1  # batches per update and process
     label_smoothing: float = 0.1
@@ -62,8 +66,18 @@ class TrainingConfig:
     keep_best: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("updates", "accumulate", "log_every", "evaluate_every", "checkpoint_every", "keep_last"):
+        for name in (
+            "ridge_passes",
+            "updates",
+            "accumulate",
+            "log_every",
+            "evaluate_every",
+            "checkpoint_every",
+            "keep_last",
+        ):
             check(getattr(self, name) >= 1, f"'{name}' must be at least 1, but is {getattr(self, name)}")
+        good = bool(self.ridge_strength) and all(strength > 0 for strength in self.ridge_strength)
+        check(good, f"'ridge_strength' must be one number above 0 or several, but is {self.ridge_strength}")
         check(0 <= self.label_smoothing < 1, f"'label_smoothing' must be from 0 to below 1: {self.label_smoothing}")
         check(self.agreement >= 0, f"'agreement' must not be negative, but is {self.agreement}")
         check(0 <= self.agreement_after < 1, f"'agreement_after' must be from 0 to below 1: {self.agreement_after}")
@@ -96,6 +110,11 @@ class Recipe:
     def __post_init__(self) -> None:
         plain_name = self.name not in ("", ".", "..") and not set(self.name) & set("/\\:\0")
         check(plain_name, f"'name' must be a plain folder name, but is {self.name!r}")
+        check(
+            self.training.method != "ridge" or self.model.tie == "none",
+            f"'training.method' ridge solves for the output layer alone, but 'model.tie' {self.model.tie} makes that "
+            f"layer an embedding too: set 'model.tie' to none",
+        )
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from sacrebleu.metrics.bleu import BLEU
 
-from data.prepare import Prepared
+from data.prepare import Pair, Prepared
 from data.tokenizer import Tokenizer
 from models.bundle import specials_of
 from models.hypotheses import SearchOptions
@@ -18,6 +18,16 @@ from models.seq2seq import Seq2Seq
 def bleu_for(language: str) -> BLEU:
     """sacreBLEU with the tokenizer that suits a target language."""
     return BLEU(tokenize="zh" if language == "zh" else "13a")
+
+
+def dev_pairs(prepared: Prepared, directions: Sequence[str], limit: int) -> dict[str, list[Pair]]:
+    """The first `limit` pairs (0: all) of each dev set in each direction that it serves, keyed like `tatoeba de-en`."""
+    found = {}
+    for name, pairs in prepared.dev.items():
+        for direction in directions:
+            chosen = [pair for pair in pairs if pair.direction == direction]
+            found[f"{name} {direction}"] = chosen[:limit] if limit else chosen
+    return {name: pairs for name, pairs in found.items() if pairs}
 
 
 @torch.inference_mode()
@@ -45,16 +55,11 @@ def dev_bleu(
     was_training = network.training
     network.eval()
     scores = {}
-    for name, pairs in prepared.dev.items():
-        for direction in directions:
-            chosen = [pair for pair in pairs if pair.direction == direction]
-            chosen = chosen[:limit] if limit else chosen
-            if not chosen:
-                continue
-            target = chosen[0].target_language
-            options = SearchOptions(beam=beam)
-            found = translate(network, prepared.tokenizer, [pair.source for pair in chosen], target, options)
-            bleu = bleu_for(target).corpus_score(found, [[pair.target for pair in chosen]])
-            scores[f"{name} {direction}"] = float(bleu.score)
+    for name, pairs in dev_pairs(prepared, directions, limit).items():
+        target = pairs[0].target_language
+        options = SearchOptions(beam=beam)
+        found = translate(network, prepared.tokenizer, [pair.source for pair in pairs], target, options)
+        bleu = bleu_for(target).corpus_score(found, [[pair.target for pair in pairs]])
+        scores[name] = float(bleu.score)
     network.train(was_training)
     return scores

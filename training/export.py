@@ -23,7 +23,7 @@ from models.config import ModelConfig
 from models.hypotheses import SearchOptions
 from models.info import BundleInfo, Score
 from models.seq2seq import Seq2Seq
-from models.weights import write_bundle
+from models.weights import blank_network, write_bundle
 from training.average import choose_weights
 from training.evaluation import bleu_for, translate
 from training.manifest import MANIFEST
@@ -78,7 +78,13 @@ def export(arguments: argparse.Namespace) -> int:
         attribution=card.attribution,
         notes=card.notes,
     )
-    return write_and_check(folder, network, prepared, info, dev, tests, arguments.storage, arguments.force)
+    storage = arguments.storage or default_storage(recipe)
+    return write_and_check(folder, network, prepared, info, dev, tests, storage, arguments.force)
+
+
+def default_storage(recipe: dict[str, Any]) -> Storage:
+    """int8, but for a closed-form output layer: it cancels large weights against each other, and bears no rounding."""
+    return "float32" if recipe["training"].get("method") == "ridge" else "int8"
 
 
 def provenance(recipe: dict[str, Any], manifest: dict[str, Any], origin: dict[str, object]) -> dict[str, Any]:
@@ -137,8 +143,8 @@ def remove(folder: Path) -> None:
 def network_of(recipe: dict[str, Any], weights: dict[str, Tensor], vocabulary: int) -> Seq2Seq:
     """The trained network, for evaluation."""
     config = build(ModelConfig, {**recipe["model"], "vocabulary_size": vocabulary}, "model")
-    network = Seq2Seq(config)
-    network.load_state_dict(weights, strict=False)
+    network = blank_network(config)
+    network.load_state_dict(weights, strict=False, assign=True)
     network.tie()
     return network.eval().requires_grad_(False)
 

@@ -13,7 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("bundle", type=Path, metavar="BUNDLE", help="the folder to write")
     add("--checkpoint", choices=["best", "last", "average"], default="best", help="whose weights; default: best")
     add("--last", type=int, default=5, metavar="N", help="checkpoints that `average` takes; default: 5")
-    add("--storage", choices=["float32", "bfloat16", "int8"], default="int8", help="of matrices; default: int8")
+    storages = ["float32", "bfloat16", "int8"]
+    add("--storage", choices=storages, help="of matrices; default: int8, or float32 after ridge regression")
     add("--name", help="of the bundle; default: the run's")
     add("--beam", type=int, default=5, help="default of requests, and for scores; default: 5")
     add("--length-penalty", type=float, default=None, metavar="ALPHA", help="default: tuned on the dev sets")

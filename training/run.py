@@ -8,6 +8,7 @@ from pathlib import Path
 from data.prepare import Prepared, prepare
 from training import distributed
 from training.config import Recipe, load_recipe
+from training.ridge_trainer import RidgeTrainer
 from training.start import Start, load_start
 from training.telemetry import say
 from training.trainer import NotFiniteError, Trainer
@@ -41,7 +42,8 @@ def train_recipe(path: Path, overrides: Sequence[str], home: Path) -> int:
             prepare_for(recipe, start, home)
         distributed.share(None, world)  # the others wait until the data is there
         prepared = prepare_for(recipe, start, home)
-        Trainer(recipe, home / "runs" / recipe.name, prepared, world, start).run()
+        kind = RidgeTrainer if recipe.training.method == "ridge" else Trainer
+        kind(recipe, home / "runs" / recipe.name, prepared, world, start).run()
     except NotFiniteError as error:
         say(f"mt: error: {error}")
         return 1

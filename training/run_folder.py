@@ -14,7 +14,7 @@ from training.config import Recipe
 RECIPE, CHECKPOINTS = "recipe.json", "checkpoints"
 MAY_CHANGE = {  # keys of `training` that a resumed run may set anew, since they leave the past as it was
     *("evaluate_every", "dev_sentences", "dev_beam", "log_every", "checkpoint_every", "checkpoint_minutes"),
-    *("keep_last", "keep_best", "patience", "threads", "updates"),
+    *("keep_last", "keep_best", "patience", "threads", "updates", "ridge_passes"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from data.config import check
-from data.prepared import MODEL
+from data.prepared import MODEL, Prepared
 from models.bundle import CONFIG, TOKENIZER, read_bundle
+from models.seq2seq import Seq2Seq, kept_tensors
 from training.average import choose_weights
+from training.config import Recipe
 from training.run_folder import RECIPE, prepared_folder
 
 
@@ -35,13 +38,27 @@ def load_start(place: Path, home: Path) -> Start:
     folder = place if place.is_dir() else home / "runs" / place
     if (folder / CONFIG).is_file():
         network = read_bundle(folder).network()
-        return Start(folder, folder / TOKENIZER, dict(network.named_parameters()))
+        return Start(folder, folder / TOKENIZER, kept_tensors(network))
     check(
         (folder / RECIPE).is_file(),
         f"'start_from': {place} is neither a bundle nor a run, nor is there a run of that name in {home / 'runs'}",
     )
     weights, _ = choose_weights(folder, "best", 1)
     return Start(folder, prepared_folder(folder) / MODEL, weights)
+
+
+def first_network(recipe: Recipe, prepared: Prepared, start: Start | None, device: torch.device) -> Seq2Seq:
+    """A recipe's network before any training: drawn from the recipe's seed, or with a start's weights.
+
+    Raises:
+        UserError: when the start is of another network.
+    """
+    torch.manual_seed(recipe.seed)
+    model = dataclasses.replace(recipe.model, vocabulary_size=len(prepared.tokenizer))
+    network = Seq2Seq(model).to(device)
+    if start is not None:
+        take_over(network, start)
+    return network
 
 
 @torch.no_grad()
@@ -51,11 +68,11 @@ def take_over(network: nn.Module, start: Start) -> None:
     Raises:
         UserError: naming the first tensors that are missing, superfluous or of another shape.
     """
-    parameters = dict(network.named_parameters())
-    mine = {name: tuple(part.shape) for name, part in parameters.items()}
+    tensors = kept_tensors(network)
+    mine = {name: tuple(part.shape) for name, part in tensors.items()}
     theirs = {name: tuple(part.shape) for name, part in start.weights.items()}
     differing = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
     listed = ", ".join(f"{name} {theirs.get(name, '-')} there, {mine.get(name, '-')} here" for name in differing[:3])
     check(not differing, f"'start_from': {start.origin} is another network than [model]: {listed}")
-    for name, part in parameters.items():
+    for name, part in tensors.items():
         part.copy_(start.weights[name])

@@ -73,6 +73,18 @@ class Telemetry:
             f"| norm {values['norm']:.2f} | rate {values['rate']:.2e} | {duration(time_left)} left"
         )
 
+    def look(self, batches: int, tokens: int, seconds: float, time_left: float) -> None:
+        """Report how far a pass is that only looks at the data; tokens and seconds count from its start."""
+        rate = tokens / max(seconds, 1e-9)
+        self.log("look", batches, {"tokens_per_second": rate})
+        say(f"batch {batches:>7,} | {tokens:,} tokens | {rate:,.0f} tokens/s | {duration(time_left)} left")
+
+    def solution(self, batches: int, strength: float, scale: float, nll: float) -> None:
+        """Report a ridge regression and how probable it makes the dev sets."""
+        self.log("ridge", batches, {"strength": strength, "scale": scale, "nll": nll})
+        ppl = math.exp(min(20.0, nll))
+        say(f"batch {batches:>7,} | strength {strength:g} | scale {scale:.3g} | dev ppl {ppl:.2f}")
+
     def evaluation(self, update: int, scores: dict[str, float], seconds: float, best: bool) -> None:
         """Report dev scores and draw the curves anew."""
         self.log("dev", update, scores)

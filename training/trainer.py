@@ -6,7 +6,6 @@ Legend: B sentences, T target positions.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import signal
 import time
@@ -21,7 +20,7 @@ from data.batching import BatchStream, Position
 from data.collate import Batch
 from data.errors import UserError
 from data.prepare import Prepared
-from models.seq2seq import Seq2Seq
+from models.seq2seq import kept_tensors
 from training import checkpoint, distributed
 from training.checkpoint import Checkpoint
 from training.config import Recipe
@@ -32,7 +31,7 @@ from training.loss import token_loss
 from training.manifest import write_manifest
 from training.optimizer import MovingAverage, make_optimizer, rate_factor, set_schedule
 from training.run_folder import CHECKPOINTS, agree
-from training.start import Start, take_over
+from training.start import Start, first_network
 from training.telemetry import Telemetry, say
 
 NAMED_PAIRS = 20  # line numbers in a message about a bad batch
@@ -100,11 +99,7 @@ class Trainer:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.choice = choose(settings, world.local_rank)
-        torch.manual_seed(recipe.seed)
-        model = dataclasses.replace(recipe.model, vocabulary_size=len(prepared.tokenizer))
-        self.network = Seq2Seq(model).to(self.choice.device)
-        if start is not None:
-            take_over(self.network, start)
+        self.network = first_network(recipe, prepared, start, self.choice.device)
         torch.manual_seed(recipe.seed * 1000 + world.rank)  # every process drops other units
         self.optimizer = make_optimizer(recipe.optimizer, self.network)
         self.average = MovingAverage(self.network, settings.ema_decay) if settings.average == "ema" else None
@@ -130,12 +125,12 @@ class Trainer:
                 f"{self.folder} was trained by {len(state['random'])} processes: go on with as many, "
                 f"not {self.world.size}, or train into another folder"
             )
-        parameters = dict(self.network.named_parameters())
+        tensors = kept_tensors(self.network)
         with torch.no_grad():
             for name, tensor in found.model.items():
-                parameters[name].copy_(tensor)
+                tensors[name].copy_(tensor)
         if self.average is not None:
-            self.average.weights = {name: found.average[name].to(self.choice.device) for name in parameters}
+            self.average.weights = {name: found.average[name].to(self.choice.device) for name in self.average.weights}
         checkpoint.restore_optimizer(self.optimizer, self.network, found.optimizer)
         self.stream.seek(Position(*state["position"]))
         self.update, self.tokens, self.seconds = state["update"], state["tokens"], state["seconds"]
@@ -314,10 +309,9 @@ class Trainer:
                 "without_progress": self.without_progress,
                 "random": random,
             }
-            model = {name: part.detach() for name, part in self.network.named_parameters()}
             average = {} if self.average is None else self.average.weights
             tensors = checkpoint.optimizer_tensors(self.optimizer, self.network)
-            checkpoint.save(folder, Checkpoint(model, average, tensors, state), better)
+            checkpoint.save(folder, Checkpoint(kept_tensors(self.network), average, tensors, state), better)
             checkpoint.prune(folder, self.recipe.training.keep_last, self.recipe.training.keep_best)
 
     def say_goodbye(self) -> None:

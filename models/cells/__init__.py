@@ -5,6 +5,7 @@ from models.cells.classic import ChoGRU
 from models.cells.clockwork import Clockwork, ClockworkState
 from models.cells.elementwise import SSRU, MinGRU
 from models.cells.fused import GRU, LSTM, SRN, LSTMState, ReLUSRN
+from models.cells.reservoir import EchoState
 
 __all__ = [
     "CELLS",
@@ -17,6 +18,7 @@ __all__ = [
     "ChoGRU",
     "Clockwork",
     "ClockworkState",
+    "EchoState",
     "HiddenState",
     "LSTMState",
     "MinGRU",

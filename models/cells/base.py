@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from data.errors import UserError
+from models.config import CellSettings
 from models.dropout import dropout
 from models.initialize import STARTS, glorot_gates, orthogonal_gates
 
@@ -25,6 +26,7 @@ class HiddenState(NamedTuple):
     hidden_BH: Tensor
 
 
+DEFAULTS = CellSettings()
 CellState: TypeAlias = Any  # a NamedTuple of tensors [B, H], the hidden one first; each cell has its own
 
 
@@ -34,13 +36,14 @@ class Cell(nn.Module):
     Args:
         input_size: I.
         hidden_size: H.
+        settings: what a recipe says of cells; each takes what concerns it.
     """
 
     gates: int  # H-wide products with the input
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
+    def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:
         super().__init__()
-        self.input_size, self.hidden_size = input_size, hidden_size
+        self.input_size, self.hidden_size, self.settings = input_size, hidden_size, settings
         self.weight_ih = nn.Parameter(torch.empty(self.gates * hidden_size, input_size))
         self.bias = nn.Parameter(torch.zeros(self.gates * hidden_size))
         with torch.no_grad():
@@ -58,16 +61,12 @@ class Cell(nn.Module):
 class RecurrentCell(Cell):
     """A cell whose gates see the hidden vector through a matrix.
 
-    Args:
-        input_size: I.
-        hidden_size: H.
-        drop_connect: rate at which hidden-to-hidden weights are dropped, one mask per sequence call
-            (Merity et al. 2018), which leaves the fused sequence kernels usable.
+    Of `settings` it takes `drop_connect`: the rate at which hidden-to-hidden weights are dropped, one mask per sequence
+    call (Merity et al. 2018), which leaves the fused sequence kernels usable.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, drop_connect: float = 0.0) -> None:
-        super().__init__(input_size, hidden_size)
-        self.drop_connect = drop_connect
+    def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:
+        super().__init__(input_size, hidden_size, settings)
         self.weight_hh = nn.Parameter(torch.empty(self.gates * hidden_size, hidden_size))
         with torch.no_grad():
             orthogonal_gates(self.weight_hh)
@@ -80,7 +79,7 @@ class RecurrentCell(Cell):
 
     def recurrent_weight(self) -> Tensor:
         """The hidden-to-hidden weights, with DropConnect in training."""
-        return dropout(self.weight_hh, self.drop_connect, self.training)
+        return dropout(self.weight_hh, self.settings.drop_connect, self.training)
 
 
 C = TypeVar("C", bound=type[Cell])
@@ -97,7 +96,7 @@ def register(name: str) -> Callable[[C], C]:
     return add
 
 
-def make_cell(name: str, input_size: int, hidden_size: int, drop_connect: float = 0.0) -> Cell:
+def make_cell(name: str, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> Cell:
     """A cell by its registered name.
 
     Raises:
@@ -106,8 +105,6 @@ def make_cell(name: str, input_size: int, hidden_size: int, drop_connect: float 
     if name not in CELLS:
         raise UserError(f"unknown cell '{name}'; valid cells are: {', '.join(sorted(CELLS))}")
     kind = CELLS[name]
-    if issubclass(kind, RecurrentCell):
-        return kind(input_size, hidden_size, drop_connect)
-    if drop_connect:
-        raise UserError(f"cell '{name}' has no hidden-to-hidden weights: set 'dropout.recurrent' to 0")
-    return kind(input_size, hidden_size)
+    if settings.drop_connect and not issubclass(kind, RecurrentCell):
+        raise UserError(f"cell '{name}' learns no hidden-to-hidden weights: set 'dropout.recurrent' to 0")
+    return kind(input_size, hidden_size, settings)

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from data.config import check
-from models.cells.base import RecurrentCell, register
+from models.cells.base import DEFAULTS, RecurrentCell, register
+from models.config import CellSettings
 
 PERIODS = (1, 2, 4, 8)  # the fastest module first
 
@@ -43,10 +44,10 @@ class Clockwork(RecurrentCell):
 
     gates = 1
 
-    def __init__(self, input_size: int, hidden_size: int, drop_connect: float = 0.0) -> None:
+    def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:
         count = len(PERIODS)
         check(hidden_size % count == 0, f"cell 'clockwork' has {count} modules: 'hidden' must be a multiple of {count}")
-        super().__init__(input_size, hidden_size, drop_connect)
+        super().__init__(input_size, hidden_size, settings)
         self.units = hidden_size // count
         self.hide_fast()
 

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.cells.base import HiddenState, RecurrentCell, register
+from models.cells.base import DEFAULTS, HiddenState, RecurrentCell, register
+from models.config import CellSettings
 
 
 class LSTMState(NamedTuple):
@@ -30,8 +31,8 @@ class LSTM(RecurrentCell):
 
     gates = 4
 
-    def __init__(self, input_size: int, hidden_size: int, drop_connect: float = 0.0) -> None:
-        super().__init__(input_size, hidden_size, drop_connect)
+    def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:
+        super().__init__(input_size, hidden_size, settings)
         with torch.no_grad():
             self.bias[hidden_size : 2 * hidden_size] = 1.0
 
@@ -85,8 +86,8 @@ class GRU(FusedCell):
     gates = 3
     sequence, one_step = torch.gru, torch.gru_cell
 
-    def __init__(self, input_size: int, hidden_size: int, drop_connect: float = 0.0) -> None:
-        super().__init__(input_size, hidden_size, drop_connect)
+    def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:
+        super().__init__(input_size, hidden_size, settings)
         self.bias_hh = nn.Parameter(torch.zeros(self.gates * hidden_size))
 
     def biases(self) -> tuple[Tensor, Tensor]:
@@ -109,7 +110,7 @@ class ReLUSRN(FusedCell):
     gates = 1
     sequence, one_step = torch.rnn_relu, torch.rnn_relu_cell
 
-    def __init__(self, input_size: int, hidden_size: int, drop_connect: float = 0.0) -> None:
-        super().__init__(input_size, hidden_size, drop_connect)
+    def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:
+        super().__init__(input_size, hidden_size, settings)
         with torch.no_grad():
             nn.init.eye_(self.weight_hh)

@@ -49,6 +49,14 @@ def test_a_run_begins_with_a_bundle(toy: Path) -> None:
     assert all(torch.allclose(tuned[name], golden[name], atol=1e-6) for name in tuned)
 
 
+def test_a_start_brings_its_reservoirs_along(toy: Path) -> None:
+    first = train(toy, model__encoder__cell="esn")
+    second = train(toy, name="tuned", start_from="toy", model__encoder__cell="esn", seed=9)
+    frozen = [name for name in first if ".recurrence." in name]
+    assert len(frozen) == 8
+    assert all(torch.equal(first[name], second[name]) for name in frozen)
+
+
 def test_another_network_is_told_by_its_tensors(toy: Path) -> None:
     train(toy)
     message = r"toy is another network than \[model\]: .*0.project.weight - there, \(32, 40\) here"

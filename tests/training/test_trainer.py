@@ -17,7 +17,9 @@ from toy import overrides, write_toy
 
 from data.errors import UserError
 from data.prepare import prepare
+from models.cells import reservoir
 from training import checkpoint
+from training.average import choose_weights
 from training.config import load_recipe
 from training.distributed import World
 from training.run import train_recipe
@@ -152,6 +154,21 @@ def test_a_run_that_blows_up_ends_with_a_sentence(toy: Path, capsys: pytest.Capt
     changes = {**TINY, "optimizer__rate": 1e30, "optimizer__warmup": 0, "training__clip_norm": 0.0}
     assert train_recipe(toy / "toy.toml", overrides(toy, **changes), toy / "home") == 1
     assert "mt: error: update" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("which", ["best", "last", "average"])
+def test_reservoirs_come_back_from_a_checkpoint(toy: Path, which: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on a machine that draws others."""
+    made = trainer(toy, model__encoder__cell="esn")
+    made.step()
+    made.save(1.0)
+    monkeypatch.setattr(reservoir, "spectral_radius", lambda *_: 0.1)
+    again = trainer(toy, model__encoder__cell="esn")
+    frozen = dict(made.network.named_buffers())
+    chosen, _ = choose_weights(made.folder, which, 2)
+    assert len(frozen) == 8
+    for found in (dict(again.network.named_buffers()), chosen):
+        assert all(torch.equal(found[name], part) and found[name].dtype == part.dtype for name, part in frozen.items())
 
 
 def test_another_recipe_may_not_go_on_with_a_run(toy: Path) -> None:
