@@ -22,6 +22,7 @@ from data.collate import Batch
 from data.errors import UserError
 from data.prepare import Prepared
 from models.seq2seq import Seq2Seq
+from models.truncation import truncate
 from training import checkpoint, distributed
 from training.checkpoint import Checkpoint
 from training.config import Recipe
@@ -109,6 +110,7 @@ class Trainer:
         self.optimizer = make_optimizer(recipe.optimizer, self.network)
         self.average = MovingAverage(self.network, settings.ema_decay) if settings.average == "ema" else None
         self.stream = BatchStream(prepared, recipe.batching, recipe.seed, world.rank, world.size)
+        truncate(self.network, settings.truncate)
         self.update = self.tokens = self.without_progress = 0
         self.seconds = 0.0
         self.best: float | None = None

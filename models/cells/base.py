@@ -8,7 +8,8 @@ forcing; both compute the same function, which tests check.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from data.errors import UserError
 from models.dropout import dropout
 from models.initialize import STARTS, glorot_gates, orthogonal_gates
+from models.truncation import Recurrent
 
 
 class HiddenState(NamedTuple):
@@ -28,7 +30,7 @@ class HiddenState(NamedTuple):
 CellState: TypeAlias = Any  # a NamedTuple of tensors [B, H], the hidden one first; each cell has its own
 
 
-class Cell(nn.Module):
+class Cell(Recurrent):
     """A recurrence over what stands at each position.
 
     Args:
@@ -65,6 +67,8 @@ class RecurrentCell(Cell):
             (Merity et al. 2018), which leaves the fused sequence kernels usable.
     """
 
+    held: tuple[Tensor, ...] = ()  # the weights that several calls share, while they do
+
     def __init__(self, input_size: int, hidden_size: int, drop_connect: float = 0.0) -> None:
         super().__init__(input_size, hidden_size)
         self.drop_connect = drop_connect
@@ -80,7 +84,16 @@ class RecurrentCell(Cell):
 
     def recurrent_weight(self) -> Tensor:
         """The hidden-to-hidden weights, with DropConnect in training."""
-        return dropout(self.weight_hh, self.drop_connect, self.training)
+        return self.held[0] if self.held else dropout(self.weight_hh, self.drop_connect, self.training)
+
+    @contextlib.contextmanager
+    def same_weights(self) -> Iterator[None]:
+        """Calls within share one mask of DropConnect."""
+        self.held = (self.recurrent_weight(),)
+        try:
+            yield
+        finally:
+            self.held = ()
 
 
 C = TypeVar("C", bound=type[Cell])

@@ -17,6 +17,7 @@ from toy import overrides, write_toy
 
 from data.errors import UserError
 from data.prepare import prepare
+from models.truncation import Recurrent
 from training import checkpoint
 from training.config import load_recipe
 from training.distributed import World
@@ -146,6 +147,14 @@ def test_gradients_are_cut_number_by_number(toy: Path) -> None:
     made.step()
     gradients = [part.grad.abs().max() for part in made.network.parameters() if part.grad is not None]
     assert float(max(gradients)) == pytest.approx(1e-4)
+
+
+def test_a_recipe_truncates_every_recurrence(toy: Path) -> None:
+    made = trainer(toy, training__truncate=3)
+    found = [part.truncate for part in made.network.modules() if isinstance(part, Recurrent)]
+    assert found == [3] * 4  # two directions of the encoder, two decoder cells
+    with pytest.raises(UserError, match="'truncate' must not be negative, but is -1"):
+        trainer(toy, training__truncate=-1)
 
 
 def test_a_run_that_blows_up_ends_with_a_sentence(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
