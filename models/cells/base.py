@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from data.errors import UserError
 from models.dropout import dropout
@@ -27,6 +28,7 @@ class HiddenState(NamedTuple):
     hidden_BH: Tensor
 
 
+CANDIDATE, HIDDEN = "candidate", "hidden"  # names of what is no gate
 CellState: TypeAlias = Any  # a NamedTuple of tensors [B, H], the hidden one first; each cell has its own
 
 
@@ -39,6 +41,7 @@ class Cell(Recurrent):
     """
 
     gates: int  # H-wide products with the input
+    gate_names: ClassVar[tuple[str, ...]] = ()  # of those products, for whoever looks into the cell; may be left out
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
@@ -55,6 +58,26 @@ class Cell(Recurrent):
     def forward(self, input_BTI: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Read T positions; return the hidden vectors [B, T, H] and the state after the last one."""
         raise NotImplementedError
+
+    def gate_activations(self, input_BTI: Tensor, state: Any) -> dict[str, Tensor]:
+        """How far each named gate is open at T positions, [B, T, H] from 0 to 1; nothing where no gate has a name.
+
+        Meant for evaluation mode, where no weight is dropped. Cells without gates may give their HIDDEN units, from -1
+        to 1.
+        """
+        if not self.gate_names:
+            return {}
+        blocks = self.gate_sums(input_BTI, state).chunk(self.gates, -1)
+        named = zip(self.gate_names, blocks, strict=True)
+        return {name: torch.sigmoid(block_BTH) for name, block_BTH in named if name != CANDIDATE}
+
+    def gate_sums(self, input_BTI: Tensor, _state: Any) -> Tensor:
+        """What gates are sigmoids of, [B, T, G]."""
+        return functional.linear(input_BTI, self.weight_ih, self.bias)
+
+    def matrices(self) -> dict[str, Tensor]:
+        """The square matrices [H, H] through which the state passes from a position to the next, by name."""
+        return {}
 
 
 class RecurrentCell(Cell):
@@ -85,6 +108,17 @@ class RecurrentCell(Cell):
     def recurrent_weight(self) -> Tensor:
         """The hidden-to-hidden weights, with DropConnect in training."""
         return self.held[0] if self.held else dropout(self.weight_hh, self.drop_connect, self.training)
+
+    def gate_sums(self, input_BTI: Tensor, state: Any) -> Tensor:
+        """As in Cell, with the products of the hidden vectors that the positions start from."""
+        output_BTH, _ = self(input_BTI, state)
+        before_BTH = torch.cat([state.hidden_BH[:, None], output_BTH[:, :-1]], 1)
+        return super().gate_sums(input_BTI, state) + functional.linear(before_BTH, self.weight_hh)
+
+    def matrices(self) -> dict[str, Tensor]:
+        """As in Cell: a block for each product; one alone is called hidden, others without a name are numbered."""
+        numbers = [HIDDEN] if self.gates == 1 else list(map(str, range(1, self.gates + 1)))
+        return dict(zip(self.gate_names or numbers, self.weight_hh.detach().chunk(self.gates), strict=True))
 
     @contextlib.contextmanager
     def same_weights(self) -> Iterator[None]:
