@@ -33,6 +33,7 @@ from training.loss import token_loss
 from training.manifest import write_manifest
 from training.optimizer import MovingAverage, make_optimizer, rate_factor, set_schedule
 from training.run_folder import CHECKPOINTS, agree
+from training.spectra import spectra
 from training.start import Start, take_over
 from training.telemetry import Telemetry, say
 
@@ -288,6 +289,7 @@ class Trainer:
             scores = dev_bleu(
                 self.network, self.prepared, self.recipe.data.directions, settings.dev_sentences, settings.dev_beam
             )
+            telemetry.matrices(self.update, spectra(self.network))
             if self.average is not None:
                 self.average.swap(self.network)
             checkpoint.restore_random_state(random)
