@@ -20,6 +20,7 @@ from models.config import ModelConfig
 from models.dropout import Dropout
 from models.initialize import linear
 from models.recurrent import make_feed_forward, typed
+from models.truncation import Recurrent
 
 Memory: TypeAlias = tuple[AttentionMemory, ...]
 
@@ -130,7 +131,7 @@ class DecoderBlock(nn.Module):
 
     def recur(self, stream_NTD: Tensor, cell: Cell, state: CellState) -> tuple[Tensor, CellState]:
         """x + dropout(rnn(norm x)), and the cell's new state."""
-        output_NTH, new_state = cell(self.recurrence_norm(stream_NTD), state)
+        output_NTH, new_state = cell.read(self.recurrence_norm(stream_NTD), state)
         return stream_NTD + self.dropout(self.project(output_NTH)), new_state
 
     def look(self, stream_NTD: Tensor, attention: Attention, memory: AttentionMemory) -> tuple[Tensor, Tensor]:
@@ -170,7 +171,7 @@ class BlockDecoder(Decoder):
         return DecoderOutput(self.norm(stream_NTD), DecoderState(tuple(states)), weights[0])
 
 
-class InputFeedingDecoder(Decoder):
+class InputFeedingDecoder(Decoder, Recurrent):
     """A plain stack of cells whose attentional vector is fed back beside the next word (Luong et al. 2015)."""
 
     def __init__(self, config: ModelConfig) -> None:
@@ -187,7 +188,8 @@ class InputFeedingDecoder(Decoder):
     def forward(self, embedded_NTD: Tensor, memory: Memory, state: DecoderState) -> DecoderOutput:
         """Shapes as in Decoder.forward; the loop over time is inherent in input feeding."""
         outputs, weights = list[Tensor](), list[Tensor]()
-        for embedded_ND in embedded_NTD.unbind(1):
+        for position, embedded_ND in enumerate(embedded_NTD.unbind(1)):
+            state = map_state(Tensor.detach, state) if self.cut_before(position) else state
             state, weights_N1S = self.position(embedded_ND, memory, state)
             assert state.feed_ND is not None
             outputs.append(state.feed_ND)

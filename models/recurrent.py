@@ -68,10 +68,10 @@ class Recurrence(nn.Module):
 
     def forward(self, input_BSD: Tensor, index_BS: Tensor) -> Tensor:
         """Encode [B, S, D] to [B, S, E]; `index_BS` comes from `reversal_index`."""
-        output_BSH, _ = self.forwards(input_BSD, zero_state(self.forwards, input_BSD))
+        output_BSH, _ = self.forwards.read(input_BSD, zero_state(self.forwards, input_BSD))
         if self.backwards is None:
             return torch.as_tensor(output_BSH)
-        reversed_BSH, _ = self.backwards(reverse(input_BSD, index_BS), zero_state(self.backwards, input_BSD))
+        reversed_BSH, _ = self.backwards.read(reverse(input_BSD, index_BS), zero_state(self.backwards, input_BSD))
         return torch.cat([output_BSH, reverse(reversed_BSH, index_BS)], dim=-1)
 
 

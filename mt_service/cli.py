@@ -1,4 +1,4 @@
-"""The command line: `mt prepare | train | export | translate | evaluate | score | rescore | serve`.
+"""The command line: `mt prepare | train | diagnose | export | translate | evaluate | score | rescore | serve`.
 
 Heavy modules are imported inside the command that needs them, so that `mt --help` answers at once.
 """
@@ -35,6 +35,13 @@ def train(arguments: argparse.Namespace) -> int:
     from training.run import train_recipe
 
     return train_recipe(arguments.recipe, arguments.overrides, home())
+
+
+def diagnose(arguments: argparse.Namespace) -> int:
+    """`mt diagnose`."""
+    from training.diagnose_job import run
+
+    return run(arguments)
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -113,6 +120,23 @@ def add_train(commands: Any) -> None:
     )
     add_recipe(parser)
     parser.set_defaults(run=train)
+
+
+def add_diagnose(commands: Any) -> None:
+    """`mt diagnose`."""
+    from training.diagnose_job import add_arguments
+
+    parser = commands.add_parser(
+        "diagnose",
+        help="draw gradients, matrices, gates and attention of a run",
+        description="Measure on dev sentences, with the weights of a checkpoint, how far back the gradients of each "
+        "recurrence reach, how strong its matrices were through training, how open its gates are, and what attention "
+        "looks at in a sentence. Writes RUN/diagnosis/*.png and diagnosis.json, shows the drawings in TensorBoard, and "
+        "prints a table. A run that is still training may be looked at.",
+        epilog="example: mt diagnose workspace/runs/tatoeba-de-en --direction de-en --sentence 'Ich habe keine Zeit.'",
+    )
+    add_arguments(parser)
+    parser.set_defaults(run=diagnose)
 
 
 def add_export(commands: Any) -> None:
@@ -256,7 +280,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mt", description="Self-hosted machine translation with recurrent networks.")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (add_prepare, add_train, add_export, add_translate, add_evaluate, add_score, add_rescore, add_serve):
+    for add in (add_prepare, add_train, add_diagnose, add_export):
+        add(commands)
+    for add in (add_translate, add_evaluate, add_score, add_rescore, add_serve):
         add(commands)
     return parser
 

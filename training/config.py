@@ -48,6 +48,7 @@ class TrainingConfig:
     label_smoothing: float = 0.1
     agreement: float = 0.0  # R-Drop's alpha: two passes with other dropout must agree; doubles the work, 0 is off
     agreement_after: float = 0.0  # the share of the updates after which that begins
+    truncate: int = 0  # positions that a gradient flows through in each recurrence, at most; 0 is all of them
     clip_norm: float = 1.0  # gradients are scaled down to this norm; 0 leaves them
     clip_value: float = 0.0  # before that, each number of a gradient is cut to this size; 0 leaves them
     average: Literal["none", "ema"] = "ema"  # weights that are evaluated and exported
@@ -83,6 +84,7 @@ class TrainingConfig:
         check(0 <= self.agreement_after < 1, f"'agreement_after' must be from 0 to below 1: {self.agreement_after}")
         check(0 <= self.ema_decay < 1, f"'ema_decay' must be from 0 to below 1, but is {self.ema_decay}")
         for name in (
+            "truncate",
             "clip_norm",
             "clip_value",
             "threads",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from data.files import atomic, write_text
+from training.spectra import Spectrum
 
-METRICS, CURVES = "metrics.jsonl", "curves.png"
+METRICS, CURVES, BOARD = "metrics.jsonl", "curves.png", "tensorboard"
 
 
 def duration(seconds: float) -> str:
@@ -36,6 +38,16 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return records
 
 
+def open_board(folder: Path, purge_step: int | None = None) -> Any:
+    """A TensorBoard writer, or None where that package is not installed; events from `purge_step` on are forgotten."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        say("TensorBoard is not installed: pip install 'mt-service[train]' to have its curves")
+        return None
+    return SummaryWriter(str(folder), purge_step=purge_step)
+
+
 class Telemetry:
     """Writes measurements of a run that stands at `update`; what an interrupted run wrote after that is cut off."""
 
@@ -45,16 +57,7 @@ class Telemetry:
         kept = [record for record in read_metrics(path) if record["update"] <= update]
         write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
         self.stream = path.open("a", encoding="utf-8")
-        self.board = self.open_board(update)
-
-    def open_board(self, update: int) -> Any:
-        """A TensorBoard writer, or None where that package is not installed."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            say("TensorBoard is not installed: pip install 'mt-service[train]' to have its curves")
-            return None
-        return SummaryWriter(str(self.folder / "tensorboard"), purge_step=update + 1)
+        self.board = open_board(folder / BOARD, update + 1)
 
     def log(self, kind: str, update: int, values: dict[str, float]) -> None:
         """Write numbers to metrics.jsonl and TensorBoard."""
@@ -91,6 +94,11 @@ class Telemetry:
         listed = " | ".join(f"{name} {score:.2f}" for name, score in scores.items())
         say(f"update {update:>7,} | dev BLEU {listed} | {duration(seconds)}{' | best so far' if best else ''}")
         self.draw()
+
+    def matrices(self, update: int, found: Mapping[str, Spectrum]) -> None:
+        """Write down how strong each recurrent matrix is."""
+        for size in Spectrum._fields if found else ():
+            self.log(size, update, {name: getattr(one, size) for name, one in found.items()})
 
     def draw(self) -> None:
         """Loss, learning rate and dev BLEU against updates, as curves.png."""

@@ -21,6 +21,7 @@ from data.collate import Batch
 from data.errors import UserError
 from data.prepare import Prepared
 from models.seq2seq import kept_tensors
+from models.truncation import truncate
 from training import checkpoint, distributed
 from training.checkpoint import Checkpoint
 from training.config import Recipe
@@ -31,6 +32,7 @@ from training.loss import token_loss
 from training.manifest import write_manifest
 from training.optimizer import MovingAverage, make_optimizer, rate_factor, set_schedule
 from training.run_folder import CHECKPOINTS, agree
+from training.spectra import spectra
 from training.start import Start, first_network
 from training.telemetry import Telemetry, say
 
@@ -104,6 +106,7 @@ class Trainer:
         self.optimizer = make_optimizer(recipe.optimizer, self.network)
         self.average = MovingAverage(self.network, settings.ema_decay) if settings.average == "ema" else None
         self.stream = BatchStream(prepared, recipe.batching, recipe.seed, world.rank, world.size)
+        truncate(self.network, settings.truncate)
         self.update = self.tokens = self.without_progress = 0
         self.seconds = 0.0
         self.best: float | None = None
@@ -281,6 +284,7 @@ class Trainer:
             scores = dev_bleu(
                 self.network, self.prepared, self.recipe.data.directions, settings.dev_sentences, settings.dev_beam
             )
+            telemetry.matrices(self.update, spectra(self.network))
             if self.average is not None:
                 self.average.swap(self.network)
             checkpoint.restore_random_state(random)

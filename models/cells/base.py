@@ -8,16 +8,19 @@ forcing; both compute the same function, which tests check.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from data.errors import UserError
 from models.config import CellSettings
 from models.dropout import dropout
 from models.initialize import STARTS, glorot_gates, orthogonal_gates
+from models.truncation import Recurrent
 
 
 class HiddenState(NamedTuple):
@@ -27,10 +30,11 @@ class HiddenState(NamedTuple):
 
 
 DEFAULTS = CellSettings()
+CANDIDATE, HIDDEN = "candidate", "hidden"  # names of what is no gate
 CellState: TypeAlias = Any  # a NamedTuple of tensors [B, H], the hidden one first; each cell has its own
 
 
-class Cell(nn.Module):
+class Cell(Recurrent):
     """A recurrence over what stands at each position.
 
     Args:
@@ -40,6 +44,7 @@ class Cell(nn.Module):
     """
 
     gates: int  # H-wide products with the input
+    gate_names: ClassVar[tuple[str, ...]] = ()  # of those products, for whoever looks into the cell; may be left out
 
     def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:
         super().__init__()
@@ -57,6 +62,26 @@ class Cell(nn.Module):
         """Read T positions; return the hidden vectors [B, T, H] and the state after the last one."""
         raise NotImplementedError
 
+    def gate_activations(self, input_BTI: Tensor, state: Any) -> dict[str, Tensor]:
+        """How far each named gate is open at T positions, [B, T, H] from 0 to 1; nothing where no gate has a name.
+
+        Meant for evaluation mode, where no weight is dropped. Cells without gates may give their HIDDEN units, from -1
+        to 1.
+        """
+        if not self.gate_names:
+            return {}
+        blocks = self.gate_sums(input_BTI, state).chunk(self.gates, -1)
+        named = zip(self.gate_names, blocks, strict=True)
+        return {name: torch.sigmoid(block_BTH) for name, block_BTH in named if name != CANDIDATE}
+
+    def gate_sums(self, input_BTI: Tensor, _state: Any) -> Tensor:
+        """What gates are sigmoids of, [B, T, G]."""
+        return functional.linear(input_BTI, self.weight_ih, self.bias)
+
+    def matrices(self) -> dict[str, Tensor]:
+        """The square matrices [H, H] through which the state passes from a position to the next, by name."""
+        return {}
+
 
 class RecurrentCell(Cell):
     """A cell whose gates see the hidden vector through a matrix.
@@ -64,6 +89,8 @@ class RecurrentCell(Cell):
     Of `settings` it takes `drop_connect`: the rate at which hidden-to-hidden weights are dropped, one mask per sequence
     call (Merity et al. 2018), which leaves the fused sequence kernels usable.
     """
+
+    held: tuple[Tensor, ...] = ()  # the weights that several calls share, while they do
 
     def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:
         super().__init__(input_size, hidden_size, settings)
@@ -79,7 +106,27 @@ class RecurrentCell(Cell):
 
     def recurrent_weight(self) -> Tensor:
         """The hidden-to-hidden weights, with DropConnect in training."""
-        return dropout(self.weight_hh, self.settings.drop_connect, self.training)
+        return self.held[0] if self.held else dropout(self.weight_hh, self.settings.drop_connect, self.training)
+
+    def gate_sums(self, input_BTI: Tensor, state: Any) -> Tensor:
+        """As in Cell, with the products of the hidden vectors that the positions start from."""
+        output_BTH, _ = self(input_BTI, state)
+        before_BTH = torch.cat([state.hidden_BH[:, None], output_BTH[:, :-1]], 1)
+        return super().gate_sums(input_BTI, state) + functional.linear(before_BTH, self.weight_hh)
+
+    def matrices(self) -> dict[str, Tensor]:
+        """As in Cell: a block for each product; one alone is called hidden, others without a name are numbered."""
+        numbers = [HIDDEN] if self.gates == 1 else list(map(str, range(1, self.gates + 1)))
+        return dict(zip(self.gate_names or numbers, self.weight_hh.detach().chunk(self.gates), strict=True))
+
+    @contextlib.contextmanager
+    def same_weights(self) -> Iterator[None]:
+        """Calls within share one mask of DropConnect."""
+        self.held = (self.recurrent_weight(),)
+        try:
+            yield
+        finally:
+            self.held = ()
 
 
 C = TypeVar("C", bound=type[Cell])

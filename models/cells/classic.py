@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.cells.base import HiddenState, RecurrentCell, register
+from models.cells.base import CANDIDATE, HiddenState, RecurrentCell, register
 
 
 @register("gru_cho")
@@ -20,6 +20,7 @@ class ChoGRU(RecurrentCell):
     """
 
     gates = 3
+    gate_names = ("reset", "update", CANDIDATE)
 
     def forward(self, input_BTI: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         """Shapes as in Cell.forward."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.cells.base import Cell, HiddenState, register
+from models.cells.base import CANDIDATE, Cell, HiddenState, register
 
 
 def scan(decay_BTH: Tensor, input_BTH: Tensor, first_BH: Tensor) -> Tensor:
@@ -42,6 +42,7 @@ class SSRU(Cell):
     """Simpler simple recurrent unit (Kim et al. 2019): c' = f c + (1 - f) W x, output relu(c')."""
 
     gates = 2
+    gate_names = ("forget", CANDIDATE)
 
     def forward(self, input_BTI: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         """Shapes as in Cell.forward; the state is c."""
@@ -56,6 +57,7 @@ class MinGRU(Cell):
     """Minimal gated recurrent unit (Feng et al. 2024): h' = (1 - z) h + z (W x + b), z from the input alone."""
 
     gates = 2
+    gate_names = ("update", CANDIDATE)
 
     def forward(self, input_BTI: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         """Shapes as in Cell.forward."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.cells.base import DEFAULTS, HiddenState, RecurrentCell, register
+from models.cells.base import CANDIDATE, DEFAULTS, HIDDEN, HiddenState, RecurrentCell, register
 from models.config import CellSettings
 
 
@@ -30,6 +30,7 @@ class LSTM(RecurrentCell):
     """
 
     gates = 4
+    gate_names = ("input", "forget", CANDIDATE, "output")
 
     def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:
         super().__init__(input_size, hidden_size, settings)
@@ -84,6 +85,7 @@ class GRU(FusedCell):
     """
 
     gates = 3
+    gate_names = ("reset", "update", CANDIDATE)
     sequence, one_step = torch.gru, torch.gru_cell
 
     def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:
@@ -94,6 +96,10 @@ class GRU(FusedCell):
         """Both are learned."""
         return self.bias, self.bias_hh
 
+    def gate_sums(self, input_BTI: Tensor, state: HiddenState) -> Tensor:
+        """As in RecurrentCell, with both biases."""
+        return super().gate_sums(input_BTI, state) + self.bias_hh
+
 
 @register("srn")
 class SRN(FusedCell):
@@ -101,6 +107,10 @@ class SRN(FusedCell):
 
     gates = 1
     sequence, one_step = torch.rnn_tanh, torch.rnn_tanh_cell
+
+    def gate_activations(self, input_BTI: Tensor, state: HiddenState) -> dict[str, Tensor]:
+        """The hidden units; it has no gates."""
+        return {HIDDEN: self(input_BTI, state)[0]}
 
 
 @register("srn_relu")

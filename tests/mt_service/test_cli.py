@@ -41,7 +41,8 @@ def translate(golden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.parametrize(
-    "command", ["prepare", "train", "export", "translate", "evaluate", "score", "rescore", "serve"]
+    "command",
+    ["prepare", "train", "diagnose", "export", "translate", "evaluate", "score", "rescore", "serve"],
 )
 def test_every_command_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -76,6 +77,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "no.toml"], "no.toml"),
         (["prepare", "no.toml"], "no.toml"),
         (["export", "no-run", "bundle"], "no-run is no finished run"),
+        (["diagnose", "no-run"], "no-run is no finished run"),
         (["evaluate", "--reference", "no.en", "--hypothesis", "x"], "cannot read no.en: No such file or directory"),
         (["serve", "--bundle", "nowhere", "--port", "0"], "nowhere is no bundle"),
         (["serve", "--port", "70000"], "'port' (MT_PORT) must be from 0 to 65,535"),

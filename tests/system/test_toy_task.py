@@ -47,6 +47,13 @@ def test_reversing_is_learned(toy: Path, cell: str) -> None:
     assert dev_scores(toy / "home" / "runs" / f"toy-{cell}")[-1] >= 98
 
 
+def test_reversing_is_learned_through_few_steps_of_each_recurrence(tmp_path: Path) -> None:
+    """Attention carries what gradients through two steps do not."""
+    changes = overrides(tmp_path, training__truncate=2, training__updates=200)
+    assert train_recipe(write_toy(tmp_path), changes, tmp_path / "home") == 0
+    assert dev_scores(tmp_path / "home" / "runs" / "toy")[-1] >= 85
+
+
 def test_a_run_draws_its_curves(toy: Path) -> None:
     assert (toy / "home" / "runs" / "toy-lstm" / "curves.png").read_bytes().startswith(b"\x89PNG")
 

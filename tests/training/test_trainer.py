@@ -18,6 +18,7 @@ from toy import overrides, write_toy
 from data.errors import UserError
 from data.prepare import prepare
 from models.cells import reservoir
+from models.truncation import Recurrent
 from training import checkpoint
 from training.average import choose_weights
 from training.config import load_recipe
@@ -91,7 +92,7 @@ def test_a_run_that_was_killed_goes_on_to_the_bit(toy: Path) -> None:
     assert "going on from update" in done.stderr
     assert_same(final(toy / "whole"), final(toy / "killed"))
     updates = [json.loads(line)["update"] for line in (toy / "killed/runs/toy/metrics.jsonl").read_text().splitlines()]
-    assert updates == [10, 20, 20, 30, 40, 40]
+    assert updates == [10, *[20] * 4, 30, *[40] * 4]  # a report, dev scores, sizes of matrices
 
 
 def test_sigterm_saves_and_exits_with_zero(toy: Path) -> None:
@@ -148,6 +149,14 @@ def test_gradients_are_cut_number_by_number(toy: Path) -> None:
     made.step()
     gradients = [part.grad.abs().max() for part in made.network.parameters() if part.grad is not None]
     assert float(max(gradients)) == pytest.approx(1e-4)
+
+
+def test_a_recipe_truncates_every_recurrence(toy: Path) -> None:
+    made = trainer(toy, training__truncate=3)
+    found = [part.truncate for part in made.network.modules() if isinstance(part, Recurrent)]
+    assert found == [3] * 4  # two directions of the encoder, two decoder cells
+    with pytest.raises(UserError, match="'truncate' must not be negative, but is -1"):
+        trainer(toy, training__truncate=-1)
 
 
 def test_a_run_that_blows_up_ends_with_a_sentence(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
