@@ -1,7 +1,7 @@
 """Sentences and output tokens per second of each engine, ids in and ids out, beside a peer if one is named.
 
 usage: python benchmarks/decode_speed.py BUNDLE FILE SOURCE TARGET [--references FILE] [--runs 5] [--lines N]
-                                         [--peer COMMAND]
+                                         [--engines native reference] [--peer COMMAND]
 
 COMMAND is run with {file}, {beam}, {batch} and {threads} filled in, and prints `... sentences/s, ... tokens/s, peak ...
 MiB` last; it is timed as the engines are, without loading and without splitting text into tokens. Every measurement is
@@ -83,7 +83,8 @@ def commands(arguments: argparse.Namespace, setting: tuple[int, int, int], file:
     beam, batch, threads = map(str, setting)
     one = [sys.executable, __file__, str(arguments.bundle), str(file), arguments.source, arguments.target]
     one += ["--beam", beam, "--batch", batch, "--threads", threads]
-    found = {engine: [*one, "--engine", engine, "--output", f"{file}.{engine}.{beam}"] for engine in ENGINES}
+    chosen = arguments.engines
+    found = {engine: [*one, "--engine", engine, "--output", f"{file}.{engine}.{beam}"] for engine in chosen}
     if arguments.peer:
         filled = arguments.peer.format(file=shlex.quote(str(file)), beam=beam, batch=batch, threads=threads)
         found["peer"] = shlex.split(filled)
@@ -91,7 +92,7 @@ def commands(arguments: argparse.Namespace, setting: tuple[int, int, int], file:
 
 
 def compare(arguments: argparse.Namespace, setting: tuple[int, int, int], file: Path) -> dict[str, Any]:
-    """Medians of one setting, and their ratios to the peer's (or else the reference's)."""
+    """Medians of one setting, and their ratios to the last system's: the peer, if there is one."""
     rates: dict[str, list[Measured]] = {}
     for _ in range(arguments.runs):
         for name, command in commands(arguments, setting, file).items():
@@ -100,7 +101,7 @@ def compare(arguments: argparse.Namespace, setting: tuple[int, int, int], file: 
         name: Measured(*(round(statistics.median(column), 1) for column in zip(*found, strict=True)))
         for name, found in rates.items()
     }
-    base = medians.get("peer", medians["reference"])
+    base = list(medians.values())[-1]
     ratios = {
         name: {
             "sentences": round(one.sentences_per_second / base.sentences_per_second, 2),
@@ -122,7 +123,7 @@ def bleu(arguments: argparse.Namespace, file: Path, references: list[str]) -> di
         lines = Path(f"{file}.{engine}.{beam}").read_text(encoding="utf-8").splitlines()
         return round(float(bleu_for(arguments.target).corpus_score(lines, [references]).score), 2)
 
-    return {f"{engine}, beam {beam}": score(engine, beam) for engine in ENGINES for beam in (1, 5)}
+    return {f"{engine}, beam {beam}": score(engine, beam) for engine in arguments.engines for beam in (1, 5)}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -137,6 +138,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--runs", type=int, default=5)
     add("--lines", type=int)
     add("--peer")
+    add("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     add("--engine", choices=ENGINES, help=argparse.SUPPRESS)  # with these it is one of the processes that are measured
     for name in ("--beam", "--batch", "--threads"):
         add(name, type=int, help=argparse.SUPPRESS)
