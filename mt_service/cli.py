@@ -178,7 +178,7 @@ def add_translate(commands: Any) -> None:
     add("--n-best", type=int, default=1, metavar="N", help="translations per line (with --format json or moses)")
     add("--format", choices=["text", "json", "moses"], default="text", help="of the output; default: text")
     add("--batch", type=int, default=64, help="sentences decoded at once; default: 64")
-    add("--threads", type=int, help="CPU threads; default: torch's choice")
+    add("--threads", type=int, help="CPU threads; default: all processors")
     add("--device", choices=["auto", "cpu", "cuda"], help="default: a GPU when there is one")
     add("--no-split", action="store_true", help="translate each line as one sentence")
     add("--quiet", action="store_true", help="no progress on standard error")
@@ -270,7 +270,7 @@ def add_serve(commands: Any) -> None:
     add("--host", help="address to listen on; default: 127.0.0.1, this machine alone")
     add("--port", type=int, help="default: 8000")
     add("--bundle", action="append", dest="bundles", metavar="DIR", help="may be repeated; default: the one that ships")
-    add("--threads", type=int, help="CPU threads; default: torch's choice")
+    add("--threads", type=int, help="CPU threads; default: all processors")
     add("--device", choices=["auto", "cpu", "cuda"], help="default: a GPU when there is one")
     parser.set_defaults(run=serve)
 

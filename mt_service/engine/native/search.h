@@ -1,0 +1,167 @@
+/* One sentence under way: its hypotheses, what ends, and what goes on. What models/search.py does. */
+
+typedef struct {
+    float score, log_probability;
+    int32_t time, parent, extra; /* extra: a word that the length limit kept from going on, or -1 */
+} Finished;
+
+typedef struct {
+    int32_t beam, n_best, alignments;
+    float length_penalty;
+} Options;
+
+typedef struct {
+    int64_t key;
+    int32_t source, length, limit, live, ended, count, room;
+    int32_t *slot;           /* [beam] where each hypothesis's states lie */
+    int32_t *words, *parents; /* [limit][beam] */
+    float *scores;           /* [beam] */
+    float *states, *next;    /* [beam][state] */
+    float *memories, *attention; /* attention: [limit][beam][source], or NULL */
+    Finished *finished;
+} Sentence;
+
+/* A network with the threads and the memory to compute in, which one search at a time uses. */
+typedef struct {
+    const Network *network;
+    Pool pool;
+    Scratch *scratch; /* of each thread; kept, since fresh memory costs more than what a lone sentence does in it */
+    int rows, steps;  /* that the scratch has room for */
+} Engine;
+
+typedef struct {
+    Engine *engine;
+    Options options;
+    int count, room, failed;
+    Sentence **sentences;
+} Search;
+
+static double penalty(int length, double alpha) { return pow((5.0 + length) / 6.0, alpha); }
+
+static void free_sentence(Sentence *sentence) {
+    if (!sentence) return;
+    free(sentence->slot);
+    free(sentence->words);
+    free(sentence->parents);
+    free(sentence->scores);
+    free(sentence->states);
+    free(sentence->next);
+    free(sentence->memories);
+    free(sentence->attention);
+    free(sentence->finished);
+    free(sentence);
+}
+
+static Sentence *new_sentence(const Search *search, int64_t key, int source, int limit) {
+    const Network *network = search->engine->network;
+    size_t beam = search->options.beam, states = beam * state_size(network) * sizeof(float);
+    Sentence *made = calloc(1, sizeof *made);
+    if (!made) return NULL;
+    made->key = key;
+    made->source = source;
+    made->limit = limit;
+    made->live = 1;
+    made->room = 2 * beam;
+    made->slot = calloc(beam, sizeof(int32_t));
+    made->words = calloc((limit + 1) * beam, sizeof(int32_t));
+    made->parents = calloc((limit + 1) * beam, sizeof(int32_t));
+    made->scores = calloc(beam, sizeof(float));
+    made->states = reserve(states);
+    made->next = reserve(states);
+    made->memories = reserve(2 * (size_t)attending(network) * source * network->width * sizeof(float));
+    made->finished = calloc(made->room, sizeof(Finished));
+    size_t weights = (size_t)search->options.alignments * (limit + 1) * beam * source;
+    made->attention = calloc(weights + 1, sizeof(float));
+    if (made->slot && made->words && made->parents && made->scores && made->states && made->next && made->memories &&
+        made->finished && made->attention)
+        return made;
+    free_sentence(made);
+    return NULL;
+}
+
+typedef struct {
+    float total;
+    int32_t row, word;
+} Candidate;
+
+/* The best continuations of a sentence's hypotheses, best first; equals in order of row and word. */
+static int find_candidates(const Search *search, const Sentence *sentence, const float *logits, Candidate *best) {
+    const int words = search->engine->network->output.outputs;
+    const int wanted = search->options.beam == 1 ? 1 : 2 * search->options.beam;
+    int found = 0;
+    float worst = -INFINITY;
+    for (int row = 0; row < sentence->live; row++, logits += words) {
+        vf highest = splat(-INFINITY), total = {0};
+        for (int i = 0; i < words; i += LANES) highest = larger(highest, load(logits + i));
+        float top = largest_of(highest);
+        for (int i = 0; i < words; i += LANES) total += exp_of(load(logits + i) - top);
+        float offset = sentence->scores[row] - (top + logf(sum_of(total)));
+        for (int first = 0; first < words; first += LANES) {
+            vf value = load(logits + first) + offset;
+            if (!any_above(value, worst)) continue;
+            for (int i = 0; i < LANES; i++) {
+                if (!(value[i] > worst)) continue;
+                int place = found < wanted ? found++ : wanted - 1;
+                for (; place && best[place - 1].total < value[i]; place--) best[place] = best[place - 1];
+                best[place] = (Candidate){value[i], row, first + i};
+                if (found == wanted) worst = best[wanted - 1].total;
+            }
+        }
+    }
+    return found;
+}
+
+/* Note a hypothesis that ends at this step. */
+static int finish(const Search *search, Sentence *sentence, Candidate candidate, int extra) {
+    if (sentence->count == sentence->room) {
+        Finished *grown = realloc(sentence->finished, 2 * sentence->room * sizeof *grown);
+        if (!grown) return 0;
+        sentence->finished = grown;
+        sentence->room *= 2;
+    }
+    float score = candidate.total / penalty(sentence->length + 1, search->options.length_penalty);
+    int place = sentence->count++;
+    for (; place && sentence->finished[place - 1].score < score; place--)
+        sentence->finished[place] = sentence->finished[place - 1];
+    sentence->finished[place] = (Finished){score, candidate.total, sentence->length, candidate.row, extra};
+    return 1;
+}
+
+/* Whether going on can hardly change the n-best list: models.search.settled. */
+static int settled(const Options *options, const Sentence *sentence) {
+    if (sentence->count < options->n_best) return 0;
+    if (options->beam == 1) return 1;
+    double worst = sentence->finished[options->n_best - 1].score, alpha = options->length_penalty;
+    double live = sentence->live ? sentence->scores[0] : -INFINITY, now = live / penalty(sentence->length + 1, alpha);
+    if (sentence->count >= options->beam && worst >= now) return 1;
+    return worst >= live / penalty(alpha > 0 ? sentence->limit : sentence->length + 1, alpha);
+}
+
+/* Choose what goes on, by the logits of a sentence's live hypotheses; 0 when memory is out. */
+static int choose(const Search *search, Sentence *sentence, const float *logits) {
+    const Options *options = &search->options;
+    const Network *network = search->engine->network;
+    const int beam = options->beam, last = sentence->length + 1 >= sentence->limit;
+    Candidate best[2 * beam];
+    int found = find_candidates(search, sentence, logits, best), going = 0;
+    for (int i = 0; i < found && i < beam; i++)
+        if (best[i].word == network->eos && !finish(search, sentence, best[i], -1)) return 0;
+    if (last && !sentence->count)
+        for (int i = 0; i < found && i < beam; i++)
+            if (!finish(search, sentence, best[i], network->word_ids[best[i].word])) return 0;
+    int32_t *words = sentence->words + (size_t)sentence->length * beam;
+    int32_t *parents = sentence->parents + (size_t)sentence->length * beam;
+    for (int i = 0; i < found && going < beam; i++) {
+        if (best[i].word == network->eos) continue;
+        words[going] = network->word_ids[best[i].word];
+        parents[going] = sentence->slot[going] = best[i].row;
+        sentence->scores[going++] = best[i].total;
+    }
+    float *states = sentence->states;
+    sentence->states = sentence->next;
+    sentence->next = states;
+    sentence->live = going;
+    sentence->length++;
+    sentence->ended = last || settled(options, sentence);
+    return 1;
+}
