@@ -52,11 +52,17 @@ class GroupedEngine:
     Args:
         make_search: an empty search with some options.
         description: of what computes, and in which numbers.
-        pads: whether sentences of similar length should join together.
+        pads, any_thread: see Engine.
     """
 
-    def __init__(self, make_search: Callable[[SearchOptions], Search], description: str, pads: bool = True) -> None:
-        self.make_search, self.description, self.pads = make_search, description, pads
+    def __init__(
+        self,
+        make_search: Callable[[SearchOptions], Search],
+        description: str,
+        pads: bool = True,
+        any_thread: bool = False,
+    ) -> None:
+        self.make_search, self.description, self.pads, self.any_thread = make_search, description, pads, any_thread
         self.searches: dict[SearchOptions, Search] = {}
 
     def __len__(self) -> int:
