@@ -21,6 +21,7 @@ from toy import WORDS
 from data.errors import UserError
 from models.bundle import FILES, MODEL, SUMS, TOKENIZER, Bundle, Storage, read_bundle
 from models.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
+from models.device import cpu_flags
 from models.hypotheses import Hypothesis
 from models.info import BundleInfo
 from models.seq2seq import Seq2Seq
@@ -197,7 +198,7 @@ def test_other_processors_compute_the_same(
         compile_library(compiler, tmp_path / "other.so", [tuning])
     except UnavailableError:
         pytest.skip(f"the C compiler does not know {tuning[0]}")
-    if "haswell" in tuning[0] and "avx2" not in Path("/proc/cpuinfo").read_text():
+    if "haswell" in tuning[0] and "avx2" not in cpu_flags():
         pytest.skip("this processor has no AVX2")
     other = declare(ctypes.CDLL(str(tmp_path / "other.so")))
     assert build.correct(other)
