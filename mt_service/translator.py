@@ -246,4 +246,4 @@ class Translator:
 
 async def outcome(future: Future[Found]) -> Found:
     """Wait for an engine's result in asyncio."""
-    return future.result() if future.done() else await asyncio.wrap_future(future)
+    return await asyncio.wrap_future(future)

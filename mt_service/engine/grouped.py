@@ -52,17 +52,11 @@ class GroupedEngine:
     Args:
         make_search: an empty search with some options.
         description: of what computes, and in which numbers.
-        pads, any_thread: see Engine.
+        pads: whether sentences of similar length should join together.
     """
 
-    def __init__(
-        self,
-        make_search: Callable[[SearchOptions], Search],
-        description: str,
-        pads: bool = True,
-        any_thread: bool = False,
-    ) -> None:
-        self.make_search, self.description, self.pads, self.any_thread = make_search, description, pads, any_thread
+    def __init__(self, make_search: Callable[[SearchOptions], Search], description: str, pads: bool = True) -> None:
+        self.make_search, self.description, self.pads = make_search, description, pads
         self.searches: dict[SearchOptions, Search] = {}
 
     def __len__(self) -> int:

@@ -26,11 +26,10 @@ class Job(NamedTuple):
 class Engine(Protocol):
     """Searches for many sentences at once; they join and leave between steps.
 
-    What a sentence gives must not depend on those that share the batch. Calls never overlap.
+    What a sentence gives must not depend on those that share the batch. Only one thread calls an engine.
     """
 
     description: str  # of what computes, and in which numbers
-    any_thread: bool  # whether any thread may call it, one at a time; or else only the one that made it
     pads: bool  # whether sentences of similar length should join together
 
     def admit(self, jobs: Mapping[int, Job]) -> None:

@@ -1,8 +1,4 @@
-"""One thread that owns the engine, and so the device; everybody else submits and waits.
-
-Waking threads takes longer than a short sentence does, so where the engine allows it, whoever submits a lone sentence
-to a worker at rest computes it there and then, for a few milliseconds at most.
-"""
+"""One thread that owns the engine, and so the device; everybody else submits and waits."""
 
 from __future__ import annotations
 
@@ -23,7 +19,6 @@ if TYPE_CHECKING:
     Found: TypeAlias = Sequence[Hypothesis]
 
 log = logging.getLogger(__name__)
-AT_ONCE = 0.004  # seconds that whoever submits a lone sentence may be kept
 
 
 @dataclass
@@ -66,9 +61,7 @@ class Worker:
         self.scheduler = Scheduler(limits)
         self.statistics = Statistics()
         self.futures: dict[int, Future[Found]] = {}
-        lock = threading.RLock()
-        self.changed, self.work = threading.Condition(lock), threading.Condition(lock)  # something ended; has come
-        self.turn = threading.Lock()  # held by whoever computes
+        self.changed = threading.Condition()
         self.draining = self.closed = False
         started: Future[None] = Future()
         self.thread = threading.Thread(target=self.run, args=(started,), name="engine", daemon=True)
@@ -97,32 +90,11 @@ class Worker:
         with self.changed:
             if not self.ready:
                 raise DrainingError("the server is about to stop")
-            alone = len(jobs) == 1 and not self.scheduler.busy
             keys = self.scheduler.submit(name, jobs, time.monotonic(), deadline, client)
             futures: list[Future[Found]] = [Future() for _ in keys]
             self.futures.update(zip(keys, futures, strict=True))
-        if alone:
-            self.compute_at_once()
-        self.wake()
+            self.changed.notify_all()
         return futures
-
-    def compute_at_once(self) -> None:
-        """Advance in the caller's thread, if the engine allows it and nobody else does."""
-        engine = self.engine
-        if engine is None or not engine.any_thread or not self.turn.acquire(blocking=False):
-            return
-        try:
-            end = time.monotonic() + AT_ONCE
-            while self.scheduler.busy and not self.closed and time.monotonic() < end:
-                self.advance()
-        finally:
-            self.turn.release()
-
-    def wake(self) -> None:
-        """Let the thread go on, if there is anything to do."""
-        with self.work:
-            if self.scheduler.busy:
-                self.work.notify_all()
 
     def cancel(self, name: Hashable) -> None:
         """Stop a request, down to the decoder's next step; its futures are cancelled."""
@@ -131,7 +103,6 @@ class Worker:
                 self.statistics.cancelled += 1
                 self.futures.pop(key).cancel()
             self.changed.notify_all()
-            self.wake()
 
     def run(self, started: Future[None]) -> None:
         """The thread: make the engine; plan, step, deliver, until closed; leave nobody waiting."""
@@ -144,26 +115,21 @@ class Worker:
             return
         started.set_result(None)
         try:
-            while self.wait_for_work():
-                with self.turn:
-                    self.advance()
+            while (plan := self.next_plan()) is not None:
+                self.carry_out(plan)
         finally:
-            with self.turn:
-                self.abandon()
+            self.abandon()
 
-    def wait_for_work(self) -> bool:
-        """Wait until there is something to do; False when closed."""
-        with self.work:
-            self.work.wait_for(lambda: self.closed or self.scheduler.busy)
-            return not self.closed
-
-    def advance(self) -> None:
-        """Decide what runs, and take a step; for whoever has the turn."""
+    def next_plan(self) -> Plan | None:
+        """Wait until there is something to do, and say what; None when closed."""
         with self.changed:
+            self.changed.wait_for(lambda: self.closed or self.scheduler.busy)
+            if self.closed:
+                return None
             plan = self.scheduler.plan(time.monotonic())
             self.statistics.expired += len(plan.expired)
             self.settle(plan.expired)
-        self.carry_out(plan)
+            return plan
 
     def carry_out(self, plan: Plan) -> None:
         """One step of the engine; one that fails takes its sentences along and is replaced."""
@@ -209,7 +175,6 @@ class Worker:
         with self.changed:
             self.draining = self.closed = True
             self.changed.notify_all()
-            self.work.notify_all()
         self.thread.join()
 
     def abandon(self) -> None:

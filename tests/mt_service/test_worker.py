@@ -22,7 +22,6 @@ class FakeEngine:
 
     description = "fake"
     pads = True
-    any_thread = False
 
     def __init__(self) -> None:
         self.left: dict[int, tuple[Job, int]] = {}
@@ -30,14 +29,12 @@ class FakeEngine:
         self.gate = threading.Event()
         self.gate.set()
         self.fail = False
-        self.threads: set[int] = set()  # that stepped
 
     def admit(self, jobs: Mapping[int, Job]) -> None:
         self.left.update((key, (job, job.source[0])) for key, job in jobs.items())
 
     def step(self) -> dict[int, list[Hypothesis]]:
         assert self.gate.wait(SOON)
-        self.threads.add(threading.get_ident())
         if self.fail:
             raise RuntimeError("out of memory")
         self.left = {key: (job, steps - 1) for key, (job, steps) in self.left.items()}
@@ -172,43 +169,3 @@ def test_a_full_queue_refuses_and_forgets(worker: Worker, engines: list[FakeEngi
     engines[0].gate.set()
     assert all(future.result(SOON) for future in running + waiting)
     assert not worker.futures
-
-
-def test_a_lone_sentence_is_computed_where_it_is_asked_for(worker: Worker, engines: list[FakeEngine]) -> None:
-    engines[0].any_thread = True
-    for name in range(3):
-        (future,) = worker.submit(name, jobs(1), later())
-        assert future.done()
-        assert future.result()[0].tokens == (1,)
-    assert engines[0].threads == {threading.get_ident()}
-    assert worker.statistics.sentences == 3
-
-
-def test_several_sentences_are_left_to_the_thread(worker: Worker, engines: list[FakeEngine]) -> None:
-    engines[0].any_thread = True
-    for future in worker.submit("a", jobs(2, 3), later()):
-        future.result(SOON)
-    assert engines[0].threads == {worker.thread.ident}
-
-
-def test_what_takes_long_goes_on_in_the_thread(worker: Worker, engines: list[FakeEngine]) -> None:
-    engines[0].any_thread = True
-    started = time.monotonic()
-    (future,) = worker.submit("long", jobs(ENDLESS), later())
-    assert time.monotonic() - started < 1
-    until(lambda: worker.thread.ident in engines[0].threads)
-    (other,) = worker.submit("short", jobs(2), later())  # the engine is busy now
-    assert other.result(SOON)[0].tokens == (2,)
-    worker.cancel("long")
-    until(lambda: not engines[0].left)
-    assert future.cancelled()
-
-
-def test_an_engine_that_fails_at_once_is_told_and_replaced(worker: Worker, engines: list[FakeEngine]) -> None:
-    engines[0].any_thread = engines[0].fail = True
-    (future,) = worker.submit("a", jobs(1), later())
-    with pytest.raises(EngineError):
-        future.result(SOON)
-    (again,) = worker.submit("b", jobs(1), later())
-    assert again.result(SOON)[0].tokens == (1,)
-    assert len(engines) == 2

@@ -108,7 +108,7 @@ class NativeEngine(GroupedEngine):
         if not handle:
             raise MemoryError("no memory for an engine")
         numbers = f"8-bit integers, compiled for {compiled.mt_instructions().decode()}, threads: {threads}"
-        super().__init__(lambda options: NativeSearch(handle, options), numbers, pads=False, any_thread=True)
+        super().__init__(lambda options: NativeSearch(handle, options), numbers, pads=False)
         weakref.finalize(self, close, compiled, handle, self.searches, network)
 
 
