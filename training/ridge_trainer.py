@@ -20,7 +20,7 @@ from training.distributed import World
 from training.evaluation import dev_bleu, dev_pairs
 from training.manifest import write_manifest
 from training.ridge import NormalEquations, Readout, dev_batches, states
-from training.run_folder import CHECKPOINTS, agree
+from training.run_folder import CHECKPOINTS, agree, last_checkpoint
 from training.start import Start, first_network
 from training.telemetry import Telemetry, say
 
@@ -62,9 +62,7 @@ class RidgeTrainer:
 
     def resume(self) -> None:
         """Take up network and sums as the last whole pass left them, if there is one."""
-        found, passed_over = checkpoint.load_last(self.folder / CHECKPOINTS)
-        for sentence in passed_over:
-            say(f"{sentence}; going on from an older one")
+        found = last_checkpoint(self.folder)
         if found is None:
             return
         for mine, theirs in ((kept_tensors(self.network), found.model), (self.sums.parts, found.optimizer)):

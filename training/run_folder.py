@@ -9,7 +9,9 @@ from typing import Any
 from data.config import build, plain
 from data.errors import UserError
 from data.files import write_json
+from training.checkpoint import Checkpoint, load_last
 from training.config import Recipe
+from training.telemetry import say
 
 RECIPE, CHECKPOINTS = "recipe.json", "checkpoints"
 MAY_CHANGE = {  # keys of `training` that a resumed run may set anew, since they leave the past as it was
@@ -33,6 +35,14 @@ def read_json(path: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise UserError(f"{path.parent} is no finished run: cannot read {path.name}: {error}") from None
+
+
+def last_checkpoint(run: Path) -> Checkpoint | None:
+    """The newest whole checkpoint, if there is one; tells which damaged ones it passes over."""
+    found, passed_over = load_last(run / CHECKPOINTS)
+    for sentence in passed_over:
+        say(f"{sentence}; going on from an older one")
+    return found
 
 
 def agree(folder: Path, recipe: Recipe) -> None:

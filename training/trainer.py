@@ -31,7 +31,7 @@ from training.evaluation import dev_bleu
 from training.loss import token_loss
 from training.manifest import write_manifest
 from training.optimizer import MovingAverage, make_optimizer, rate_factor, set_schedule
-from training.run_folder import CHECKPOINTS, agree
+from training.run_folder import CHECKPOINTS, agree, last_checkpoint
 from training.spectra import spectra
 from training.start import Start, first_network
 from training.telemetry import Telemetry, say
@@ -117,9 +117,7 @@ class Trainer:
 
     def resume(self) -> None:
         """Go on from the newest whole checkpoint, if there is one."""
-        found, passed_over = checkpoint.load_last(self.folder / CHECKPOINTS)
-        for sentence in passed_over:
-            say(f"{sentence}; going on from an older one")
+        found = last_checkpoint(self.folder)
         if found is None:
             return
         state = found.state
