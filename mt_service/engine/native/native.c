@@ -260,7 +260,7 @@ Search *mt_open_search(Engine *engine, const Options *options) {
 
 /* Products alone, for tests: out[rows][outputs] = in W^T + bias. */
 int mt_multiply(const Product *product, const float *in, int rows, float *out) {
-    Rounded rounded = {reserve((size_t)rows * product->inputs), reserve(rows * sizeof(float)),
+    Rounded rounded = {reserve((size_t)rows * product->inputs * sizeof(Digit)), reserve(rows * sizeof(float)),
                        reserve(rows * sizeof(int32_t))};
     int good = rounded.integers && rounded.scale && rounded.excess;
     if (good) {

@@ -47,7 +47,7 @@ enum { MOST_ROWS = 32, MOST_POSITIONS = 512 }; /* computed at once, so that logi
 static void embed(const Embedding *embedding, int32_t id, int width, float *row) {
     const int8_t *integers = embedding->integers + (size_t)id * width;
     for (int i = 0; i < width; i += LANES)
-        store(row + i, __builtin_convertvector(*(const vb *)(integers + i), vf) * embedding->scale[id]);
+        store(row + i, floats_of(integers + i) * embedding->scale[id]);
 }
 
 static inline int state_size(const Network *network) {
@@ -93,7 +93,7 @@ static int make_scratch(Scratch *scratch, const Network *network, int rows, int 
     }
     gates = most(gates, 2 * width);
     size_t count = rows, longest = most(most(inner, gates), 2 * width);
-    scratch->rounded.integers = reserve(count * longest);
+    scratch->rounded.integers = reserve(count * longest * sizeof(Digit));
     scratch->rounded.scale = reserve(count * sizeof(float));
     scratch->rounded.excess = reserve(count * sizeof(int32_t));
     scratch->stream = reserve(count * width * sizeof(float));

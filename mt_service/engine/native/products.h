@@ -2,7 +2,17 @@
 
    Weights are stored with 128 added, so that they are unsigned: what the processors' instructions multiply is an
    unsigned byte with a signed one. 128 times a row's sum is taken off again. They lie as [outputs / 16][inputs / 4][16][4].
+   AVX2 without VNNI has no such instruction that is exact: there, bytes are widened to 16 bits as they are read, and rows
+   are kept in 16 bits.
    What a row gives does not depend on the rows beside it. */
+
+#define SIDE 16 /* outputs whose weights stand side by side */
+
+#if defined(__AVX2__) && LANES == 8
+typedef int16_t Digit;
+#else
+typedef int8_t Digit;
+#endif
 
 typedef struct {
     int32_t inputs, outputs; /* multiples of 16; packed is NULL where there is no product */
@@ -11,13 +21,24 @@ typedef struct {
 } Product;
 
 typedef struct {
-    int8_t *integers; /* [rows][inputs] */
+    Digit *integers; /* [rows][inputs] */
     float *scale;
     int32_t *excess; /* 128 times the sum of the integers */
 } Rounded;
 
+static inline void store_digits(Digit *to, vi whole) {
+#if defined(__AVX2__) && LANES == 8
+    __m256i all = (__m256i)whole;
+    _mm_storeu_si128((__m128i *)to, _mm_packs_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1)));
+#elif defined(__AVX512VNNI__)
+    *(vb *)to = __builtin_convertvector(whole, vb);
+#else
+    for (int i = 0; i < LANES; i++) to[i] = (Digit)whole[i];
+#endif
+}
+
 /* Round rows, which need not lie side by side. */
-static void round_row(const float *row, int inputs, int8_t *integers, float *scale, int32_t *excess) {
+static void round_row(const float *row, int inputs, Digit *integers, float *scale, int32_t *excess) {
     vf most = splat(1e-30f);
     for (int i = 0; i < inputs; i += LANES) {
         vf value = load(row + i);
@@ -29,7 +50,7 @@ static void round_row(const float *row, int inputs, int8_t *integers, float *sca
     for (int i = 0; i < inputs; i += LANES) {
         vi whole = (vi)(load(row + i) * inverse + shift) - 0x4B400000;
         total += whole;
-        *(vb *)(integers + i) = __builtin_convertvector(whole, vb);
+        store_digits(integers + i, whole);
     }
     int32_t sum = 0;
     for (int i = 0; i < LANES; i++) sum += total[i];
@@ -43,116 +64,129 @@ static void round_rows(const float *rows, int stride, int count, int inputs, Rou
                   to.excess + row);
 }
 
-/* Sums of 16 outputs; `gather` adds four inputs to each. */
+/* Sums of `PART` outputs; `gather` adds four inputs to each, `totals` brings them into the order of the outputs.
+   A tile is of ROWS rows and WIDE parts, or of one row and LONE parts: as many sums as there are registers for. */
 #if defined(__AVX512VNNI__)
+#define PART 16
 #define ROWS 4 /* with more than 16 sums at once, some leave their registers: half the speed, measured */
-#define BLOCKS 4
-typedef __m512i Sums;
+#define WIDE 4
+#define LONE 8
+typedef __m512i Sums, Four;
 static inline Sums no_sums(void) { return _mm512_setzero_si512(); }
-static inline Sums gather(Sums sums, const uint8_t *weights, const int8_t *inputs) {
+static inline Four four_of(const Digit *inputs) {
     int32_t four;
     memcpy(&four, inputs, 4);
-    return _mm512_dpbusd_epi32(sums, _mm512_loadu_si512(weights), _mm512_set1_epi32(four));
+    return _mm512_set1_epi32(four);
 }
-static inline vi total_of(Sums sums) { return (vi)sums; }
+static inline Sums gather(Sums sums, const uint8_t *weights, Four inputs) {
+    return _mm512_dpbusd_epi32(sums, _mm512_loadu_si512(weights), inputs);
+}
+static inline void totals(Sums sums, int32_t *out) { _mm512_storeu_si512(out, sums); }
 #elif defined(__AVX2__)
-#define ROWS 2
-#define BLOCKS 1
+#define PART 8
+#define ROWS 5
+#define WIDE 1
+#define LONE 4
 typedef struct {
-    __m256i part[4]; /* four outputs each, as two sums of two */
+    __m256i first, second; /* of four outputs each, as two sums of two inputs */
 } Sums;
-static inline Sums no_sums(void) {
-    __m256i zero = _mm256_setzero_si256();
-    return (Sums){{zero, zero, zero, zero}};
+typedef __m256i Four;
+static inline Sums no_sums(void) { return (Sums){_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+static inline Four four_of(const Digit *inputs) {
+    int64_t four;
+    memcpy(&four, inputs, 8);
+    return _mm256_set1_epi64x(four);
 }
-static inline Sums gather(Sums sums, const uint8_t *weights, const int8_t *inputs) {
-    int32_t four;
-    memcpy(&four, inputs, 4);
-    __m256i wide = _mm256_broadcastq_epi64(_mm_cvtepi8_epi16(_mm_cvtsi32_si128(four)));
-    for (int i = 0; i < 4; i++) {
-        __m256i weight = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(weights + 16 * i)));
-        sums.part[i] = _mm256_add_epi32(sums.part[i], _mm256_madd_epi16(weight, wide));
-    }
+static inline Sums gather(Sums sums, const uint8_t *weights, Four inputs) {
+    __m256i first = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)weights));
+    __m256i second = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(weights + 16)));
+    sums.first = _mm256_add_epi32(sums.first, _mm256_madd_epi16(first, inputs));
+    sums.second = _mm256_add_epi32(sums.second, _mm256_madd_epi16(second, inputs));
+    __asm__ volatile("" : "+x"(sums.first), "+x"(sums.second)); /* in this order, or GCC runs out of registers */
     return sums;
 }
-static inline vi total_of(Sums sums) {
-    vi total;
-    for (int i = 0; i < LANES; i++) {
-        int32_t pair[2];
-        memcpy(pair, (const int32_t *)&sums.part[i / 4] + 2 * (i % 4), sizeof pair);
-        total[i] = pair[0] + pair[1];
-    }
-    return total;
+static inline void totals(Sums sums, int32_t *out) {
+    __m256i mixed = _mm256_hadd_epi32(sums.first, sums.second);
+    _mm256_storeu_si256((__m256i *)out, _mm256_permute4x64_epi64(mixed, 0xD8));
 }
 #else
+#define PART 16
 #define ROWS 2
-#define BLOCKS 1
+#define WIDE 1
+#define LONE 1
 typedef struct {
-    int32_t lane[LANES];
+    int32_t lane[PART];
 } Sums;
+typedef const Digit *Four;
 static inline Sums no_sums(void) { return (Sums){{0}}; }
-static inline Sums gather(Sums sums, const uint8_t *weights, const int8_t *inputs) {
-    for (int lane = 0; lane < LANES; lane++)
+static inline Four four_of(const Digit *inputs) { return inputs; }
+static inline Sums gather(Sums sums, const uint8_t *weights, Four inputs) {
+    for (int lane = 0; lane < PART; lane++)
         for (int i = 0; i < 4; i++) sums.lane[lane] += (int32_t)weights[4 * lane + i] * inputs[i];
     return sums;
 }
-static inline vi total_of(Sums sums) {
-    vi total;
-    memcpy(&total, sums.lane, sizeof total);
-    return total;
-}
+static inline void totals(Sums sums, int32_t *out) { memcpy(out, sums.lane, sizeof sums.lane); }
 #endif
 
 #define UNROLLED _Pragma("GCC unroll 16") /* so that sums are registers */
 
+/* Where the weights of a part with the first inputs lie. */
+static inline const uint8_t *part_of(const Product *product, int part) {
+    const int parts = SIDE / PART;
+    return product->packed + (size_t)(part / parts) * product->inputs * SIDE + part % parts * 4 * PART;
+}
+
 /* A tile of the product; `height` and `width` are constants where this is inlined, so that all sums stay in registers. */
-static inline __attribute__((always_inline)) void tile(const Product *product, Rounded rows, int row, int block,
+static inline __attribute__((always_inline)) void tile(const Product *product, Rounded rows, int row, int part,
                                                        float *out, int stride, int add, const int height,
                                                        const int width) {
     const int inputs = product->inputs;
-    const size_t step = (size_t)inputs * LANES;
-    const uint8_t *weights = product->packed + block * step;
-    Sums sums[height][width];
+    const uint8_t *weights[LONE];
+    Sums sums[ROWS][LONE];
+    UNROLLED for (int p = 0; p < width; p++) weights[p] = part_of(product, part + p);
     UNROLLED for (int r = 0; r < height; r++) {
-        UNROLLED for (int b = 0; b < width; b++) sums[r][b] = no_sums();
+        UNROLLED for (int p = 0; p < width; p++) sums[r][p] = no_sums();
     }
     for (int i = 0; i < inputs; i += 4) {
-        UNROLLED for (int b = 0; b < width; b++) {
+        UNROLLED for (int p = 0; p < width; p++) {
             UNROLLED for (int r = 0; r < height; r++)
-                sums[r][b] = gather(sums[r][b], weights + b * step + (size_t)i * LANES,
-                                    rows.integers + (size_t)(row + r) * inputs + i);
+                sums[r][p] = gather(sums[r][p], weights[p] + (size_t)i * SIDE,
+                                    four_of(rows.integers + (size_t)(row + r) * inputs + i));
         }
     }
     UNROLLED for (int r = 0; r < height; r++) {
-        UNROLLED for (int b = 0; b < width; b++) {
-            int first = (block + b) * LANES;
-            vf value = __builtin_convertvector(total_of(sums[r][b]) - rows.excess[row + r], vf);
-            value *= rows.scale[row + r] * load(product->scale + first);
-            if (product->bias) value += load(product->bias + first);
-            float *place = out + (size_t)(row + r) * stride + first;
-            if (add) value += load(place);
-            store(place, value);
+        UNROLLED for (int p = 0; p < width; p++) {
+            int32_t total[PART];
+            totals(sums[r][p], total);
+            UNROLLED for (int i = 0; i < PART; i += LANES) {
+                int first = (part + p) * PART + i;
+                vf value = __builtin_convertvector(*(vi *)(total + i) - rows.excess[row + r], vf);
+                value *= rows.scale[row + r] * load(product->scale + first);
+                if (product->bias) value += load(product->bias + first);
+                float *place = out + (size_t)(row + r) * stride + first;
+                if (add) value += load(place);
+                store(place, value);
+            }
         }
     }
 }
 
-static inline __attribute__((always_inline)) void columns(const Product *product, Rounded rows, int count, int block,
+static inline __attribute__((always_inline)) void columns(const Product *product, Rounded rows, int count, int part,
                                                           float *out, int stride, int add, const int width) {
     int row = 0;
-    for (; row + ROWS <= count; row += ROWS) tile(product, rows, row, block, out, stride, add, ROWS, width);
-    if (ROWS > 2 && row + 2 <= count) {
-        tile(product, rows, row, block, out, stride, add, 2, width);
-        row += 2;
-    }
-    if (row < count) tile(product, rows, row, block, out, stride, add, 1, width);
+    for (; row + ROWS <= count; row += ROWS) tile(product, rows, row, part, out, stride, add, ROWS, width);
+    const int left = count - row;
+    if (ROWS > 4 && left == 4) tile(product, rows, row, part, out, stride, add, 4, width);
+    if (ROWS > 3 && left == 3) tile(product, rows, row, part, out, stride, add, 3, width);
+    if (ROWS > 2 && left == 2) tile(product, rows, row, part, out, stride, add, 2, width);
+    if (left == 1) tile(product, rows, row, part, out, stride, add, 1, width);
 }
 
 /* out[count][outputs] = rows W^T + bias, or that added to what is there. */
 static void multiply(const Product *product, Rounded rows, int count, float *out, int stride, int add) {
-    int blocks = product->outputs / LANES, block = 0;
-    if (count == 1 && BLOCKS > 1)
-        for (; block + 2 * BLOCKS <= blocks; block += 2 * BLOCKS)
-            tile(product, rows, 0, block, out, stride, add, 1, 2 * BLOCKS);
-    for (; block + BLOCKS <= blocks; block += BLOCKS) columns(product, rows, count, block, out, stride, add, BLOCKS);
-    for (; block < blocks; block++) columns(product, rows, count, block, out, stride, add, 1);
+    int parts = product->outputs / PART, part = 0;
+    for (; count == 1 && part + LONE <= parts; part += LONE)
+        tile(product, rows, 0, part, out, stride, add, 1, LONE);
+    for (; part + WIDE <= parts; part += WIDE) columns(product, rows, count, part, out, stride, add, WIDE);
+    for (; part < parts; part++) columns(product, rows, count, part, out, stride, add, 1);
 }

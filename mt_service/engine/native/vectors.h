@@ -1,4 +1,5 @@
-/* Sixteen floats at a time, in GCC's and Clang's vector extensions: any processor, its widest registers.
+/* As many floats at a time as a register holds, in GCC's and Clang's vector extensions: any processor. Processors with
+   AVX-512 but without VNNI are taken for AVX2, as their products are.
 
    exp is within 2e-7 of the true value, relatively; sigmoid and tanh are made of it. */
 
@@ -11,19 +12,28 @@
 #include <immintrin.h>
 #endif
 
+#if defined(__AVX512VNNI__)
 #define LANES 16
+#elif defined(__AVX2__)
+#define LANES 8
+#else
+#define LANES 4
+#endif
 
-typedef float vf __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int32_t vi __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int8_t vb __attribute__((vector_size(16), aligned(1), may_alias));
+typedef float vf __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef int32_t vi __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef int8_t vb __attribute__((vector_size(LANES), aligned(1), may_alias));
 
 static inline vf load(const float *from) { return *(const vf *)from; }
 static inline void store(float *to, vf value) { *(vf *)to = value; }
 static inline vf splat(float value) { return (vf){0} + value; }
 
+/* GCC compares wider vectors than a register holds number by number, so vectors are no wider than that. */
 static inline vf larger(vf a, vf b) {
-#ifdef __AVX512F__
+#if defined(__AVX512VNNI__)
     return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
 #else
     vi first = a > b;
     return (vf)(((vi)a & first) | ((vi)b & ~first));
@@ -44,12 +54,22 @@ static inline float largest_of(vf value) {
     return most;
 }
 
-/* Whether any of sixteen floats is above a threshold. */
+/* Whether any of the floats is above a threshold. */
 static inline int any_above(vf value, float threshold) {
-#ifdef __AVX512F__
+#if defined(__AVX512VNNI__)
     return _mm512_cmp_ps_mask((__m512)value, _mm512_set1_ps(threshold), _CMP_GT_OQ) != 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_ps(_mm256_cmp_ps((__m256)value, _mm256_set1_ps(threshold), _CMP_GT_OQ)) != 0;
 #else
     return largest_of(value) > threshold;
+#endif
+}
+
+static inline vf floats_of(const int8_t *integers) {
+#if defined(__AVX2__) && LANES == 8
+    return (vf)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)integers)));
+#else
+    return __builtin_convertvector(*(const vb *)integers, vf);
 #endif
 }
 
