@@ -210,11 +210,18 @@ def test_a_recipe_chooses_how_recurrent_weights_start() -> None:
     assert all(torch.equal(cell.weight_hh.detach(), torch.eye(8)) for cell in cells)
 
 
-def test_a_clockwork_keeps_its_triangle_however_it_starts() -> None:
-    cell = make_cell("clockwork", 4, 8)
+@pytest.mark.parametrize(("start", "radius"), [("orthogonal", 1.0), ("identity", 1.0), ("sparse", 1.1)])
+def test_every_module_of_a_clockwork_starts_at_the_edge_and_hears_no_faster_one(start: str, radius: float) -> None:
+    torch.manual_seed(8)
+    cell, fresh = make_cell("clockwork", 4, 80), make_cell("clockwork", 4, 80)
     assert isinstance(cell, RecurrentCell)
-    cell.restart("orthogonal")
-    assert not cell.weight_hh.detach()[6:, :6].any()
+    cell.restart(start)
+    for made, expected in ((fresh, 1.0), (cell, radius)):
+        weight_HH = made.weight_hh.detach()
+        for first in (0, 20, 40, 60):
+            own = weight_HH[first : first + 20, first : first + 20]
+            assert float(torch.linalg.eigvals(own).abs().max()) == pytest.approx(expected, rel=1e-4)
+            assert not weight_HH[first:, :first].any()
 
 
 def test_drop_connect_drops_weights_in_training_only() -> None:
