@@ -50,8 +50,8 @@ from training.trainer import Trainer
 
 PLAIN = (
     "model.dropout.residual=0.1 model.dropout.embedding=0.1 model.dropout.word=0 model.dropout.recurrent=0 "
-    "batching.sampling=0 optimizer.decay_fraction=0.5 training.ema_decay=0.99 training.dev_sentences=1 "
-    "training.checkpoint_minutes=0 training.checkpoint_every=1000000 training.log_every=100"
+    "batching.tokens=1536 batching.sampling=0 optimizer.decay_fraction=0.5 training.ema_decay=0.99 "
+    "training.dev_sentences=1 training.checkpoint_minutes=0 training.checkpoint_every=1000000 training.log_every=100"
 )
 CLASSIC = "model.decoder.bridge=ends"
 FIRST, JOINT = "LSTM, deep bidirectional", "Joint language and translation model"
