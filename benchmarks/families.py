@@ -105,8 +105,8 @@ def fitted(recipe: Recipe, vocabulary: int, parameters: int) -> Recipe:
     if recipe.training.method == "ridge":
         return dataclasses.replace(recipe, model=model)
     above = bisect_left(SIZES, parameters, key=lambda hidden: size_of(with_hidden(model, hidden)))
-    nearest = (with_hidden(model, hidden) for hidden in SIZES[max(0, above - 1) : above + 1])
-    sized = min(nearest, key=lambda one: abs(size_of(one) - parameters))
+    near = SIZES[max(0, above - 2) : above + 3]  # sizes dip where cells are as wide as the model and need no projection
+    sized = min((with_hidden(model, hidden) for hidden in near), key=lambda one: abs(size_of(one) - parameters))
     return dataclasses.replace(recipe, model=sized)
 
 

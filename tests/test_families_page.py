@@ -74,6 +74,9 @@ def test_every_family_is_as_large_as_the_first() -> None:
     families, plain = benchmark.FAMILIES.items(), benchmark.PLAIN.split()
     recipes = {name: benchmark.load_recipe(path, [*plain, *words.split()]) for name, words in families}
     whole = benchmark.size_of(dataclasses.replace(recipes[benchmark.FIRST].model, vocabulary_size=5000))
+    assert (
+        benchmark.fitted(recipes[benchmark.FIRST], 5000, whole).model.decoder == recipes[benchmark.FIRST].model.decoder
+    )
     sizes = {
         name: benchmark.size_of(benchmark.fitted(recipe, 5000, whole).model)
         for name, recipe in recipes.items()
