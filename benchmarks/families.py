@@ -1,11 +1,14 @@
 """Every recurrent family on the same captions, with as many parameters and as many minutes each.
 
-usage: python benchmarks/families.py RECIPE ROOT [--minutes 10] [--families NAME ...] [--plot FILE]
+usage: python benchmarks/families.py RECIPE ROOT [--minutes 2] [--families NAME ...] [--output FILE] [--page FILE]
 
 RECIPE names data and vocabulary, ROOT is the folder of its corpora. Widths are chosen so that each network has about as
-many parameters as the first one; updates so that they fill the minutes at the speed of a short try, which the learning
-rate's schedule then spans. Prints JSON: BLEU on the dev set (greedy and beam 5), target tokens/s in training, and
-milliseconds a sentence takes to translate alone, greedily, by the reference engine on one thread.
+many parameters as the first one. Each trains for the minutes asked for, over which the learning rate's schedule spans.
+Measured are BLEU on the dev set (greedy and beam 5), target tokens/s in training, and the milliseconds that a sentence
+takes alone, greedily, by the reference engine on one thread. The joint model judges n-best lists of the first family.
+
+Writes the results (JSON) after each family; killed and started again at the same commit it goes on with the next one.
+At the end it puts table and drawing into docs/families.md.
 """
 
 from __future__ import annotations
@@ -17,30 +20,43 @@ import statistics
 import sys
 import tempfile
 import time
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
+from family_report import BEAM, GREEDY, LONE_TIME, refresh
+from family_rescoring import judged, lists_of
+from tqdm import tqdm
 
-from data.prepare import Prepared, prepare
+from data.config import check
+from data.errors import UserError
+from data.files import write_json, write_text
+from data.prepare import Pair, Prepared, prepare
 from models.config import ModelConfig
+from models.hypotheses import SearchOptions
 from models.seq2seq import Seq2Seq
-from training.config import Recipe, load_recipe
-from training.device import hardware
+from training.config import Recipe, TrainingConfig, load_recipe
+from training.device import choose, hardware
 from training.distributed import World
-from training.evaluation import dev_bleu, translate
+from training.evaluation import bleu_for, dev_pairs, translate
 from training.manifest import git_state, versions
+from training.nbest import moses, read_nbest
 from training.ridge_trainer import RidgeTrainer
+from training.telemetry import duration, say
 from training.trainer import Trainer
 
 PLAIN = (
     "model.dropout.residual=0.1 model.dropout.embedding=0.1 model.dropout.word=0 model.dropout.recurrent=0 "
-    "batching.sampling=0 optimizer.decay_fraction=0.5 training.ema_decay=0.99 training.dev_sentences=1 "
-    "training.checkpoint_minutes=0 training.checkpoint_every=1000000 training.log_every=100"
+    "batching.tokens=1536 batching.sampling=0 optimizer.decay_fraction=0.5 training.ema_decay=0.99 "
+    "training.dev_sentences=1 training.checkpoint_minutes=0 training.checkpoint_every=1000000 training.log_every=100"
 )
 CLASSIC = "model.decoder.bridge=ends"
+FIRST, JOINT = "LSTM, deep bidirectional", "Joint language and translation model"
 FAMILIES = {  # overrides of the recipe; the first is what the others' sizes are measured by
-    "LSTM, deep bidirectional": "",
+    FIRST: "",
     "LSTM, one direction": "model.encoder.bidirectional=false",
     "GRU": "model.encoder.cell=gru model.decoder.cell=gru",
     "GRU, Cho's form": "model.encoder.cell=gru_cho model.decoder.cell=gru_cho",
@@ -56,9 +72,15 @@ FAMILIES = {  # overrides of the recipe; the first is what the others' sizes are
     f"model.encoder.bidirectional=false {CLASSIC}",
     "Sutskever 2014: deep LSTM, reversed": "model.attention.kind=none model.encoder.bidirectional=false "
     f"model.encoder.reverse_source=true {CLASSIC}",
+    JOINT: "model.encoder.layers=0 model.attention.kind=mean model.decoder.attention_blocks=all",
 }
 SIZES = range(16, 2049, 16)
-PILOT, LONE = 12.0, 100  # seconds of a try, sentences that are translated alone
+RATIO = 1.5  # words per source word, plus ten, at which translations are cut: poor networks hardly find an end
+LONE = 50  # sentences that are translated alone
+LIMIT = 10**6  # updates, before the first one tells how long they take
+GUESS = 30.0  # seconds that a family takes beside its training, before the first one tells
+HERE = Path(__file__).parent
+RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "families.md"
 
 
 def size_of(model: ModelConfig) -> int:
@@ -82,7 +104,9 @@ def fitted(recipe: Recipe, vocabulary: int, parameters: int) -> Recipe:
     model = dataclasses.replace(recipe.model, vocabulary_size=vocabulary)
     if recipe.training.method == "ridge":
         return dataclasses.replace(recipe, model=model)
-    sized = min((with_hidden(model, hidden) for hidden in SIZES), key=lambda one: abs(size_of(one) - parameters))
+    above = bisect_left(SIZES, parameters, key=lambda hidden: size_of(with_hidden(model, hidden)))
+    near = SIZES[max(0, above - 2) : above + 3]  # sizes dip where cells are as wide as the model and need no projection
+    sized = min((with_hidden(model, hidden) for hidden in near), key=lambda one: abs(size_of(one) - parameters))
     return dataclasses.replace(recipe, model=sized)
 
 
@@ -95,113 +119,158 @@ def with_updates(recipe: Recipe, updates: int) -> Recipe:
     )
 
 
-def updates_in(recipe: Recipe, prepared: Prepared, seconds: float) -> int:
-    """How many updates fit, by the speed of a try."""
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(with_updates(recipe, 10**6), Path(folder), prepared, World())
-        trainer.network.train()
-        for _ in range(3):
+def train_for(recipe: Recipe, prepared: Prepared, seconds: float, folder: Path, title: str) -> Trainer:
+    """Train for so many seconds of updates; the rate's schedule spans as many as fit by the speed seen so far."""
+    trainer = Trainer(with_updates(recipe, LIMIT), folder, prepared, World())
+    trainer.network.train()
+    with tqdm(total=round(seconds), desc=title, unit="s", file=sys.stderr) as progress:
+        while trainer.seconds < seconds:
+            started = time.perf_counter()
             trainer.step()
-        count, started = 0, time.perf_counter()
-        while (spent := time.perf_counter() - started) < PILOT:
-            trainer.step()
-            count += 1
-    return max(20, round(seconds * count / spent))
+            trainer.seconds += time.perf_counter() - started
+            fitting = round(trainer.update * seconds / trainer.seconds)
+            trainer.recipe = with_updates(recipe, max(fitting, trainer.update + 1))
+            progress.update(min(round(trainer.seconds), round(seconds)) - progress.n)
+    return trainer
 
 
-def learn(recipe: Recipe, prepared: Prepared, seconds: float, folder: Path) -> tuple[Seq2Seq, dict[str, Any]]:
+def learn(
+    recipe: Recipe, prepared: Prepared, seconds: float, folder: Path, title: str
+) -> tuple[Seq2Seq, dict[str, Any]]:
     """Train; return the network with its averaged weights, and how fast it went."""
     if recipe.training.method == "ridge":
         ridge, started = RidgeTrainer(recipe, folder, prepared, World()), time.perf_counter()
         ridge.run()
         return ridge.network, {"seconds": round(time.perf_counter() - started), "updates": 0, "tokens_per_second": None}
-    trainer = Trainer(with_updates(recipe, updates_in(recipe, prepared, seconds)), folder, prepared, World())
-    trainer.run()
+    trainer = train_for(recipe, prepared, seconds, folder, title)
     if trainer.average is not None:
         trainer.average.swap(trainer.network)
     rate = round(trainer.tokens / trainer.seconds)
     return trainer.network, {"seconds": round(trainer.seconds), "updates": trainer.update, "tokens_per_second": rate}
 
 
-@torch.inference_mode()
-def milliseconds_alone(network: Seq2Seq, prepared: Prepared, direction: str) -> float:
-    """The median time of a sentence alone on one thread."""
-    from models.hypotheses import SearchOptions
+def dev_of(recipe: Recipe, prepared: Prepared) -> list[Pair]:
+    """All dev sentences of the recipe's first direction."""
+    return [pair for pairs in dev_pairs(prepared, recipe.data.directions[:1], 0).values() for pair in pairs]
 
-    threads, times = torch.get_num_threads(), list[float]()
+
+@torch.inference_mode()
+def milliseconds_alone(network: Seq2Seq, prepared: Prepared, pairs: Sequence[Pair]) -> float:
+    """The median time of a sentence alone on one thread."""
+    threads, times, options = torch.get_num_threads(), list[float](), SearchOptions(beam=1, max_ratio=RATIO)
     torch.set_num_threads(1)
-    pairs = [pair for dev in prepared.dev.values() for pair in dev if pair.direction == direction]
     for pair in pairs[:LONE]:
         started = time.perf_counter()
-        translate(network, prepared.tokenizer, [pair.source], pair.target_language, SearchOptions(beam=1))
+        translate(network, prepared.tokenizer, [pair.source], pair.target_language, options)
         times.append(time.perf_counter() - started)
     torch.set_num_threads(threads)
     return round(1000 * statistics.median(times), 1)
 
 
-def measure(recipe: Recipe, prepared: Prepared, seconds: float) -> dict[str, Any]:
-    """All figures of one family."""
-    with tempfile.TemporaryDirectory() as folder:
-        network, facts = learn(recipe, prepared, seconds, Path(folder) / "runs" / recipe.name)
-    network.float().eval()
-    directions = recipe.data.directions
+def translating(network: Seq2Seq, prepared: Prepared, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """How well and how fast a network translates."""
+    target, references = pairs[0].target_language, [pair.target for pair in pairs]
     scores = {}
-    for name, beam in (("greedy", 1), ("beam 5", 5)):
-        (scores[name],) = dev_bleu(network, prepared, directions, 0, beam).values()
+    for key, beam in ((GREEDY, 1), (BEAM, 5)):
+        options = SearchOptions(beam=beam, max_ratio=RATIO)
+        found = translate(network, prepared.tokenizer, [pair.source for pair in pairs], target, options)
+        scores[key] = round(float(bleu_for(target).corpus_score(found, [references]).score), 2)
+    return {**scores, LONE_TIME: milliseconds_alone(network, prepared, pairs)}
+
+
+def measure(name: str, recipe: Recipe, prepared: Prepared, seconds: float, lists: Path, title: str) -> dict[str, Any]:
+    """All figures of one family; the first one also leaves its n-best lists, which the joint model judges."""
+    with tempfile.TemporaryDirectory() as folder:
+        network, facts = learn(recipe, prepared, seconds, Path(folder) / "runs" / recipe.name, title)
+    network.float().eval()
+    started, pairs = time.perf_counter(), dev_of(recipe, prepared)
+    if name == JOINT:
+        proposed = read_nbest(lists, Path("the dev set"), len(pairs))
+        found = {"rescoring": {"lists_of": FIRST, **judged(network, prepared.tokenizer, pairs, proposed)}}
+    else:
+        found = translating(network, prepared, pairs)
+    if name == FIRST:
+        write_text(lists, moses(lists_of(network, prepared.tokenizer, pairs, RATIO)))
+    bag = recipe.model.encoder.layers == 0
     return {
         "parameters": network.output_weight.numel() if recipe.training.method == "ridge" else size_of(recipe.model),
-        "hidden": [recipe.model.encoder.hidden, recipe.model.decoder.hidden],
+        "hidden": [0 if bag else recipe.model.encoder.hidden, recipe.model.decoder.hidden],
         **facts,
-        **{f"bleu, {name}": round(score, 2) for name, score in scores.items()},
-        "ms_per_sentence": milliseconds_alone(network, prepared, directions[0]),
+        **found,
+        "evaluation_seconds": round(time.perf_counter() - started),
     }
 
 
-def draw(rows: dict[str, dict[str, Any]], path: Path) -> None:
-    """BLEU against what a sentence costs."""
-    import matplotlib as mpl
+def begun(output: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """The results to go on with: those in the file, or none yet.
 
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(9, 5.5), layout="constrained")
-    times = [row["ms_per_sentence"] for row in rows.values()]
-    late = min(times) + 0.7 * (max(times) - min(times))  # names of points beyond it stand at their left
-    for name, row in rows.items():
-        place, right = (row["ms_per_sentence"], row["bleu, beam 5"]), row["ms_per_sentence"] > late
-        axes.plot(*place, "o", color="#0072B2")
-        offset, side = (-6, 5) if right else (6, 5), "right" if right else "left"
-        axes.annotate(name, place, xytext=offset, textcoords="offset points", fontsize=8, ha=side)
-    axes.set(xlabel="milliseconds a sentence alone, greedy, one thread", ylabel="dev BLEU, beam 5")
-    axes.margins(x=0.1, y=0.1)
-    axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+    Raises:
+        UserError: when the file holds figures of something else.
+    """
+    if not output.exists():
+        check(output.parent.is_dir(), f"cannot write {output}: there is no folder {output.parent}")
+        return {"families": {}, **facts}
+    tree: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
+    differing = ", ".join(key for key in facts if tree.get(key) != facts[key])
+    check(not differing, f"{output} holds another comparison ({differing} differ): name another --output, or remove it")
+    return tree
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("root", type=Path)
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--families", nargs="+", default=list(FAMILIES), metavar="NAME")
-    parser.add_argument("--plot", type=Path)
-    arguments = parser.parse_args()
-    rows: dict[str, dict[str, Any]] = {}
+def compare(arguments: argparse.Namespace, tree: dict[str, Any]) -> None:
+    """Measure the families that the results lack; write them after each."""
+    seconds, rows, lists = arguments.minutes * 60, tree["families"], arguments.output.with_suffix(".nbest")
+    missing = [name for name in arguments.families or FAMILIES if name not in rows]
+    common, started = [f"data.root={arguments.root}", *PLAIN.split()], time.monotonic()
+    check(
+        JOINT not in missing or FIRST in missing or lists.is_file(),
+        f"'{JOINT}' judges lists of '{FIRST}' that are not there: measure both by one command",
+    )
     with tempfile.TemporaryDirectory() as folder:
-        common = [f"data.root={arguments.root}", *PLAIN.split()]
         recipe = load_recipe(arguments.recipe, common)
         prepared = prepare(recipe.data, Path(folder) / "prepared", recipe.seed)
         vocabulary = len(prepared.tokenizer)
         parameters = size_of(dataclasses.replace(recipe.model, vocabulary_size=vocabulary))
-        for name in arguments.families:
-            one = load_recipe(arguments.recipe, [*common, *FAMILIES[name].split()])
-            rows[name] = measure(fitted(one, vocabulary, parameters), prepared, arguments.minutes * 60)
-            print(name, rows[name], file=sys.stderr)
-    if arguments.plot:
-        draw(rows, arguments.plot)
-    facts = {"recipe": arguments.recipe.name, "minutes": arguments.minutes, "hardware": hardware()}
-    print(json.dumps({"families": rows, **facts, "versions": versions(), "git": git_state()}, indent=2))
+        for done, name in enumerate(missing):
+            each = (time.monotonic() - started) / done if done else seconds + GUESS
+            title = f"{done + 1} of {len(missing)}, {name}"
+            say(f"{title}: all are done in about {duration(each * (len(missing) - done))}")
+            one = fitted(load_recipe(arguments.recipe, [*common, *FAMILIES[name].split()]), vocabulary, parameters)
+            rows[name] = measure(name, one, prepared, seconds, lists, title)
+            tree["families"] = {known: rows[known] for known in FAMILIES if known in rows}
+            write_json(arguments.output, tree)
+    if rows.keys() == FAMILIES.keys():
+        lists.unlink(missing_ok=True)
+
+
+def main() -> None:
+    """Measure, write, draw."""
+    today = datetime.now(UTC).date().isoformat()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--minutes", type=float, default=2.0, help="of updates, for each family (default: 2)")
+    parser.add_argument("--families", nargs="+", choices=list(FAMILIES), metavar="NAME", help="some of them alone")
+    parser.add_argument("--output", type=Path, default=RESULTS / f"{today}-families.json")
+    parser.add_argument("--page", type=Path, help="default: docs/families.md, once all families are measured")
+    arguments = parser.parse_args()
+    facts = {
+        "recipe": arguments.recipe.name,
+        "minutes": arguments.minutes,
+        "precision": str(choose(TrainingConfig()).precision).removeprefix("torch."),
+        "hardware": hardware(),
+        "versions": versions(),
+        "git": git_state(),
+    }
+    try:
+        tree = begun(arguments.output, facts)
+        compare(arguments, tree)
+        whole = tree["families"].keys() == FAMILIES.keys()
+        page = arguments.page or (PAGE if whole else None)
+        if page is not None:
+            refresh(page, tree, arguments.output)
+    except UserError as error:
+        parser.error(str(error))
+    say(f"wrote {arguments.output}{f', {page} and its drawing' if page else ''}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from data.config import check
@@ -101,11 +102,24 @@ class ReservoirConfig:
         check(self.washout >= 0, f"'washout' must not be negative, but is {self.washout}")
 
 
+@dataclass(frozen=True)
+class ClockworkConfig:
+    """Clockwork RNNs (cell = "clockwork"): equal modules of units, each with a period of its own."""
+
+    periods: tuple[int, ...] = (1, 2, 4, 8)  # positions between two ticks of a module, the fastest first
+
+    def __post_init__(self) -> None:
+        rising = all(fast < slow for fast, slow in pairwise(self.periods))
+        good = bool(self.periods) and self.periods[0] >= 1 and rising
+        check(good, f"'periods' must be one whole number above 0 or several that rise, but is {self.periods}")
+
+
 class CellSettings(NamedTuple):
     """What a recipe says of cells beside their sizes; each cell takes what concerns it."""
 
     drop_connect: float = 0.0  # rate at which trained hidden-to-hidden weights are dropped
     reservoir: ReservoirConfig = ReservoirConfig()
+    clockwork: ClockworkConfig = ClockworkConfig()
 
 
 @dataclass(frozen=True)
@@ -123,11 +137,12 @@ class ModelConfig:
     attention: AttentionConfig = field(default_factory=AttentionConfig)
     dropout: DropoutConfig = field(default_factory=DropoutConfig)
     reservoir: ReservoirConfig = field(default_factory=ReservoirConfig)
+    clockwork: ClockworkConfig = field(default_factory=ClockworkConfig)
 
     @property
     def cells(self) -> CellSettings:
         """What every cell is told."""
-        return CellSettings(self.dropout.recurrent, self.reservoir)
+        return CellSettings(self.dropout.recurrent, self.reservoir, self.clockwork)
 
     def __post_init__(self) -> None:
         check(self.width >= 1, f"'width' must be at least 1, but is {self.width}")

@@ -31,7 +31,7 @@ from models.bundle import (
     verify_tensors,
 )
 from models.card import model_card
-from models.cells import EchoState
+from models.cells import Cell
 from models.config import ModelConfig
 from models.info import BundleInfo
 from models.quantization import dequantize_rows, quantize_rows
@@ -53,7 +53,7 @@ def load_network(path: Path, config: BundleConfig, device: str) -> Seq2Seq:
     network.load_state_dict(weights, strict=False, assign=True)
     network.tie()
     for cell in network.modules():
-        if isinstance(cell, EchoState):
+        if isinstance(cell, Cell):
             cell.verify(path)
     return network.to(device).eval().requires_grad_(False)
 

@@ -82,6 +82,9 @@ class Cell(Recurrent):
         """The square matrices [H, H] through which the state passes from a position to the next, by name."""
         return {}
 
+    def verify(self, origin: object) -> None:
+        """Raise UserError, naming where the weights come from, if they cannot be this cell's whatever their shapes."""
+
 
 class RecurrentCell(Cell):
     """A cell whose gates see the hidden vector through a matrix.

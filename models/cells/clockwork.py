@@ -14,8 +14,7 @@ from torch.nn import functional
 from data.config import check
 from models.cells.base import DEFAULTS, RecurrentCell, register
 from models.config import CellSettings
-
-PERIODS = (1, 2, 4, 8)  # the fastest module first
+from models.initialize import STARTS
 
 
 class ClockworkState(NamedTuple):
@@ -39,28 +38,35 @@ class Clockwork(RecurrentCell):
 
     A module sees itself and slower ones, so U is block upper triangular. Only modules that are due are computed: with
     periods 1, 2, 4 and 8 that is 0.47 of the products with x, and 0.61 of those with h that the triangle would take at
-    every position.
+    every position. Of `settings` it takes `drop_connect` and `clockwork`.
     """
 
     gates = 1
 
     def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:
-        count = len(PERIODS)
+        count = len(settings.clockwork.periods)
         check(hidden_size % count == 0, f"cell 'clockwork' has {count} modules: 'hidden' must be a multiple of {count}")
         super().__init__(input_size, hidden_size, settings)
-        self.units = hidden_size // count
-        self.hide_fast()
+        self.periods, self.units = settings.clockwork.periods, hidden_size // count
+        self.restart("orthogonal")
 
     @torch.no_grad()
     def hide_fast(self) -> None:
         """Zero what is never read: slow modules do not see fast ones."""
-        for index in range(len(PERIODS)):
+        for index in range(len(self.periods)):
             self.weight_hh[self.of(index), : index * self.units] = 0.0
 
+    @torch.no_grad()
     def restart(self, start: str) -> None:
-        """As RecurrentCell.restart."""
+        """As RecurrentCell.restart, with each module's own block started for itself.
+
+        The eigenvalues of a triangle are those of its diagonal blocks. Cut out of an orthogonal matrix, blocks of a
+        quarter of its units have a spectral radius of about a half, so that slow modules would forget within few ticks.
+        """
         super().restart(start)
         self.hide_fast()
+        for index in range(len(self.periods)):
+            STARTS[start](self.weight_hh[self.of(index), self.of(index)])
 
     def of(self, index: int) -> slice:
         """The units of a module."""
@@ -73,7 +79,7 @@ class Clockwork(RecurrentCell):
     def schedule(self, input_BTI: Tensor, time_B: Tensor, index: int) -> Due:
         """When a module ticks, with its products with the input at those positions."""
         time_TB = time_B + torch.arange(input_BTI.shape[1], device=time_B.device)[:, None]
-        due_TB = time_TB % PERIODS[index] == 0
+        due_TB = time_TB % self.periods[index] == 0
         positions = due_TB.any(1).nonzero()[:, 0]
         gates_BTM = functional.linear(
             input_BTI.index_select(1, positions), self.weight_ih[self.of(index)], self.bias[self.of(index)]
@@ -83,11 +89,11 @@ class Clockwork(RecurrentCell):
 
     def forward(self, input_BTI: Tensor, state: ClockworkState) -> tuple[Tensor, ClockworkState]:
         """Shapes as in Cell.forward."""
-        due = [self.schedule(input_BTI, state.time_B, index) for index in range(len(PERIODS))]
+        due = [self.schedule(input_BTI, state.time_B, index) for index in range(len(self.periods))]
         weight_HH, hidden_BH, outputs = self.recurrent_weight(), state.hidden_BH, list[Tensor]()
         for position in range(input_BTI.shape[1]):
             hidden_BH = torch.cat(
-                [self.tick(index, due[index], position, weight_HH, hidden_BH) for index in range(len(PERIODS))], -1
+                [self.tick(index, due[index], position, weight_HH, hidden_BH) for index in range(len(self.periods))], -1
             )
             outputs.append(hidden_BH)
         return torch.stack(outputs, 1), ClockworkState(hidden_BH, state.time_B + input_BTI.shape[1])

@@ -6,11 +6,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from data.errors import UserError
-from models.cells import CELLS, Cell, HiddenState, LSTMState, make_cell
+from models.cells import CELLS, Cell, Clockwork, HiddenState, LSTMState, make_cell
 from models.cells.base import RecurrentCell
 from models.cells.clockwork import ClockworkState
 from models.cells.elementwise import scan
-from models.config import CellSettings, DecoderConfig, EncoderConfig, ModelConfig
+from models.config import CellSettings, ClockworkConfig, DecoderConfig, EncoderConfig, ModelConfig
 from models.recurrent import Recurrence, reversal_index, reverse, zero_state
 from models.seq2seq import Seq2Seq
 
@@ -107,8 +107,8 @@ def test_gradients_are_those_of_finite_differences(name: str, positions: int) ->
 
 def dense_clockwork(cell: Cell, input_BTI: torch.Tensor, hidden: torch.Tensor, start: int) -> torch.Tensor:
     """Every module at every position, as one masked product; those that are not due keep what they hold."""
-    units, outputs = cell.hidden_size // 4, []
-    period = torch.tensor([1, 2, 4, 8]).repeat_interleave(units)
+    periods, outputs = cell.settings.clockwork.periods, []
+    period = torch.tensor(periods).repeat_interleave(cell.hidden_size // len(periods))
     triangle = (period[:, None] <= period[None]).to(hidden.dtype)
     for position in range(input_BTI.shape[1]):
         gates = input_BTI[:, position] @ cell.weight_ih.T + cell.bias
@@ -118,9 +118,12 @@ def dense_clockwork(cell: Cell, input_BTI: torch.Tensor, hidden: torch.Tensor, s
     return torch.stack(outputs, 1)
 
 
-def test_clockwork_against_the_dense_masked_form_with_fewer_operations() -> None:
+@pytest.mark.parametrize(
+    ("periods", "share"), [((1, 2, 4, 8), 0.45), ((3,), 0.35), ((1, 2, 4, 8, 16, 32, 64, 128), 0.3)]
+)
+def test_clockwork_against_the_dense_masked_form_with_fewer_operations(periods: tuple[int, ...], share: float) -> None:
     torch.manual_seed(6)
-    cell = make_cell("clockwork", 16, 32).double()
+    cell = make_cell("clockwork", 16, 32, CellSettings(clockwork=ClockworkConfig(periods))).double()
     input_BTI = torch.randn(3, 24, 16, dtype=torch.float64)
     hidden_BH = torch.randn(3, 32, dtype=torch.float64)
     with FlopCounterMode(display=False) as dense:
@@ -128,7 +131,7 @@ def test_clockwork_against_the_dense_masked_form_with_fewer_operations() -> None
     with FlopCounterMode(display=False) as due:
         found = sequence(cell, input_BTI, hidden_BH)
     torch.testing.assert_close(found, expected)
-    assert due.get_total_flops() < 0.45 * dense.get_total_flops()
+    assert due.get_total_flops() < share * dense.get_total_flops()
 
 
 def test_clockwork_rows_may_stand_at_different_times() -> None:
@@ -146,6 +149,19 @@ def test_clockwork_rows_may_stand_at_different_times() -> None:
 def test_a_clockwork_needs_equal_modules() -> None:
     with pytest.raises(UserError, match="cell 'clockwork' has 4 modules: 'hidden' must be a multiple of 4"):
         make_cell("clockwork", 4, 6)
+
+
+@pytest.mark.parametrize("periods", [(), (0, 1), (1, 2, 2), (4, 2)])
+def test_periods_rise(periods: tuple[int, ...]) -> None:
+    with pytest.raises(UserError, match="'periods' must be one whole number above 0 or several that rise"):
+        ClockworkConfig(periods)
+
+
+def test_a_recipe_chooses_the_periods_of_a_clockwork() -> None:
+    encoder, decoder = EncoderConfig(cell="clockwork", hidden=6), DecoderConfig(cell="clockwork", hidden=6)
+    config = ModelConfig(20, 16, encoder=encoder, decoder=decoder, clockwork=ClockworkConfig((1, 16, 256)))
+    cells = [cell for cell in Seq2Seq(config).modules() if isinstance(cell, Clockwork)]
+    assert [cell.periods for cell in cells] == [(1, 16, 256)] * 6
 
 
 def test_a_scan_forgets_or_keeps_whole_sequences() -> None:
@@ -210,11 +226,18 @@ def test_a_recipe_chooses_how_recurrent_weights_start() -> None:
     assert all(torch.equal(cell.weight_hh.detach(), torch.eye(8)) for cell in cells)
 
 
-def test_a_clockwork_keeps_its_triangle_however_it_starts() -> None:
-    cell = make_cell("clockwork", 4, 8)
+@pytest.mark.parametrize(("start", "radius"), [("orthogonal", 1.0), ("identity", 1.0), ("sparse", 1.1)])
+def test_every_module_of_a_clockwork_starts_at_the_edge_and_hears_no_faster_one(start: str, radius: float) -> None:
+    torch.manual_seed(8)
+    cell, fresh = make_cell("clockwork", 4, 80), make_cell("clockwork", 4, 80)
     assert isinstance(cell, RecurrentCell)
-    cell.restart("orthogonal")
-    assert not cell.weight_hh.detach()[6:, :6].any()
+    cell.restart(start)
+    for made, expected in ((fresh, 1.0), (cell, radius)):
+        weight_HH = made.weight_hh.detach()
+        for first in (0, 20, 40, 60):
+            own = weight_HH[first : first + 20, first : first + 20]
+            assert float(torch.linalg.eigvals(own).abs().max()) == pytest.approx(expected, rel=1e-4)
+            assert not weight_HH[first:, :first].any()
 
 
 def test_drop_connect_drops_weights_in_training_only() -> None:

@@ -64,13 +64,13 @@ def error(cell: Cell, hidden: int, lag: int, rate: float, updates: int, beat: in
         return float((readout(last_hidden(cell, input_BTI))[:, 0] - sum_B).square().mean())
 
 
-def made(name: str, hidden: int, remember: int = 0) -> Cell:
+def made(name: str, hidden: int, remember: int = 0, seed: int = 1) -> Cell:
     """A cell whose gates, where they have biases for it, start with memories of 1 to `remember` positions.
 
     Forget gates of the LSTM and update gates of the GRU then start at 1 - 1/u, u being uniform (Tallec and Ollivier
     2018). Both are the second block of their biases.
     """
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     cell = make_cell(name, 2, hidden)
     if remember:
         with torch.no_grad():
@@ -114,9 +114,13 @@ def test_a_gru_adds_over_a_lag_of_100() -> None:
 
 
 @pytest.mark.slow
-def test_a_clockwork_adds_over_a_lag_of_100_what_comes_on_its_beat() -> None:
-    """Its slowest units, which remember longest, read every eighth position and hear no faster ones."""
-    assert error(made("clockwork", 64), 64, lag=100, rate=0.006, updates=900, beat=8) < SOLVED
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_clockwork_adds_over_a_lag_of_100_what_comes_on_its_beat(seed: int) -> None:
+    """Its slowest units, which remember longest, read every eighth position and hear no faster ones.
+
+    From these seeds it stays at an error of 0.1 and more where a module's own block is not started orthogonal.
+    """
+    assert error(made("clockwork", 64, seed=seed), 64, lag=100, rate=0.006, updates=900, beat=8) < SOLVED
 
 
 def gradient(cell: Cell, positions: int) -> list[float]:

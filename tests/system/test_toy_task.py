@@ -11,6 +11,8 @@ import pytest
 from toy import overrides, write_toy
 
 from models.cells import CELLS
+from mt_service.cli import main
+from training.evaluation import bleu_for
 from training.run import train_recipe
 
 
@@ -45,6 +47,22 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("cell", sorted(CELLS))
 def test_reversing_is_learned(toy: Path, cell: str) -> None:
     assert dev_scores(toy / "home" / "runs" / f"toy-{cell}")[-1] >= 98
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_every_cell_is_served_as_well_as_it_learned(toy: Path, cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exported, loaded and translated by the engine that the service takes for it.
+
+    In bfloat16: so few units do not all bear to be stored in 8 bits.
+    """
+    monkeypatch.setenv("MT_THREADS", "1")
+    run, bundle, output = toy / "home" / "runs" / f"toy-{cell}", toy / f"bundle-{cell}", toy / f"served-{cell}.bb"
+    exact = ("--beam", "1", "--length-penalty", "1", "--storage", "bfloat16")
+    assert main(["export", str(run), str(bundle), *exact]) == 0
+    files = ("--input", str(toy / "dev.aa"), "--output", str(output), "--quiet")
+    assert main(["translate", "--bundle", str(bundle), "--source", "aa", "--target", "bb", *files]) == 0
+    found, expected = (path.read_text(encoding="utf-8").splitlines() for path in (output, toy / "dev.bb"))
+    assert bleu_for("bb").corpus_score(found, [expected]).score >= 97
 
 
 def test_reversing_is_learned_through_few_steps_of_each_recurrence(tmp_path: Path) -> None:

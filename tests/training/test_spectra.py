@@ -17,7 +17,8 @@ from training.checkpoint import checkpoints, load
 from training.export import network_of
 from training.run import train_recipe
 from training.run_folder import CHECKPOINTS, RECIPE, read_json
-from training.spectra import family, recurrences, spectra, spectrum
+from training.spectra import Spectrum, family, recurrences, spectra, spectrum
+from training.telemetry import BOARD, Telemetry
 
 
 def test_radius_and_norm_are_numpys() -> None:
@@ -63,3 +64,15 @@ def test_a_training_records_the_matrices_it_evaluates(tmp_path: Path) -> None:
             assert {name: found[name] for name in expected} == {
                 name: getattr(sized, size) for name, sized in expected.items()
             }
+
+
+def test_tensorboard_shows_the_matrices_through_training(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    telemetry, found = Telemetry(tmp_path, 0), {1: Spectrum(0.5, 2.0), 2: Spectrum(0.75, 2.5)}
+    for update, one in found.items():
+        telemetry.matrices(update, {"decoder 2 forget": one})
+    telemetry.close()
+    board = accumulator.EventAccumulator(str(tmp_path / BOARD)).Reload()
+    for size in Spectrum._fields:
+        shown = {event.step: event.value for event in board.Scalars(f"{size}/decoder 2 forget")}
+        assert shown == {update: getattr(one, size) for update, one in found.items()}

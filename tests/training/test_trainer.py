@@ -129,7 +129,7 @@ def test_two_processes_learn_what_one_does(toy: Path) -> None:
 def trainer(toy: Path, **changes: Any) -> Trainer:
     recipe = load_recipe(toy / "toy.toml", overrides(toy, **{**TINY, **changes}))
     prepared = prepare(recipe.data, toy / "prepared", recipe.seed)
-    return Trainer(recipe, toy / "run", prepared, World())
+    return Trainer(recipe, toy / "runs" / recipe.name, prepared, World())
 
 
 def test_a_loss_that_is_not_finite_names_its_batch_and_changes_nothing(toy: Path) -> None:
@@ -149,6 +149,22 @@ def test_gradients_are_cut_number_by_number(toy: Path) -> None:
     made.step()
     gradients = [part.grad.abs().max() for part in made.network.parameters() if part.grad is not None]
     assert float(max(gradients)) == pytest.approx(1e-4)
+
+
+def first_gradients(toy: Path, clip_norm: float) -> tuple[float, list[torch.Tensor]]:
+    """The norm that a run's first step tells, and the gradients that it leaves."""
+    made = trainer(toy, name=f"norm-{clip_norm:g}", training__clip_norm=clip_norm)
+    norm = made.step().norm
+    return norm, [part.grad for part in made.network.parameters() if part.grad is not None]
+
+
+def test_gradients_are_scaled_down_to_a_norm(toy: Path) -> None:
+    """All by one factor, and only where they are longer."""
+    norm, free = first_gradients(toy, 0.0)
+    told, cut = first_gradients(toy, norm / 4)
+    assert told == norm
+    torch.testing.assert_close(cut, [part / 4 for part in free])
+    assert all(torch.equal(one, other) for one, other in zip(free, first_gradients(toy, 2 * norm)[1], strict=True))
 
 
 def test_a_recipe_truncates_every_recurrence(toy: Path) -> None:
