@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import Any
 from data.clean import CorpusReport, to_json, to_text
 from data.config import build, check, plain
 from data.corpus import CorpusConfig, read
-from data.files import flush, sha256, write_text
+from data.files import atomic_folder, sha256, write_text
 from data.normalize import normalize
 from data.prepared import (
     MODEL,
@@ -59,36 +58,24 @@ def prepare(
         lines = sum(1 for _ in progress(read(corpus, config.root), f"checking {corpus.source}"))
         for path in corpus.files(config.root):
             origin["sources"][str(path)]["lines"] = lines
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
+    with atomic_folder(folder) as temporary:
         fill(temporary, config, origin, seed, vocabulary)
-        put(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return Prepared.load(folder)
-
-
-def put(temporary: Path, folder: Path) -> None:
-    """Rename a finished folder into place, over an older one."""
-    old = temporary.with_suffix(".old")
-    if folder.exists():
-        folder.replace(old)
-    temporary.replace(folder)
-    flush(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def origin_of(config: DataConfig, seed: int, vocabulary: Path | None) -> dict[str, Any]:
     """Everything that the prepared data depends on, for its manifest."""
+    sources = {str(path): {"sha256": sha256(path)} for path in corpus_files(config)}
+    given = {} if vocabulary is None else {"vocabulary": sha256(vocabulary)}
+    return {"seed": seed, "config": plain(config), "sources": sources, **given}
+
+
+def corpus_files(config: DataConfig) -> list[Path]:
+    """The files of all corpora; UserError for one that is missing."""
     paths = [path for corpus in (*config.train, *config.dev.values()) for path in corpus.files(config.root)]
     for path in paths:
         check(path.is_file(), f"corpus file {path} does not exist: mend its path, or the root that it starts at")
-    sources = {str(path): {"sha256": sha256(path)} for path in paths}
-    given = {} if vocabulary is None else {"vocabulary": sha256(vocabulary)}
-    return {"seed": seed, "config": plain(config), "sources": sources, **given}
+    return paths
 
 
 def differences(manifest: dict[str, Any], origin: dict[str, Any]) -> list[str]:
@@ -106,7 +93,7 @@ def differences(manifest: dict[str, Any], origin: dict[str, Any]) -> list[str]:
 def placeless(tree: Any) -> Any:
     """A configuration without the folders that its paths start at."""
     if isinstance(tree, dict):
-        return {key: placeless(value) for key, value in tree.items() if key != "root"}
+        return {key: placeless(value) for key, value in tree.items() if key != "root" or isinstance(value, dict)}
     return [placeless(value) for value in tree] if isinstance(tree, list) else tree
 
 
