@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -142,3 +143,19 @@ def real_texts(spool: Path, config: DataConfig, held: HeldOut) -> Iterator[str]:
         if not config.train[kept.corpus].synthetic and not held.rule(kept):
             yield kept.pair.source
             yield kept.pair.target
+
+
+def distinct_sources(config: DataConfig, direction: str) -> Iterator[str]:
+    """What people wrote in a direction's source language, beside a text in its target language: each text once.
+
+    Texts that cleaning drops are left out; what will be held out is not known here.
+    """
+    seen: set[bytes] = set()
+    for index, _, pair in clean(config, []):
+        there = pair if pair.direction == direction else pair.swapped()
+        if config.train[index].synthetic or there.direction != direction:
+            continue
+        key = hashlib.blake2b(there.source.encode(), digest_size=12).digest()
+        if key not in seen:
+            seen.add(key)
+            yield there.source
