@@ -29,9 +29,9 @@ BUNDLE, CORPORA, MANIFEST = "bundle", "corpora", "manifest.json"
 Translate = Callable[[Path, str, int, Path, Path], None]
 
 
-def folder_of(student: Recipe, lesson: Lesson) -> Path:
+def folder_of(student: Recipe, lesson: Lesson, direction: str) -> Path:
     """Where a teacher's translations for a student lie, from the folder of all corpora on."""
-    return Path(student.name) / lesson.teacher.recipe.name
+    return Path(student.name) / lesson.teacher.recipe.name / direction
 
 
 def with_synthetic(plan: Plan, home: Path) -> DataConfig:
@@ -40,49 +40,55 @@ def with_synthetic(plan: Plan, home: Path) -> DataConfig:
     A pair serves every direction of the student that has its languages, whichever side is real.
     """
     made = [
-        TrainCorpusConfig(
-            format="text",
-            languages=(source, target),
-            source=folder_of(plan.recipe, lesson) / f"{source}-{target}.{source}",
-            target=folder_of(plan.recipe, lesson) / f"{source}-{target}.{target}",
-            root=(home / CORPORA).resolve(),
-            synthetic=True,
-        )
+        corpus_of(folder_of(plan.recipe, lesson, direction), direction, home)
         for lesson in plan.lessons
-        for source, target in (direction.split("-") for direction in lesson.directions)
+        for direction in lesson.directions
     ]
     return dataclasses.replace(plan.recipe.data, train=(*plan.recipe.data.train, *made))
 
 
-def synthesize(student: Recipe, lesson: Lesson, home: Path, translate: Translate) -> None:
-    """Let a trained teacher translate the student's real training text into `home/corpora/STUDENT/TEACHER`.
+def corpus_of(folder: Path, direction: str, home: Path) -> TrainCorpusConfig:
+    """One direction's translations as a corpus."""
+    source, target = direction.split("-")
+    return TrainCorpusConfig(
+        format="text",
+        languages=(source, target),
+        source=folder / source,
+        target=folder / target,
+        root=(home / CORPORA).resolve(),
+        synthetic=True,
+    )
 
-    What was made before by the same teacher from the same text is kept; all else appears whole or not at all.
+
+def synthesize(student: Recipe, lesson: Lesson, home: Path, translate: Translate) -> None:
+    """Let a trained teacher translate the student's real training text into `home/corpora/STUDENT/TEACHER/DIRECTION`.
+
+    What was made before by the same teacher from the same text is kept; a direction appears whole or not at all.
 
     Raises:
         UserError: when the teacher cannot be exported, or something else lies where its translations belong.
     """
-    bundle = export_once(home / "runs" / lesson.teacher.recipe.name)
-    origin = origin_of(student.data, lesson, bundle)
-    folder = home / CORPORA / folder_of(student, lesson)
-    foreign = folder.exists() and not (folder / MANIFEST).is_file()
-    check(not foreign, f"{folder} holds something else than translations: move it away, or give the run another 'name'")
-    if is_made_from(folder, origin):
-        say(f"translations by {lesson.teacher.recipe.name} are kept: {folder}")
-        return
-    with atomic_folder(folder) as temporary:
-        for direction in lesson.directions:
+    bundle, teacher = export_once(home / "runs" / lesson.teacher.recipe.name), lesson.teacher.recipe.name
+    for direction in lesson.directions:
+        origin = origin_of(student.data, teacher, direction, lesson.beam, bundle)
+        folder = home / CORPORA / folder_of(student, lesson, direction)
+        foreign = folder.exists() and not (folder / MANIFEST).is_file()
+        check(not foreign, f"{folder} holds something else than translations: move it away, or choose another 'name'")
+        if is_made_from(folder, origin):
+            say(f"translations by {teacher} are kept: {folder}")
+            continue
+        with atomic_folder(folder) as temporary:
             translate_direction(temporary, student.data, direction, lesson.beam, bundle, translate)
-        sums = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
-        write_json(temporary / MANIFEST, {**origin, "files": sums})
-    say(f"translations by {lesson.teacher.recipe.name}: {folder}")
+            sums = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
+            write_json(temporary / MANIFEST, {**origin, "files": sums})
+        say(f"translations by {teacher}: {folder}")
 
 
 def translate_direction(
     folder: Path, data: DataConfig, direction: str, beam: int, bundle: Bundle, translate: Translate
 ) -> None:
-    """Write a direction's real side, and its translation."""
-    source, target = (folder / f"{direction}.{language}" for language in direction.split("-"))
+    """Write a direction's real side, and its translation, into files named by language."""
+    source, target = (folder / language for language in direction.split("-"))
     with source.open("w", encoding="utf-8", newline="\n") as stream:
         texts = sum(stream.write(text + "\n") > 0 for text in distinct_sources(data, direction))
     flush(source)
@@ -91,7 +97,7 @@ def translate_direction(
     translate(bundle.folder, direction, beam, source, target)
 
 
-def origin_of(data: DataConfig, lesson: Lesson, bundle: Bundle) -> dict[str, Any]:
+def origin_of(data: DataConfig, teacher: str, direction: str, beam: int, bundle: Bundle) -> dict[str, Any]:
     """Everything that a teacher's translations depend on, as JSON has it."""
     corpora = [
         {"languages": list(corpus.languages), "files": {str(path): sha256(data.root / corpus.root / path)}}
@@ -100,15 +106,10 @@ def origin_of(data: DataConfig, lesson: Lesson, bundle: Bundle) -> dict[str, Any
         for path in (corpus.source, corpus.target)
         if path is not None
     ]
-    teacher = {
-        "name": lesson.teacher.recipe.name,
-        **{name: sha256(bundle.folder / name) for name in (MODEL, TOKENIZER)},
-    }
-    search = {"beam": lesson.beam, "length_penalty": bundle.info.length_penalty}
     return {
-        "teacher": teacher,
-        "search": search,
-        "directions": list(lesson.directions),
+        "direction": direction,
+        "teacher": {"name": teacher, **{name: sha256(bundle.folder / name) for name in (MODEL, TOKENIZER)}},
+        "search": {"beam": beam, "length_penalty": bundle.info.length_penalty},
         "clean": plain(data.clean),
         "sources": corpora,
     }

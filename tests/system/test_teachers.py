@@ -105,16 +105,16 @@ def test_translations_both_ways_stand_beside_the_real_text(finished: tuple[Path,
     models = [home / "prepared" / name / "tokenizer.model" for name in ("student", "teacher")]
     assert models[0].read_bytes() == models[1].read_bytes()
     made = home / "corpora" / "student" / "teacher"
-    assert set(lines(made / "aa-bb.aa")) == {source for source, _ in real}
-    manifest = json.loads((made / "manifest.json").read_text())
+    assert set(lines(made / "aa-bb" / "aa")) == {source for source, _ in real}
+    manifest = json.loads((made / "aa-bb" / "manifest.json").read_text())
     assert manifest["search"]["beam"] == 5
-    assert manifest["files"].keys() == {"aa-bb.aa", "aa-bb.bb", "bb-aa.aa", "bb-aa.bb"}
+    assert manifest["files"].keys() == {"aa", "bb"}
 
 
 def test_what_was_made_is_kept_as_is_its_teacher(taught: Path) -> None:
     translator, home = Translator(), taught / "home"
     teacher = home / "runs" / "teacher"
-    paths = (teacher / "manifest.json", teacher / "bundle", home / "corpora" / "student" / "teacher")
+    paths = (teacher / "manifest.json", teacher / "bundle", home / "corpora" / "student" / "teacher" / "aa-bb")
     before = [path.stat().st_mtime_ns for path in paths]
     train(taught, translator, "training.updates=6")
     assert translator.asked == []
@@ -132,15 +132,15 @@ def test_translations_are_made_anew_when_text_teacher_or_they_themselves_change(
         return len(translator.asked)
 
     assert times_asked() == 0
-    with (made / "aa-bb.bb").open("a", encoding="utf-8") as stream:
+    with (made / "aa-bb" / "bb").open("a", encoding="utf-8") as stream:
         stream.write("ba\n")
-    assert times_asked() == 2
+    assert times_asked() == 1
 
     more = '[[data.train]]\nformat = "tsv"\nlanguages = ["aa", "bb"]\nsource = "more.tsv"\n[data.dev'
     (taught / "more.tsv").write_text("ba dei lo\tlo dei ba\n", encoding="utf-8")
     path.write_text(path.read_text(encoding="utf-8").replace("[data.dev", more, 1), encoding="utf-8")
     assert times_asked() == 2
-    assert lines(made / "bb-aa.bb")[-1] == "lo dei ba"
+    assert lines(made / "bb-aa" / "bb")[-1] == "lo dei ba"
 
     for folder in ("runs", "prepared"):
         shutil.rmtree(home / folder / "teacher")
@@ -168,8 +168,8 @@ def test_several_teachers_make_several_corpora(taught: Path) -> None:
     assert prepare_recipe(taught / "student.toml", [f"data.root={taught}"], home, True, translator) == 0
     assert translator.asked == [("bb-aa", 2)]
     counts = {one["corpus"]: one for one in Prepared.load(home / "prepared" / "student").manifest["cleaning"]}
-    assert counts["student/second/bb-aa.bb"]["kept"] == 0
-    assert counts["student/second/bb-aa.bb"]["dropped"] == {"duplicates": LINES}
+    assert counts["student/second/bb-aa/bb"]["kept"] == 0
+    assert counts["student/second/bb-aa/bb"]["dropped"] == {"duplicates": LINES}
 
 
 def test_a_student_may_begin_where_its_teacher_ended(taught: Path) -> None:
@@ -241,11 +241,11 @@ def test_what_the_student_lacks_is_told_before_its_teacher_is_trained(tmp_path: 
 
 
 def test_what_is_not_of_a_teacher_is_never_replaced(taught: Path) -> None:
-    made = taught / "home" / "corpora" / "student" / "teacher"
+    made = taught / "home" / "corpora" / "student" / "teacher" / "bb-aa"
     (made / "manifest.json").unlink()
-    with pytest.raises(UserError, match=r"student/teacher holds something else than translations: move it away"):
+    with pytest.raises(UserError, match=r"student/teacher/bb-aa holds something else than translations: move it away"):
         train(taught, Translator())
-    assert len(list(made.iterdir())) == 4
+    assert len(list(made.iterdir())) == 2
 
 
 def test_one_command_does_all_and_goes_on_after_an_interruption(
@@ -274,11 +274,11 @@ def test_one_command_does_all_and_goes_on_after_an_interruption(
     assert "going on from update 2" in capsys.readouterr().err
     assert [last(home, name).state["update"] for name in ("teacher", "student")] == [4, 4]
     made = home / "corpora" / "student" / "teacher"
-    counts = {len(lines(made / f"{direction}.{side}")) for direction in ("aa-bb", "bb-aa") for side in ("aa", "bb")}
+    counts = {len(lines(made / direction / side)) for direction in ("aa-bb", "bb-aa") for side in ("aa", "bb")}
     assert counts == {LINES}
     bundle = read_bundle(home / "runs" / "teacher" / "bundle")
     search = {"beam": 2, "length_penalty": bundle.info.length_penalty}
-    assert json.loads((made / "manifest.json").read_text())["search"] == search
+    assert json.loads((made / "aa-bb" / "manifest.json").read_text())["search"] == search
 
 
 def last(home: Path, name: str) -> checkpoint.Checkpoint:
