@@ -22,12 +22,16 @@ XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 @dataclass(frozen=True)
 class CorpusConfig:
-    """Where parallel text lies and in which languages; `target` names the second file of the `text` format."""
+    """Where parallel text lies and in which languages; `target` names the second file of the `text` format.
+
+    Relative paths start at `root`, and a relative `root` at that of the whole configuration.
+    """
 
     format: Literal["text", "tsv", "tmx"]
     languages: tuple[str, str]
     source: Path
     target: Path | None = None
+    root: Path = Path()
 
     def __post_init__(self) -> None:
         check(self.languages[0] != self.languages[1], f"languages must differ, but are {self.languages}")
@@ -37,8 +41,8 @@ class CorpusConfig:
             check(self.target is None, f"the {self.format} format is one file: leave out target")
 
     def files(self, root: Path) -> tuple[Path, ...]:
-        """The corpus's files; relative paths start at `root`."""
-        return tuple(root / path for path in (self.source, self.target) if path is not None)
+        """The corpus's files; relative paths start at `root`, or at the corpus's own."""
+        return tuple(root / self.root / path for path in (self.source, self.target) if path is not None)
 
 
 class Line(NamedTuple):

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,28 @@ def atomic(path: Path) -> Iterator[Path]:
         flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `folder`; on success rename it into place, over an older one.
+
+    What is written there must be flushed by whoever writes it.
+    """
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    old = temporary.with_suffix(".old")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        yield temporary
+        if folder.exists():
+            folder.replace(old)
+        temporary.replace(folder)
+        flush(folder.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def flush(path: Path) -> None:

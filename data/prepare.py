@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from data.clean import CorpusReport, to_json, to_text
-from data.config import check, plain
+from data.config import build, check, plain
 from data.corpus import CorpusConfig, read
-from data.files import flush, sha256, write_text
+from data.files import atomic_folder, sha256, write_text
 from data.normalize import normalize
 from data.prepared import (
     MODEL,
@@ -20,12 +19,10 @@ from data.prepared import (
     Prepared,
     dev_file,
     read_manifest,
-    read_pairs,
-    shard_file,
     to_line,
     write_manifest,
 )
-from data.selection import clean_into, hold_out, progress, write_shards
+from data.selection import clean_into, hold_out, progress, real_texts, write_shards
 from data.sources import DataConfig, TrainCorpusConfig
 from data.tokenizer import Tokenizer, train_tokenizer
 
@@ -61,47 +58,43 @@ def prepare(
         lines = sum(1 for _ in progress(read(corpus, config.root), f"checking {corpus.source}"))
         for path in corpus.files(config.root):
             origin["sources"][str(path)]["lines"] = lines
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
+    with atomic_folder(folder) as temporary:
         fill(temporary, config, origin, seed, vocabulary)
-        put(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return Prepared.load(folder)
-
-
-def put(temporary: Path, folder: Path) -> None:
-    """Rename a finished folder into place, over an older one."""
-    old = temporary.with_suffix(".old")
-    if folder.exists():
-        folder.replace(old)
-    temporary.replace(folder)
-    flush(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def origin_of(config: DataConfig, seed: int, vocabulary: Path | None) -> dict[str, Any]:
     """Everything that the prepared data depends on, for its manifest."""
-    paths = [path for corpus in (*config.train, *config.dev.values()) for path in corpus.files(config.root)]
-    for path in paths:
-        check(path.is_file(), f"corpus file {path} does not exist: mend its path, or the root that it starts at")
-    sources = {str(path): {"sha256": sha256(path)} for path in paths}
+    sources = {str(path): {"sha256": sha256(path)} for path in corpus_files(config)}
     given = {} if vocabulary is None else {"vocabulary": sha256(vocabulary)}
     return {"seed": seed, "config": plain(config), "sources": sources, **given}
 
 
+def corpus_files(config: DataConfig) -> list[Path]:
+    """The files of all corpora; UserError for one that is missing."""
+    paths = [path for corpus in (*config.train, *config.dev.values()) for path in corpus.files(config.root)]
+    for path in paths:
+        check(path.is_file(), f"corpus file {path} does not exist: mend its path, or the root that it starts at")
+    return paths
+
+
 def differences(manifest: dict[str, Any], origin: dict[str, Any]) -> list[str]:
     """Which parts of the origin differ from a manifest's; where the same corpora lie does not matter."""
-    old, new = manifest["config"], origin["config"]
-    names = [f"data.{key}" for key in sorted({*old, *new} - {"root"}) if old.get(key) != new.get(key)]
+    kept = plain(build(DataConfig, manifest["config"]))  # keys that came after it take their defaults
+    old, new = (placeless(config) for config in (kept, origin["config"]))
+    names = [f"data.{key}" for key in sorted(new) if old[key] != new[key]]
     names.extend(key for key in ("seed", "vocabulary") if manifest.get(key) != origin.get(key))
     sums = [[source["sha256"] for source in one["sources"].values()] for one in (manifest, origin)]
     if sums[0] != sums[1]:
         names.append("corpus files")
     return names
+
+
+def placeless(tree: Any) -> Any:
+    """A configuration without the folders that its paths start at."""
+    if isinstance(tree, dict):
+        return {key: placeless(value) for key, value in tree.items() if key != "root" or isinstance(value, dict)}
+    return [placeless(value) for value in tree] if isinstance(tree, list) else tree
 
 
 def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vocabulary: Path | None) -> None:
@@ -112,6 +105,9 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vo
     reports = clean_into(spool, config)
     held_out = hold_out(spool, config, reports, seed)
     shards = write_shards(spool, folder, config, held_out, reports, seed)
+    if vocabulary is None:
+        words = progress(real_texts(spool, config, held_out), "learning the vocabulary")
+        train_tokenizer(words, config.languages, config.tokenizer, folder / MODEL, seed)
     spool.unlink()
     dev = held_out.dev | {name: read_dev(corpus, config.root, reports) for name, corpus in config.dev.items()}
     for name, pairs in dev.items():
@@ -119,10 +115,6 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vo
     write_text(folder / "cleaning.json", to_json(reports))
     write_text(folder / "cleaning.txt", to_text(reports))
     print(to_text(reports), end="", file=sys.stderr)
-    if vocabulary is None:
-        texts = (text for number in range(len(shards)) for text in texts_of(folder / shard_file(number)))
-        words = progress(texts, "learning the vocabulary")
-        train_tokenizer(words, config.languages, config.tokenizer, folder / MODEL, seed)
     cleaning = [report.counts() for report in reports]
     counts = {"shards": shards, "dev": {name: len(pairs) for name, pairs in dev.items()}}
     write_manifest(folder, {**origin, "cleaning": cleaning, **counts})
@@ -150,10 +142,3 @@ def read_dev(corpus: CorpusConfig, root: Path, reports: list[CorpusReport]) -> l
             report.drop("empty", line.number)
     check(len(pairs) > 0, f"every pair of {corpus.source} has an empty side")
     return pairs
-
-
-def texts_of(path: Path) -> Iterator[str]:
-    """Both sides of every pair of a file."""
-    for pair in read_pairs(path):
-        yield pair.source
-        yield pair.target

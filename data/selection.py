@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,34 +38,46 @@ class HeldOut(NamedTuple):
     texts: set[tuple[str, str]]
     dev: dict[str, list[Pair]]
 
+    def rule(self, kept: Kept) -> str | None:
+        """Why a pair must not be trained on; None keeps it."""
+        if (kept.corpus, kept.number) in self.places:
+            return HELD_OUT
+        return None if self.texts.isdisjoint(sides(kept.pair)) else OVERLAP
+
 
 def progress(items: Iterable[T], what: str) -> Iterator[T]:
     """Pass items through, with a rate on standard error if that is a terminal."""
     return iter(tqdm(items, desc=what, unit="", unit_scale=True, file=sys.stderr, disable=None))
 
 
-def clean_into(spool: Path, config: DataConfig) -> list[CorpusReport]:
-    """Normalise and clean every train corpus; write what is kept to `spool`.
+def clean(config: DataConfig, reports: list[CorpusReport]) -> Iterator[Kept]:
+    """Normalise and clean every train corpus; yield what is kept, and add a report of each corpus to `reports`.
 
     Raises:
-        UserError: if nothing of a corpus is left.
+        UserError: if nothing of a corpus is left that people wrote; a synthetic one may hold nothing new.
     """
     cleaner = Cleaner(config.clean)
-    reports = []
+    for index, corpus in enumerate(config.train):
+        report = CorpusReport(str(corpus.source))
+        reports.append(report)
+        for line in progress(read(corpus, config.root), f"cleaning {corpus.source}"):
+            pair = Pair(*corpus.languages, normalize(line.source), normalize(line.target))
+            report.read += 1
+            rule = cleaner(Candidate(line.source, line.target, pair.source, pair.target, corpus.languages))
+            if rule:
+                report.drop(rule, line.number)
+            else:
+                yield Kept(index, line.number, pair)
+        rules, some = ", ".join(report.dropped), report.kept > 0 or corpus.synthetic
+        check(some, f"no pair of {corpus.source} is left after cleaning; rules that dropped: {rules}")
+
+
+def clean_into(spool: Path, config: DataConfig) -> list[CorpusReport]:
+    """Write what cleaning keeps to `spool`; return the reports."""
+    reports: list[CorpusReport] = []
     with spool.open("w", encoding="utf-8", newline="\n") as stream:
-        for index, corpus in enumerate(config.train):
-            report = CorpusReport(str(corpus.source))
-            reports.append(report)
-            for line in progress(read(corpus, config.root), f"cleaning {corpus.source}"):
-                pair = Pair(*corpus.languages, normalize(line.source), normalize(line.target))
-                report.read += 1
-                rule = cleaner(Candidate(line.source, line.target, pair.source, pair.target, corpus.languages))
-                if rule:
-                    report.drop(rule, line.number)
-                else:
-                    stream.write(f"{index}\t{line.number}\t{to_line(pair)}")
-            rules = ", ".join(report.dropped)
-            check(report.kept > 0, f"no pair of {corpus.source} is left after cleaning; rules that dropped: {rules}")
+        for index, number, pair in clean(config, reports):
+            stream.write(f"{index}\t{number}\t{to_line(pair)}")
     return reports
 
 
@@ -81,7 +94,7 @@ def hold_out(spool: Path, config: DataConfig, reports: Sequence[CorpusReport], s
     held = HeldOut(set(), set(), {})
     chosen = []
     for index, (corpus, report) in enumerate(zip(config.train, reports, strict=True)):
-        fits = corpus.hold_out < report.kept
+        fits = not corpus.hold_out or corpus.hold_out < report.kept
         check(fits, f"hold_out = {corpus.hold_out} leaves nothing of {corpus.source}, which has {report.kept} pairs")
         chosen.append(set(random.Random(f"{seed}-{index}").sample(range(report.kept), corpus.hold_out)))
     if not any(chosen):
@@ -113,14 +126,36 @@ def write_shards(
     with ExitStack() as stack:
         paths = [folder / shard_file(number) for number in range(len(sizes))]
         streams = [stack.enter_context(path.open("w", encoding="utf-8", newline="\n")) for path in paths]
-        for index, number, pair in read_spool(spool):
-            if (index, number) in held.places:
-                reports[index].drop(HELD_OUT, number)
-            elif not held.texts.isdisjoint(sides(pair)):
-                reports[index].drop(OVERLAP, number)
+        for kept in read_spool(spool):
+            if rule := held.rule(kept):
+                reports[kept.corpus].drop(rule, kept.number)
             else:
                 shard = rng.randrange(len(sizes))
-                streams[shard].write(to_line(pair))
+                streams[shard].write(to_line(kept.pair))
                 sizes[shard] += 1
     check(sum(sizes) > 0, "no pair is left to train on: hold out fewer")
     return sizes
+
+
+def real_texts(spool: Path, config: DataConfig, held: HeldOut) -> Iterator[str]:
+    """Both sides of every pair to train on that people wrote."""
+    for kept in read_spool(spool):
+        if not config.train[kept.corpus].synthetic and not held.rule(kept):
+            yield kept.pair.source
+            yield kept.pair.target
+
+
+def distinct_sources(config: DataConfig, direction: str) -> Iterator[str]:
+    """What people wrote in a direction's source language, beside a text in its target language: each text once.
+
+    Texts that cleaning drops are left out; what will be held out is not known here.
+    """
+    seen: set[bytes] = set()
+    for index, _, pair in clean(config, []):
+        there = pair if pair.direction == direction else pair.swapped()
+        if config.train[index].synthetic or there.direction != direction:
+            continue
+        key = hashlib.blake2b(there.source.encode(), digest_size=12).digest()
+        if key not in seen:
+            seen.add(key)
+            yield there.source

@@ -20,15 +20,21 @@ DEV_NAME = re.compile(r"\w[\w.-]*")
 class TrainCorpusConfig(CorpusConfig):
     """A corpus to train on; `hold_out` of its pairs, chosen by the seed, go to the dev set `hold_out_name` instead.
 
-    No pair that shares either side's text with a held-out one stays in the training data.
+    No pair that shares either side's text with a held-out one stays in the training data. `synthetic` says that one
+    side was made by a model: nothing is held out of such text, and the vocabulary is not learned from it, since it is
+    poorer in words than what people write (Vanmassenhove et al. 2019) and repeats its other side.
     """
 
     hold_out: int = 0
     hold_out_name: str = "held-out"
+    synthetic: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check(self.hold_out >= 0, f"hold_out must be 0 or more, but is {self.hold_out}")
+        check(
+            not (self.hold_out and self.synthetic), "hold_out of a synthetic corpus must be 0: nobody wrote its pairs"
+        )
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class DataConfig:
             check(len(values) > 0, f"{name} is empty")
             check(len(set(values)) == len(values), f"{name} names one twice: {', '.join(values)}")
         check(len(self.train) > 0, "train is empty: name at least one corpus")
+        real = not all(corpus.synthetic for corpus in self.train)
+        check(real, "every train corpus is synthetic: name one that people wrote, to learn the vocabulary from")
         check(self.shard_pairs >= 1, f"shard_pairs must be 1 or more, but is {self.shard_pairs}")
         self._check_dev_names()
         self._check_directions()

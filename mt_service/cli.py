@@ -27,14 +27,23 @@ def prepare(arguments: argparse.Namespace) -> int:
     """`mt prepare`."""
     from training.run import prepare_recipe
 
-    return prepare_recipe(arguments.recipe, arguments.overrides, home(), arguments.force)
+    return prepare_recipe(arguments.recipe, arguments.overrides, home(), arguments.force, translate_file)
 
 
 def train(arguments: argparse.Namespace) -> int:
     """`mt train`."""
     from training.run import train_recipe
 
-    return train_recipe(arguments.recipe, arguments.overrides, home())
+    return train_recipe(arguments.recipe, arguments.overrides, home(), translate_file)
+
+
+def translate_file(bundle: Path, direction: str, beam: int, source: Path, target: Path) -> None:
+    """How teachers translate: as `mt translate` does, each line as one sentence, as it was trained on."""
+    languages = zip(("--source", "--target"), direction.split("-"), strict=True)
+    words = [word for pair in languages for word in pair]
+    words += ["--bundle", str(bundle), "--input", str(source), "--output", str(target), "--beam", str(beam)]
+    words += ["--no-split"] if sys.stderr.isatty() else ["--no-split", "--quiet"]
+    translate(make_parser().parse_args(["translate", *words]))
 
 
 def diagnose(arguments: argparse.Namespace) -> int:
@@ -101,7 +110,7 @@ def add_prepare(commands: Any) -> None:
         help="clean parallel text and learn a vocabulary",
         description="Read the corpora of a recipe, clean them by its rules, learn a joint vocabulary, and write "
         "$MT_HOME/prepared/NAME with a manifest and a report of every line that was dropped. "
-        "`mt train` does this by itself when it was not done before.",
+        "`mt train` does this by itself when it was not done before. Teachers that a recipe names are trained first.",
         epilog="example: mt prepare training/recipes/tatoeba-de-en.toml data.root=corpora",
     )
     add_recipe(parser)
@@ -115,7 +124,8 @@ def add_train(commands: Any) -> None:
         "train",
         help="train a model by a recipe; the same command resumes",
         description="Train in $MT_HOME/runs/NAME. Interrupted by a signal or a crash, the same command goes on from "
-        "the last checkpoint, to the bit. Several processes: torchrun --nproc-per-node 2 -m mt_service train RECIPE",
+        "the last checkpoint, to the bit. Teachers that a recipe names are trained first, and translate its training "
+        "text into $MT_HOME/corpora. Several processes: torchrun --nproc-per-node 2 -m mt_service train RECIPE",
         epilog="example: mt train training/recipes/tatoeba-de-en.toml data.root=corpora training.updates=5000",
     )
     add_recipe(parser)

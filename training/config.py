@@ -97,6 +97,25 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class TeacherConfig:
+    """A run that translates the training text, to be trained on beside it (data diversification, Nguyen et al. 2020).
+
+    What it translates forwards is sequence-level distillation (Kim and Rush 2016): real source, synthetic target. What
+    it translates backwards is back-translation (Sennrich et al. 2016): synthetic source, real target.
+    """
+
+    recipe: Path  # the teacher's; a relative path starts at the folder of the recipe that names it
+    overrides: tuple[str, ...] = ()  # key=value, laid over the teacher's recipe: another name and seed, for example
+    directions: tuple[str, ...] = ()  # that it translates; none named takes all that serve the student
+    beam: int = 5
+
+    def __post_init__(self) -> None:
+        check(self.beam >= 1, f"'beam' must be at least 1, but is {self.beam}")
+        twice = len(set(self.directions)) < len(self.directions)
+        check(not twice, f"'directions' names one twice: {', '.join(self.directions)}")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides a run's outcome."""
 
@@ -104,6 +123,7 @@ class Recipe:
     data: DataConfig
     seed: int = 1
     start_from: Path | None = None  # a bundle, or a run's name or folder, to take vocabulary and weights from
+    teachers: tuple[TeacherConfig, ...] = ()  # are trained first, and translate the training text
     batching: BatchingConfig = field(default_factory=BatchingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)

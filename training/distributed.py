@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, distributed
+
+PATIENCE = timedelta(hours=12)  # that processes wait while the leading one prepares data, or teachers translate it
 
 
 class World(NamedTuple):
@@ -34,7 +37,7 @@ def join() -> World:
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         torch.cuda.set_device(world.local_rank)
-    distributed.init_process_group("nccl" if on_gpu else "gloo")
+    distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
     return world
 
 

@@ -73,7 +73,7 @@ def export(arguments: argparse.Namespace) -> int:
         directions=tuple(recipe["data"]["directions"]),
         beam=arguments.beam,
         length_penalty=alpha,
-        training=provenance(recipe, manifest, origin),
+        training=provenance(recipe, manifest, origin, run.resolve().parent.parent),
         licence=card.licence,
         attribution=card.attribution,
         notes=card.notes,
@@ -87,14 +87,17 @@ def default_storage(recipe: dict[str, Any]) -> Storage:
     return "float32" if recipe["training"].get("method") == "ridge" else "int8"
 
 
-def provenance(recipe: dict[str, Any], manifest: dict[str, Any], origin: dict[str, object]) -> dict[str, Any]:
-    """What a bundle tells of its training; the folder of the corpora stays this machine's own affair."""
+def provenance(
+    recipe: dict[str, Any], manifest: dict[str, Any], origin: dict[str, object], home: Path
+) -> dict[str, Any]:
+    """What a bundle tells of its training; the folders of corpora, and of all runs, stay this machine's own affair."""
     data = {name: value for name, value in recipe["data"].items() if name != "root"}
-    root = Path(recipe["data"]["root"])
-    sources = {
-        str(path.relative_to(root) if path.is_relative_to(root) else path): entry
-        for path, entry in ((Path(text), entry) for text, entry in manifest["data"]["sources"].items())
-    }
+    roots = (Path(recipe["data"]["root"]), home)
+
+    def told(path: Path) -> str:
+        return str(next((path.relative_to(root) for root in roots if path.is_relative_to(root)), path))
+
+    sources = {told(Path(text)): entry for text, entry in manifest["data"]["sources"].items()}
     return {
         **origin,
         "recipe": {**recipe, "data": data},

@@ -78,11 +78,15 @@ class RidgeTrainer:
         """Whole passes so far."""
         return self.stream.position.epoch
 
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.passes >= self.recipe.training.ridge_passes
+
     def run(self) -> None:
         """Pass over the data as often as the recipe says; what is interrupted costs the pass under way."""
         telemetry = self.open_telemetry() if self.world.leads else None
         with contextlib.closing(telemetry) if telemetry else contextlib.nullcontext():
-            while self.passes < self.recipe.training.ridge_passes:
+            while not self.finished():
                 self.look(telemetry)
                 if telemetry is not None:
                     self.learn(telemetry)

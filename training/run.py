@@ -1,23 +1,28 @@
-"""`mt prepare` and `mt train`: a recipe in, a run out."""
+"""`mt prepare` and `mt train`: a recipe in, a run out; its teachers' runs first."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.prepare import Prepared, prepare
+import torch
+
+from data.prepare import Prepared, corpus_files, prepare
 from training import distributed
-from training.config import Recipe, load_recipe
+from training.config import Recipe
+from training.distributed import World
 from training.ridge_trainer import RidgeTrainer
 from training.start import Start, load_start
+from training.synthesis import Translate, synthesize, with_synthetic
+from training.teachers import Plan, load_plan
 from training.telemetry import say
 from training.trainer import NotFiniteError, Trainer
 
 
-def prepare_for(recipe: Recipe, start: Start | None, home: Path, force: bool = False) -> Prepared:
+def prepare_for(plan: Plan, start: Start | None, home: Path, force: bool = False) -> Prepared:
     """A recipe's data in `home/prepared/NAME`; what was prepared before from the same sources is kept."""
-    vocabulary = None if start is None else start.vocabulary
-    return prepare(recipe.data, home / "prepared" / recipe.name, recipe.seed, force, vocabulary)
+    recipe, vocabulary = plan.recipe, None if start is None else start.vocabulary
+    return prepare(with_synthetic(plan, home), home / "prepared" / recipe.name, recipe.seed, force, vocabulary)
 
 
 def find_start(recipe: Recipe, home: Path) -> Start | None:
@@ -25,28 +30,78 @@ def find_start(recipe: Recipe, home: Path) -> Start | None:
     return None if recipe.start_from is None else load_start(recipe.start_from, home)
 
 
-def prepare_recipe(path: Path, overrides: Sequence[str], home: Path, force: bool = False) -> int:
-    """Do all of `mt prepare`."""
-    recipe = load_recipe(path, overrides)
-    say(f"prepared data: {prepare_for(recipe, find_start(recipe, home), home, force).folder}")
+def prepare_recipe(
+    path: Path, overrides: Sequence[str], home: Path, force: bool = False, translate: Translate | None = None
+) -> int:
+    """Do all of `mt prepare`; return the exit code."""
+    plan = load_plan(path, overrides)
+    try:
+        if teach(plan, home, World(), translate):
+            say(f"prepared data: {prepare_for(plan, find_start(plan.recipe, home), home, force).folder}")
+    except NotFiniteError as error:
+        say(f"mt: error: {error}")
+        return 1
     return 0
 
 
-def train_recipe(path: Path, overrides: Sequence[str], home: Path) -> int:
-    """Prepare a recipe's data if need be, and train it in `home/runs/NAME`; return the exit code."""
-    recipe = load_recipe(path, overrides)
-    start = find_start(recipe, home)
+def train_recipe(path: Path, overrides: Sequence[str], home: Path, translate: Translate | None = None) -> int:
+    """Prepare a recipe's data if need be, and train it in `home/runs/NAME`; return the exit code.
+
+    Args:
+        path: of the recipe.
+        overrides: `section.key=value`, laid over it.
+        home: the folder of prepared data, runs and corpora.
+        translate: how its teachers translate; a recipe without teachers needs none.
+    Raises:
+        UserError: for bad recipes or corpora.
+    """
+    plan = load_plan(path, overrides)
     world = distributed.join()
     try:
-        if world.leads:
-            prepare_for(recipe, start, home)
-        distributed.share(None, world)  # the others wait until the data is there
-        prepared = prepare_for(recipe, start, home)
-        kind = RidgeTrainer if recipe.training.method == "ridge" else Trainer
-        kind(recipe, home / "runs" / recipe.name, prepared, world, start).run()
+        if teach(plan, home, world, translate):
+            trainer_for(plan, home, world).run()
     except NotFiniteError as error:
         say(f"mt: error: {error}")
         return 1
     finally:
         distributed.leave(world)
     return 0
+
+
+def trainer_for(plan: Plan, home: Path, world: World) -> Trainer | RidgeTrainer:
+    """A run made ready to begin or go on; the leading process prepares its data if need be."""
+    recipe = plan.recipe
+    start = find_start(recipe, home)
+    if world.leads:
+        prepare_for(plan, start, home)
+    distributed.share(None, world)  # the others wait until the data is there
+    prepared = prepare_for(plan, start, home)
+    kind = RidgeTrainer if recipe.training.method == "ridge" else Trainer
+    return kind(recipe, home / "runs" / recipe.name, prepared, world, start)
+
+
+def teach(plan: Plan, home: Path, world: World, translate: Translate | None) -> bool:
+    """Train the teachers of a plan, one after the other, and let each translate; False when a signal ended it."""
+    if plan.lessons:
+        corpus_files(plan.recipe.data)  # what is missing is better told now than when the teachers are trained
+    for lesson in plan.lessons:
+        if not (teach(lesson.teacher, home, world, translate) and finish(lesson.teacher, home, world)):
+            return False
+        if world.leads:
+            if translate is None:
+                raise ValueError(f"{plan.recipe.name} has teachers, so a way to translate must be given")
+            synthesize(plan.recipe, lesson, home, translate)
+    distributed.share(None, world)  # the others wait until all is translated
+    return True
+
+
+def finish(plan: Plan, home: Path, world: World) -> bool:
+    """Train a teacher to its end, if it is not there yet; whether it is."""
+    threads = torch.get_num_threads()
+    try:
+        trainer = trainer_for(plan, home, world)
+        if not trainer.finished():
+            trainer.run()
+        return trainer.finished()
+    finally:
+        torch.set_num_threads(threads)  # a teacher's `threads` are no concern of those after it

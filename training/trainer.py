@@ -258,6 +258,11 @@ class Trainer:
         """Whether any process wishes it, so that all do the same."""
         return any(distributed.gather(wish, self.world))
 
+    def finished(self) -> bool:
+        """Whether nothing is left to do, and no signal has asked any process to stop."""
+        done = self.update >= self.recipe.training.updates or self.out_of_patience()
+        return done and not self.agreed(self.stopping)
+
     def out_of_patience(self) -> bool:
         """Whether the dev score has not risen for too long."""
         patience = self.recipe.training.patience

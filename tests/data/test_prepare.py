@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -9,7 +10,7 @@ import pytest
 
 from data.config import build
 from data.errors import UserError
-from data.prepare import DataConfig, Pair, Prepared, prepare
+from data.prepare import DataConfig, Pair, Prepared, TrainCorpusConfig, prepare
 from tests.data.corpora import corpus, sentences, write_corpus
 
 MakeConfig = Callable[..., DataConfig]
@@ -242,3 +243,50 @@ FRENCH = {"format": "tsv", "languages": ["de", "fr"], "source": "x.tsv"}
 def test_a_wrong_setting_is_named(make_config: MakeConfig, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make_config(**changes)
+
+
+def test_the_vocabulary_is_learned_from_what_people_wrote(tmp_path: Path) -> None:
+    real, other = sentences(60), [(f"Xylophon {i}", f"Zymurgy {i} quiz") for i in range(400)]
+    alone = prepare(config_for(tmp_path, real), tmp_path / "alone", 1)
+    write_corpus(tmp_path / "made", "m", other)
+    made = build(TrainCorpusConfig, corpus("m", root="made", synthetic=True))
+    config = config_for(tmp_path, real)
+    both = prepare(dataclasses.replace(config, train=(*config.train, made)), tmp_path / "both", 1)
+    assert (both.folder / "tokenizer.model").read_bytes() == (alone.folder / "tokenizer.model").read_bytes()
+    assert len(pairs_of(both)) == len(pairs_of(alone)) + 400
+
+
+def test_synthetic_pairs_of_held_out_text_are_left_out_and_may_hold_nothing_new(tmp_path: Path) -> None:
+    real = sentences(60)
+    write_corpus(tmp_path, "m", [*real, *((german, f"{english} Indeed.") for german, english in real)])
+    made = build(TrainCorpusConfig, corpus("m", synthetic=True))
+    config = config_for(tmp_path, real, hold_out=10)
+    prepared = prepare(dataclasses.replace(config, train=(*config.train, made)), tmp_path / "p", 1)
+    held = {pair.source for pair in prepared.dev["held-out"]}
+    assert held.isdisjoint(pair.source for pair in pairs_of(prepared))
+    assert len(pairs_of(prepared)) == 100
+    write_corpus(tmp_path, "m", real)
+    assert len(pairs_of(prepare(dataclasses.replace(config, train=(*config.train, made)), tmp_path / "q", 1))) == 50
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ([corpus("c", synthetic=True)], "every train corpus is synthetic"),
+        ([corpus("c"), corpus("m", synthetic=True, hold_out=3)], "hold_out of a synthetic corpus must be 0"),
+    ],
+)
+def test_synthetic_text_stands_beside_real_text(
+    train: list[dict[str, Any]], message: str, make_config: MakeConfig
+) -> None:
+    with pytest.raises(UserError, match=message):
+        make_config(train=train)
+
+
+def test_prepared_data_is_reused_when_the_software_has_learned_new_keys(tmp_path: Path) -> None:
+    config = config_for(tmp_path, sentences(60))
+    path = prepare(config, tmp_path / "p", 1).folder / "manifest.json"
+    tree = json.loads(path.read_text(encoding="utf-8"))
+    del tree["config"]["train"][0]["synthetic"], tree["config"]["shard_pairs"]
+    path.write_text(json.dumps(tree), encoding="utf-8")
+    assert prepare(config, tmp_path / "p", 1).shards == 1

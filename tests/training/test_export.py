@@ -17,11 +17,16 @@ DEV = Example("toy dev", "aa-bb", ["ba dei lo", "ka mo fa do", "go lei da"], ["l
 
 def test_a_bundle_does_not_tell_where_the_corpora_lay() -> None:
     recipe = {"name": "toy", "data": {"root": "/home/somebody/corpora", "languages": ["aa", "bb"]}}
-    sources = {"/home/somebody/corpora/a/train.aa": {"lines": 1}, "/elsewhere/dev.aa": {"lines": 2}}
+    sources = {
+        "/home/somebody/corpora/a/train.aa": {"lines": 1},
+        "/elsewhere/dev.aa": {"lines": 2},
+        "/home/somebody/workspace/corpora/toy/teacher/aa-bb.aa": {"lines": 3},
+    }
     manifest = {"seed": 1, "data": {"sources": sources, "files": {}}}
-    told = provenance(recipe, manifest, {"update": 5})
+    told = provenance(recipe, manifest, {"update": 5}, Path("/home/somebody/workspace"))
     assert told["recipe"]["data"] == {"languages": ["aa", "bb"]}
-    assert told["data"]["sources"] == {"a/train.aa": {"lines": 1}, "/elsewhere/dev.aa": {"lines": 2}}
+    lines = {name: source["lines"] for name, source in told["data"]["sources"].items()}
+    assert lines == {"a/train.aa": 1, "/elsewhere/dev.aa": 2, "corpora/toy/teacher/aa-bb.aa": 3}
     assert (told["seed"], told["update"]) == (1, 5)
 
 

@@ -1,0 +1,292 @@
+"""Recipes with teachers: trained first, translating the training text, trained on beside it; one command for all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from toy import RECIPE, WORDS, write_corpus
+
+from data.errors import UserError
+from data.prepared import Prepared
+from models.bundle import read_bundle
+from mt_service.cli import main
+from training import checkpoint
+from training.run import prepare_recipe, train_recipe
+from training.teachers import load_plan
+from training.trainer import Trainer, Update
+
+TEACHER = RECIPE.replace('name = "toy"', 'name = "teacher"').replace('["aa-bb"]', '["aa-bb", "bb-aa"]')
+FEW = ["training.updates=4", "training.evaluate_every=4", "training.dev_sentences=4", "optimizer.warmup=0"]
+QUICK = [*FEW, "data.dev={}"]  # nothing to tune an export on, which takes most of its time
+LINES = 150
+RECIPES = Path(__file__).parent.parent.parent / "training" / "recipes"
+
+
+def write_recipes(folder: Path, *teachers: str) -> Path:
+    """Corpora, a recipe of a teacher, and that of a student, which is returned."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_corpus(folder, "train", LINES, 1)
+    write_corpus(folder, "dev", 3, 2)
+    (folder / "teacher.toml").write_text(TEACHER, encoding="utf-8")
+    entries = teachers or ('recipe = "teacher.toml"\n' + overrides_line(*QUICK),)
+    path = folder / "student.toml"
+    tables = "".join(f"[[teachers]]\n{entry}\n" for entry in entries)
+    path.write_text(RECIPE.replace('"toy"', '"student"', 1) + tables, encoding="utf-8")
+    return path
+
+
+def overrides_line(*overrides: str) -> str:
+    return f"overrides = {json.dumps(overrides)}\n"
+
+
+class Translator:
+    """Adds a word to each line, and writes down what it was asked."""
+
+    def __init__(self, word: str = WORDS[0]) -> None:
+        self.word = word
+        self.asked: list[tuple[str, int]] = []
+
+    def __call__(self, bundle: Path, direction: str, beam: int, source: Path, target: Path) -> None:
+        read_bundle(bundle)
+        self.asked.append((direction, beam))
+        lines = source.read_text(encoding="utf-8").splitlines()
+        target.write_text("".join(f"{line} {self.word}\n" for line in lines), encoding="utf-8")
+
+
+def train(folder: Path, translate: Translator, *overrides: str) -> Path:
+    """Train the student, with its teachers; return the home of all."""
+    words = [f"data.root={folder}", *FEW, *overrides]
+    assert train_recipe(folder / "student.toml", words, folder / "home", translate) == 0
+    return folder / "home"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Translator]:
+    """A student and its teacher, trained; and how the teacher was asked."""
+    folder, translator = tmp_path_factory.mktemp("teachers"), Translator()
+    write_recipes(folder)
+    train(folder, translator)
+    return folder, translator
+
+
+@pytest.fixture
+def taught(finished: tuple[Path, Translator], tmp_path: Path) -> Path:
+    """The same moved elsewhere, for a test to do as it likes with."""
+    return Path(shutil.copytree(finished[0], tmp_path / "moved"))
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def pairs(prepared: Path) -> set[tuple[str, str]]:
+    """What is trained on, as aa and bb."""
+    read = Prepared.load(prepared)
+    found = [pair for number in range(read.shards) for pair in read.shard(number)]
+    ways = [pair if pair.source_language == "aa" else pair.swapped() for pair in found]
+    return {(pair.source, pair.target) for pair in ways}
+
+
+def test_translations_both_ways_stand_beside_the_real_text(finished: tuple[Path, Translator]) -> None:
+    folder, translator = finished
+    home = folder / "home"
+    assert translator.asked == [("aa-bb", 5), ("bb-aa", 5)]
+    real = list(zip(lines(folder / "train.aa"), lines(folder / "train.bb"), strict=True))
+    forward = {(source, f"{source} {WORDS[0]}") for source, _ in real}
+    backward = {(f"{target} {WORDS[0]}", target) for _, target in real}
+    assert pairs(home / "prepared" / "student") == set(real) | forward | backward
+    assert pairs(home / "prepared" / "teacher") == set(real)
+    models = [home / "prepared" / name / "tokenizer.model" for name in ("student", "teacher")]
+    assert models[0].read_bytes() == models[1].read_bytes()
+    made = home / "corpora" / "student" / "teacher"
+    assert set(lines(made / "aa-bb" / "aa")) == {source for source, _ in real}
+    manifest = json.loads((made / "aa-bb" / "manifest.json").read_text())
+    assert manifest["search"]["beam"] == 5
+    assert manifest["files"].keys() == {"aa", "bb"}
+
+
+def test_what_was_made_is_kept_as_is_its_teacher(taught: Path) -> None:
+    translator, home = Translator(), taught / "home"
+    teacher = home / "runs" / "teacher"
+    paths = (teacher / "manifest.json", teacher / "bundle", home / "corpora" / "student" / "teacher" / "aa-bb")
+    before = [path.stat().st_mtime_ns for path in paths]
+    train(taught, translator, "training.updates=6")
+    assert translator.asked == []
+    assert [path.stat().st_mtime_ns for path in paths] == before
+    assert last(home, "student").state["update"] == 6
+
+
+def test_translations_are_made_anew_when_text_teacher_or_they_themselves_change(taught: Path) -> None:
+    path, translator, home = taught / "student.toml", Translator(), taught / "home"
+    made = home / "corpora" / "student" / "teacher"
+
+    def times_asked() -> int:
+        translator.asked.clear()
+        assert prepare_recipe(path, [f"data.root={taught}"], home, force=True, translate=translator) == 0
+        return len(translator.asked)
+
+    assert times_asked() == 0
+    with (made / "aa-bb" / "bb").open("a", encoding="utf-8") as stream:
+        stream.write("ba\n")
+    assert times_asked() == 1
+
+    more = '[[data.train]]\nformat = "tsv"\nlanguages = ["aa", "bb"]\nsource = "more.tsv"\n[data.dev'
+    (taught / "more.tsv").write_text("ba dei lo\tlo dei ba\n", encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace("[data.dev", more, 1), encoding="utf-8")
+    assert times_asked() == 2
+    assert lines(made / "bb-aa" / "bb")[-1] == "lo dei ba"
+
+    for folder in ("runs", "prepared"):
+        shutil.rmtree(home / folder / "teacher")
+    path.write_text(path.read_text(encoding="utf-8").replace("warmup=0", 'warmup=0", "seed=7'), encoding="utf-8")
+    assert times_asked() == 2
+    assert times_asked() == 0
+
+
+def test_changed_translations_are_not_trained_on_in_the_middle_of_a_run(taught: Path) -> None:
+    shutil.rmtree(taught / "home" / "corpora")
+    path = taught / "student.toml"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("[[teachers]]", "[[teachers]]\nbeam = 1"), encoding="utf-8"
+    )
+    translator = Translator(WORDS[1])
+    with pytest.raises(UserError, match=r"prepared/student was prepared from something else \(corpus files differ\)"):
+        train(taught, translator)
+    assert translator.asked == [("aa-bb", 1), ("bb-aa", 1)]
+
+
+def test_several_teachers_make_several_corpora(taught: Path) -> None:
+    second = 'directions = ["bb-aa"]\nbeam = 2\n' + overrides_line(*QUICK, "name=second", "seed=2")
+    write_recipes(taught, *(f'recipe = "teacher.toml"\n{rest}' for rest in (overrides_line(*QUICK), second)))
+    translator, home = Translator(), taught / "home"
+    assert prepare_recipe(taught / "student.toml", [f"data.root={taught}"], home, True, translator) == 0
+    assert translator.asked == [("bb-aa", 2)]
+    counts = {one["corpus"]: one for one in Prepared.load(home / "prepared" / "student").manifest["cleaning"]}
+    assert counts["student/second/bb-aa/bb"]["kept"] == 0
+    assert counts["student/second/bb-aa/bb"]["dropped"] == {"duplicates": LINES}
+
+
+def test_a_student_may_begin_where_its_teacher_ended(taught: Path) -> None:
+    home = train(taught, Translator(), "name=tuned", "start_from=teacher", "optimizer.rate=1e-9")
+    student, teacher = (last(home, name) for name in ("tuned", "teacher"))
+    assert all(torch.allclose(part, teacher.average[name], atol=1e-6) for name, part in student.model.items())
+
+
+@pytest.mark.parametrize(
+    ("teacher", "message"),
+    [
+        ('recipe = "no.toml"', r"student.toml: teachers\[0\]: 'recipe' .*no.toml does not exist: mend its path"),
+        ('recipe = "teacher.toml"\nbeam = 0', r"teachers\[0\]\] 'beam' must be at least 1"),
+        ('recipe = "teacher.toml"\nbeams = 1', r"unknown key 'teachers\[0\].beams'; valid keys are: beam, directions"),
+        (
+            'recipe = "teacher.toml"\noverrides = ["seed=many"]',
+            r"student.toml: teachers\[0\]: 'seed' must be of type int, but is 'many'",
+        ),
+        (
+            'recipe = "teacher.toml"\ndirections = ["aa-cc"]',
+            r"'directions' has aa-cc, but what 'teacher' can translate for 'student' is: aa-bb, bb-aa",
+        ),
+        (
+            """recipe = "teacher.toml"
+overrides = ["data.languages=['aa','bb','cc']", "data.directions=['aa-cc']", "data.train=[{format='tsv', \\
+languages=['aa','cc'], source='x'}]", "data.dev={}"]""".replace("\\\n", ""),
+            "'teacher' translates aa-cc, which is of no use to 'student', trained for aa-bb",
+        ),
+        ('recipe = "student.toml"', r"the run 'student' would be its own teacher \(student <- student\)"),
+        (
+            'recipe = "student.toml"\noverrides = ["name=other"]',
+            r"the run 'other' would be its own teacher \(student <- other <- other\): name another recipe, or give",
+        ),
+    ],
+)
+def test_bad_teachers_are_told_before_anything_is_trained(tmp_path: Path, teacher: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_plan(write_recipes(tmp_path, teacher))
+
+
+def test_the_same_run_twice_is_told(tmp_path: Path) -> None:
+    path = write_recipes(tmp_path, *['recipe = "teacher.toml"'] * 2)
+    with pytest.raises(
+        UserError, match=r"teachers\[1\]: the run 'teacher' is a teacher already: give this one another"
+    ):
+        load_plan(path)
+
+
+def test_a_recipe_may_teach_itself_under_another_name(tmp_path: Path) -> None:
+    path = write_recipes(tmp_path, 'recipe = "student.toml"\n' + overrides_line("name=first", "teachers=[]"))
+    ((teacher, directions, _),) = load_plan(path).lessons
+    assert (teacher.recipe.name, teacher.lessons, directions) == ("first", (), ("aa-bb",))
+
+
+def test_teachers_read_where_the_student_does_unless_told_otherwise(tmp_path: Path) -> None:
+    own = f'recipe = "teacher.toml"\n{overrides_line("name=own", "data.root=/own")}'
+    path = write_recipes(tmp_path, 'recipe = "teacher.toml"', own)
+    lessons = load_plan(path, ["data.root=/corpora", "training.updates=7"]).lessons
+    assert [str(lesson.teacher.recipe.data.root) for lesson in lessons] == ["/corpora", "/own"]
+    assert [lesson.teacher.recipe.training.updates for lesson in lessons] == [400, 400]
+
+
+def test_what_the_student_lacks_is_told_before_its_teacher_is_trained(tmp_path: Path) -> None:
+    write_recipes(tmp_path)
+    (tmp_path / "dev.aa").unlink()
+    with pytest.raises(UserError, match=r"corpus file .*dev.aa does not exist"):
+        train(tmp_path, Translator())
+    assert not (tmp_path / "home").exists()
+
+
+def test_what_is_not_of_a_teacher_is_never_replaced(taught: Path) -> None:
+    made = taught / "home" / "corpora" / "student" / "teacher" / "bb-aa"
+    (made / "manifest.json").unlink()
+    with pytest.raises(UserError, match=r"student/teacher/bb-aa holds something else than translations: move it away"):
+        train(taught, Translator())
+    assert len(list(made.iterdir())) == 2
+
+
+def test_one_command_does_all_and_goes_on_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the engine that people have, and the dev set that an export tunes and checks itself on."""
+    path = write_recipes(tmp_path, 'recipe = "teacher.toml"\nbeam = 2\n' + overrides_line(*FEW))
+    home, step = tmp_path / "home", Trainer.step
+
+    def interrupted_step(trainer: Trainer) -> Update:
+        if trainer.update == 1:
+            signal.raise_signal(signal.SIGINT)
+        return step(trainer)
+
+    for name in [name for name in os.environ if name.startswith("MT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MT_HOME", str(home))
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "step", interrupted_step)
+        assert main(["train", str(path), f"data.root={tmp_path}", *FEW]) == 0
+    assert "interrupted and saved" in capsys.readouterr().err
+    assert last(home, "teacher").state["update"] == 2
+    assert not (home / "runs" / "student").exists()
+
+    assert main(["train", str(path), f"data.root={tmp_path}", *FEW]) == 0
+    assert "going on from update 2" in capsys.readouterr().err
+    assert [last(home, name).state["update"] for name in ("teacher", "student")] == [4, 4]
+    made = home / "corpora" / "student" / "teacher"
+    counts = {len(lines(made / direction / side)) for direction in ("aa-bb", "bb-aa") for side in ("aa", "bb")}
+    assert counts == {LINES}
+    bundle = read_bundle(home / "runs" / "teacher" / "bundle")
+    search = {"beam": 2, "length_penalty": bundle.info.length_penalty}
+    assert json.loads((made / "aa-bb" / "manifest.json").read_text())["search"] == search
+
+
+def last(home: Path, name: str) -> checkpoint.Checkpoint:
+    return checkpoint.load(checkpoint.resolve(home / "runs" / name / "checkpoints", "last"))
+
+
+def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
+    plans = {path.name: load_plan(path) for path in RECIPES.glob("*.toml") if ".card." not in path.name}
+    taught = {name: [lesson.teacher.recipe.name for lesson in plan.lessons] for name, plan in plans.items()}
+    assert taught["multi30k-en-de.toml"] == ["multi30k-en-de-teacher"]
+    assert taught["multi30k-en-fr.toml"] == ["multi30k-en-fr-teacher"]

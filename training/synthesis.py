@@ -1,0 +1,151 @@
+"""Parallel text that teachers make: one side is what people wrote, the other what a teacher makes of it."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from data.config import check, plain
+from data.errors import UserError
+from data.files import atomic_folder, flush, sha256, write_json
+from data.selection import distinct_sources
+from data.sources import DataConfig, TrainCorpusConfig
+from models.bundle import MODEL, TOKENIZER, Bundle, read_bundle
+from training.checkpoint import BEST, resolve
+from training.config import Recipe
+from training.export import export
+from training.export_job import add_arguments
+from training.run_folder import CHECKPOINTS
+from training.teachers import Lesson, Plan
+from training.telemetry import say
+
+BUNDLE, CORPORA, MANIFEST = "bundle", "corpora", "manifest.json"
+
+# Translates a file's lines into as many lines of another: bundle, direction, beam, source file, target file.
+Translate = Callable[[Path, str, int, Path, Path], None]
+
+
+def folder_of(student: Recipe, lesson: Lesson, direction: str) -> Path:
+    """Where a teacher's translations for a student lie, from the folder of all corpora on."""
+    return Path(student.name) / lesson.teacher.recipe.name / direction
+
+
+def with_synthetic(plan: Plan, home: Path) -> DataConfig:
+    """A recipe's data with the corpora that its teachers make, after the real ones: of duplicates the real one stays.
+
+    A pair serves every direction of the student that has its languages, whichever side is real.
+    """
+    made = [
+        corpus_of(folder_of(plan.recipe, lesson, direction), direction, home)
+        for lesson in plan.lessons
+        for direction in lesson.directions
+    ]
+    return dataclasses.replace(plan.recipe.data, train=(*plan.recipe.data.train, *made))
+
+
+def corpus_of(folder: Path, direction: str, home: Path) -> TrainCorpusConfig:
+    """One direction's translations as a corpus."""
+    source, target = direction.split("-")
+    return TrainCorpusConfig(
+        format="text",
+        languages=(source, target),
+        source=folder / source,
+        target=folder / target,
+        root=(home / CORPORA).resolve(),
+        synthetic=True,
+    )
+
+
+def synthesize(student: Recipe, lesson: Lesson, home: Path, translate: Translate) -> None:
+    """Let a trained teacher translate the student's real training text into `home/corpora/STUDENT/TEACHER/DIRECTION`.
+
+    What was made before by the same teacher from the same text is kept; a direction appears whole or not at all.
+
+    Raises:
+        UserError: when the teacher cannot be exported, or something else lies where its translations belong.
+    """
+    bundle, teacher = export_once(home / "runs" / lesson.teacher.recipe.name), lesson.teacher.recipe.name
+    for direction in lesson.directions:
+        origin = origin_of(student.data, teacher, direction, lesson.beam, bundle)
+        folder = home / CORPORA / folder_of(student, lesson, direction)
+        foreign = folder.exists() and not (folder / MANIFEST).is_file()
+        check(not foreign, f"{folder} holds something else than translations: move it away, or choose another 'name'")
+        if is_made_from(folder, origin):
+            say(f"translations by {teacher} are kept: {folder}")
+            continue
+        with atomic_folder(folder) as temporary:
+            translate_direction(temporary, student.data, direction, lesson.beam, bundle, translate)
+            sums = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
+            write_json(temporary / MANIFEST, {**origin, "files": sums})
+        say(f"translations by {teacher}: {folder}")
+
+
+def translate_direction(
+    folder: Path, data: DataConfig, direction: str, beam: int, bundle: Bundle, translate: Translate
+) -> None:
+    """Write a direction's real side, and its translation, into files named by language."""
+    source, target = (folder / language for language in direction.split("-"))
+    with source.open("w", encoding="utf-8", newline="\n") as stream:
+        texts = sum(stream.write(text + "\n") > 0 for text in distinct_sources(data, direction))
+    flush(source)
+    check(texts > 0, f"no corpus that people wrote serves {direction}: leave it out of the teacher's 'directions'")
+    say(f"{bundle.info.name} translates {texts:,} texts, {direction}, beam {beam}")
+    translate(bundle.folder, direction, beam, source, target)
+
+
+def origin_of(data: DataConfig, teacher: str, direction: str, beam: int, bundle: Bundle) -> dict[str, Any]:
+    """Everything that a teacher's translations depend on, as JSON has it."""
+    corpora = [
+        {"languages": list(corpus.languages), "files": {str(path): sha256(data.root / corpus.root / path)}}
+        for corpus in data.train
+        if not corpus.synthetic
+        for path in (corpus.source, corpus.target)
+        if path is not None
+    ]
+    return {
+        "direction": direction,
+        "teacher": {"name": teacher, **{name: sha256(bundle.folder / name) for name in (MODEL, TOKENIZER)}},
+        "search": {"beam": beam, "length_penalty": bundle.info.length_penalty},
+        "clean": plain(data.clean),
+        "sources": corpora,
+    }
+
+
+def is_made_from(folder: Path, origin: dict[str, Any]) -> bool:
+    """Whether a folder holds what was made from this origin, unaltered."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        files = manifest.pop("files")
+        return manifest == origin and all(sha256(folder / name) == expected for name, expected in files.items())
+    except (OSError, ValueError, KeyError, AttributeError):
+        return False
+
+
+def export_once(run: Path) -> Bundle:
+    """A finished run's best weights as a bundle in the run's own folder, written when it is not there yet.
+
+    Raises:
+        UserError: when no bundle translates as the network does.
+    """
+    folder = run / BUNDLE
+    found = read_whole(folder)
+    if found is not None and found.info.training.get("update") == int(resolve(run / CHECKPOINTS, BEST).name):
+        return found
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    for storage in ([], ["--storage", "float32"]):
+        if export(parser.parse_args(["--force", *storage, "--", str(run), str(folder)])) == 0:
+            return read_bundle(folder)
+    raise UserError(f"{run} cannot teach: no bundle of it translates as its network does")
+
+
+def read_whole(folder: Path) -> Bundle | None:
+    """A bundle, if there is an undamaged one."""
+    try:
+        return read_bundle(folder)
+    except UserError:
+        return None

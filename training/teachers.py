@@ -1,0 +1,94 @@
+"""Which runs a recipe learns from: its teachers, theirs, and what each translates; found before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from data.config import check
+from data.errors import UserError
+from training.config import Recipe, TeacherConfig, load_recipe
+
+ROOT = "data.root="
+
+
+class Plan(NamedTuple):
+    """A recipe and what its teachers do for it."""
+
+    recipe: Recipe
+    lessons: tuple[Lesson, ...]
+
+
+class Lesson(NamedTuple):
+    """What a teacher does for its student: translate the training text in some directions."""
+
+    teacher: Plan
+    directions: tuple[str, ...]
+    beam: int
+
+
+def load_plan(path: Path, overrides: Sequence[str] = (), students: tuple[str, ...] = ()) -> Plan:
+    """Read a recipe and those of its teachers; of the overrides, teachers take over `data.root` alone.
+
+    Args:
+        path: of the recipe.
+        overrides: `section.key=value`, laid over it.
+        students: the names of the runs that it is to teach.
+    Raises:
+        UserError: naming file and key, when a recipe is bad, a teacher cannot translate what it should, or a run would
+            be its own teacher.
+    """
+    recipe = load_recipe(path, overrides)
+    circle = " <- ".join((*students, recipe.name))
+    check(
+        recipe.name not in students,
+        f"{path}: the run '{recipe.name}' would be its own teacher ({circle}): name another recipe, or give the "
+        f"teacher another 'name' and no 'teachers' by its overrides",
+    )
+    roots = [override for override in overrides if override.startswith(ROOT)]
+    lessons: list[Lesson] = []
+    for number, teacher in enumerate(recipe.teachers):
+        try:
+            lessons.append(load_lesson(path, recipe, teacher, roots, students))
+            check_name(lessons)
+        except UserError as error:
+            raise UserError(f"{path}: teachers[{number}]: {error}") from None
+    return Plan(recipe, tuple(lessons))
+
+
+def load_lesson(
+    path: Path, student: Recipe, teacher: TeacherConfig, roots: Sequence[str], students: tuple[str, ...]
+) -> Lesson:
+    """Read a teacher's recipe, and find out what it can translate."""
+    file = path.parent / teacher.recipe
+    check(file.is_file(), f"'recipe' {file} does not exist: mend its path, which starts at the folder of {path.name}")
+    plan = load_plan(file, [*roots, *teacher.overrides], (*students, student.name))
+    return Lesson(plan, directions_of(teacher, plan.recipe, student), teacher.beam)
+
+
+def directions_of(teacher: TeacherConfig, known: Recipe, student: Recipe) -> tuple[str, ...]:
+    """The directions to translate: those asked for, or all of the student's language pairs that the teacher knows."""
+    pairs = [set(direction.split("-")) for direction in student.data.directions]
+    useful = tuple(direction for direction in known.data.directions if set(direction.split("-")) in pairs)
+    check(
+        bool(useful),
+        f"'{known.name}' translates {', '.join(known.data.directions)}, which is of no use to '{student.name}', "
+        f"trained for {', '.join(student.data.directions)}: name another recipe",
+    )
+    for direction in teacher.directions:
+        check(
+            direction in useful,
+            f"'directions' has {direction}, but what '{known.name}' can translate for '{student.name}' is: "
+            f"{', '.join(useful)}",
+        )
+    return teacher.directions or useful
+
+
+def check_name(lessons: Sequence[Lesson]) -> None:
+    """Refuse a teacher that is there already."""
+    *before, name = [lesson.teacher.recipe.name for lesson in lessons]
+    check(
+        name not in before,
+        f"the run '{name}' is a teacher already: give this one another 'name', and another 'seed', by its overrides",
+    )
