@@ -67,7 +67,8 @@ FAMILIES = {  # overrides of the recipe; the first is what the others' sizes are
     "Clockwork RNN": "model.encoder.cell=clockwork model.decoder.cell=clockwork",
     "Echo state encoder, LSTM decoder": "model.encoder.cell=esn",
     "Echo state network, ridge read-out": "model.encoder.cell=esn model.decoder.cell=esn model.attention.kind=fixed "
-    f"{CLASSIC} model.tie=none training.method=ridge model.width=704 model.encoder.hidden=352 model.decoder.hidden=704",
+    f"{CLASSIC} model.tie=none training.method=ridge training.dev_sentences=200 "
+    "model.width=704 model.encoder.hidden=352 model.decoder.hidden=704",
     "Cho 2014: GRU, fixed context": "model.encoder.cell=gru_cho model.decoder.cell=gru_cho model.attention.kind=fixed "
     f"model.encoder.bidirectional=false {CLASSIC}",
     "Sutskever 2014: deep LSTM, reversed": "model.attention.kind=none model.encoder.bidirectional=false "
