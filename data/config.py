@@ -83,7 +83,7 @@ def scalar(kind: Any, value: Any, where: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(kind, type) or not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        name = getattr(kind, "__name__", str(kind))
+        name = "list" if typing.get_origin(kind) is tuple else getattr(kind, "__name__", str(kind))
         raise UserError(f"'{where}' must be of type {name}, but is {value!r}")
     return value
 

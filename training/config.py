@@ -9,6 +9,7 @@ from typing import Literal
 
 from data.batching import BatchingConfig
 from data.config import build, check, read_toml
+from data.errors import UserError
 from data.prepare import DataConfig
 from models.config import ModelConfig
 
@@ -145,4 +146,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         UserError: naming the file, key and the valid ones.
     """
-    return build(Recipe, read_toml(path, overrides))
+    tree = read_toml(path, overrides)
+    try:
+        return build(Recipe, tree)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
