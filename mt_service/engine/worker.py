@@ -99,10 +99,12 @@ class Worker:
     def cancel(self, name: Hashable) -> None:
         """Stop a request, down to the decoder's next step; its futures are cancelled."""
         with self.changed:
-            for key in self.scheduler.cancel(name):
+            stopped = self.scheduler.cancel(name)
+            for key in stopped:
                 self.statistics.cancelled += 1
                 self.futures.pop(key).cancel()
-            self.changed.notify_all()
+            if stopped:  # a request that is done wakes nobody: the thread would take Python's lock from its answer
+                self.changed.notify_all()
 
     def run(self, started: Future[None]) -> None:
         """The thread: make the engine; plan, step, deliver, until closed; leave nobody waiting."""
