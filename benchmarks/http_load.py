@@ -1,9 +1,13 @@
 """Throughput and latency of a running server under many clients that send single sentences.
 
 usage: python benchmarks/http_load.py URL FILE SOURCE TARGET [--clients 64] [--requests 2000] [--beam 5]
+                                       [--bundle BUNDLE] [--threads 1] [--rounds 1]
 
 Each client sends its next sentence as soon as it has an answer. First one client alone, for the latency of a lone
-request; then all. Prints JSON: requests/s, tokens/s, percentiles of latency in milliseconds, and what was refused.
+request; then all. With the bundle that is served, the engine alone translates the same sentences after each, one at a
+time or as many as there are clients, with as many threads as are named; a machine that changes its speed changes it for
+both. Prints JSON: requests/s, tokens/s, percentiles of latency in milliseconds, what was refused, and by how much a
+request takes longer, or all of them fewer a second, than the engine alone: the median over the rounds.
 """
 
 from __future__ import annotations
@@ -11,6 +15,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import statistics
+import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +25,8 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from decode_speed import measure
 
 from training.device import hardware
 from training.manifest import git_state, versions
@@ -88,6 +97,39 @@ async def load(url: str, lines: list[str], body: dict[str, Any], clients: int, r
     return {"clients": clients, **tally.report(time.perf_counter() - started)}
 
 
+def alone(arguments: argparse.Namespace, lines: list[str], batch: int) -> float:
+    """Sentences per second of the engine without a server."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "source"
+        file.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        command = [sys.executable, str(Path(__file__).with_name("decode_speed.py")), str(arguments.bundle), str(file)]
+        command += [arguments.source, arguments.target, "--engine", "native", "--threads", str(arguments.threads)]
+        command += ["--beam", str(arguments.beam), "--batch", str(batch)]
+        return measure(command).sentences_per_second
+
+
+def one_round(arguments: argparse.Namespace, lines: list[str]) -> list[dict[str, Any]]:
+    """One client, then many; each beside the engine alone if its bundle is named."""
+    body = {"source": arguments.source, "target": arguments.target, "beam": arguments.beam}
+    results = []
+    for clients, requests in ((1, LONE), (arguments.clients, arguments.requests)):
+        found = asyncio.run(load(arguments.url, lines, body, clients, requests))
+        if arguments.bundle:
+            rate = alone(arguments, list(islice(cycle(lines), requests)), clients)
+            found |= {"engine_alone": rate, "share": round(found["requests_per_second"] / rate, 3)}
+        results.append(found)
+    return results
+
+
+def summary(rounds: list[list[dict[str, Any]]]) -> dict[str, float]:
+    """Medians of what was measured beside the engine alone."""
+    lone, many = ([found["share"] for found in column] for column in zip(*rounds, strict=True))
+    return {
+        "lone_request_over_engine": round(1 / statistics.median(lone), 2),
+        "throughput_over_engine": round(statistics.median(many), 2),
+    }
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -98,14 +140,15 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--beam", type=int, default=5)
+    parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
     lines = arguments.file.read_text(encoding="utf-8").splitlines()
-    body = {"source": arguments.source, "target": arguments.target, "beam": arguments.beam}
-    results = [
-        asyncio.run(load(arguments.url, lines, body, clients, requests))
-        for clients, requests in ((1, LONE), (arguments.clients, arguments.requests))
-    ]
-    facts = {"beam": arguments.beam, "file": arguments.file.name, "results": results}
+    rounds = [one_round(arguments, lines) for _ in range(arguments.rounds)]
+    facts = {"beam": arguments.beam, "file": arguments.file.name, "rounds": rounds}
+    if arguments.bundle:
+        facts |= {"bundle": arguments.bundle.name, "threads": arguments.threads, "ratios": summary(rounds)}
     print(json.dumps({**facts, "hardware": hardware(), "versions": versions(), "git": git_state()}, indent=2))
 
 

@@ -112,7 +112,7 @@ def both(bundle: Bundle) -> tuple[Engine, Engine]:
     return NativeEngine(bundle, 2), ReferenceEngine(bundle.network(), bundle.specials)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 5, 6, 11, 64])
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 64])
 @pytest.mark.parametrize("outputs", [16, 70, 144, 400])
 def test_products_against_integers(rows: int, outputs: int) -> None:
     rng = numpy.random.default_rng(rows * outputs)
