@@ -78,13 +78,20 @@ def measure(command: list[str]) -> Measured:
     return Measured(*(float(number.replace(",", "")) for number in found.groups()))
 
 
+def command(arguments: argparse.Namespace, engine: str, setting: tuple[int, int, int], file: Path) -> list[str]:
+    """One measurement: an engine translates a file, by a beam, a batch and threads."""
+    beam, batch, threads = map(str, setting)
+    one = [sys.executable, __file__, str(arguments.bundle), str(file), arguments.source, arguments.target]
+    return [*one, "--engine", engine, "--beam", beam, "--batch", batch, "--threads", threads]
+
+
 def commands(arguments: argparse.Namespace, setting: tuple[int, int, int], file: Path) -> dict[str, list[str]]:
     """What is compared."""
     beam, batch, threads = map(str, setting)
-    one = [sys.executable, __file__, str(arguments.bundle), str(file), arguments.source, arguments.target]
-    one += ["--beam", beam, "--batch", batch, "--threads", threads]
-    chosen = arguments.engines
-    found = {engine: [*one, "--engine", engine, "--output", f"{file}.{engine}.{beam}"] for engine in chosen}
+    found = {
+        engine: [*command(arguments, engine, setting, file), "--output", f"{file}.{engine}.{beam}"]
+        for engine in arguments.engines
+    }
     if arguments.peer:
         filled = arguments.peer.format(file=shlex.quote(str(file)), beam=beam, batch=batch, threads=threads)
         found["peer"] = shlex.split(filled)
@@ -95,8 +102,8 @@ def compare(arguments: argparse.Namespace, setting: tuple[int, int, int], file: 
     """Medians of one setting, and their ratios to the last system's: the peer, if there is one."""
     rates: dict[str, list[Measured]] = {}
     for _ in range(arguments.runs):
-        for name, command in commands(arguments, setting, file).items():
-            rates.setdefault(name, []).append(measure(command))
+        for name, words in commands(arguments, setting, file).items():
+            rates.setdefault(name, []).append(measure(words))
     medians = {
         name: Measured(*(round(statistics.median(column), 1) for column in zip(*found, strict=True)))
         for name, found in rates.items()

@@ -16,7 +16,6 @@ import argparse
 import asyncio
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from decode_speed import measure
+from decode_speed import command, measure
 
 from training.device import hardware
 from training.manifest import git_state, versions
@@ -102,10 +101,8 @@ def alone(arguments: argparse.Namespace, lines: list[str], batch: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "source"
         file.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-        command = [sys.executable, str(Path(__file__).with_name("decode_speed.py")), str(arguments.bundle), str(file)]
-        command += [arguments.source, arguments.target, "--engine", "native", "--threads", str(arguments.threads)]
-        command += ["--beam", str(arguments.beam), "--batch", str(batch)]
-        return measure(command).sentences_per_second
+        setting = arguments.beam, batch, arguments.threads
+        return measure(command(arguments, "native", setting, file)).sentences_per_second
 
 
 def one_round(arguments: argparse.Namespace, lines: list[str]) -> list[dict[str, Any]]:

@@ -100,11 +100,10 @@ def translate_direction(
 def origin_of(data: DataConfig, teacher: str, direction: str, beam: int, bundle: Bundle) -> dict[str, Any]:
     """Everything that a teacher's translations depend on, as JSON has it."""
     corpora = [
-        {"languages": list(corpus.languages), "files": {str(path): sha256(data.root / corpus.root / path)}}
+        {"languages": list(corpus.languages), "files": {str(path): sha256(file)}}
         for corpus in data.train
         if not corpus.synthetic
-        for path in (corpus.source, corpus.target)
-        if path is not None
+        for path, file in zip((corpus.source, corpus.target), corpus.files(data.root), strict=False)  # some have one
     ]
     return {
         "direction": direction,

@@ -233,7 +233,7 @@ class Trainer:
     def fit(self, telemetry: Telemetry | None) -> None:
         """The loop: update, report, evaluate, save."""
         settings, stretch, saved = self.recipe.training, Stretch(), time.monotonic()
-        while self.update < settings.updates and not self.out_of_patience():
+        while not self.complete():
             start = time.perf_counter()
             measured = self.step()
             took = time.perf_counter() - start
@@ -258,10 +258,13 @@ class Trainer:
         """Whether any process wishes it, so that all do the same."""
         return any(distributed.gather(wish, self.world))
 
+    def complete(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.update >= self.recipe.training.updates or self.out_of_patience()
+
     def finished(self) -> bool:
-        """Whether nothing is left to do, and no signal has asked any process to stop."""
-        done = self.update >= self.recipe.training.updates or self.out_of_patience()
-        return done and not self.agreed(self.stopping)
+        """Whether the run is complete, and no signal has asked any process to stop."""
+        return self.complete() and not self.agreed(self.stopping)
 
     def out_of_patience(self) -> bool:
         """Whether the dev score has not risen for too long."""

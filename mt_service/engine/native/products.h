@@ -8,11 +8,12 @@
 
 #define SIDE 16 /* outputs whose weights stand side by side */
 
-#if defined(__AVX2__) && LANES == 8
+#if LANES == 8
 typedef int16_t Digit;
 #else
 typedef int8_t Digit;
 #endif
+typedef Digit vd __attribute__((vector_size(LANES * sizeof(Digit)), aligned(1), may_alias));
 
 typedef struct {
     int32_t inputs, outputs; /* multiples of 16; packed is NULL where there is no product */
@@ -25,17 +26,6 @@ typedef struct {
     float *scale;
     int32_t *excess; /* 128 times the sum of the integers */
 } Rounded;
-
-static inline void store_digits(Digit *to, vi whole) {
-#if defined(__AVX2__) && LANES == 8
-    __m256i all = (__m256i)whole;
-    _mm_storeu_si128((__m128i *)to, _mm_packs_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1)));
-#elif defined(__AVX512VNNI__)
-    *(vb *)to = __builtin_convertvector(whole, vb);
-#else
-    for (int i = 0; i < LANES; i++) to[i] = (Digit)whole[i];
-#endif
-}
 
 /* Round rows, which need not lie side by side. */
 static void round_row(const float *row, int inputs, Digit *integers, float *scale, int32_t *excess) {
@@ -50,7 +40,7 @@ static void round_row(const float *row, int inputs, Digit *integers, float *scal
     for (int i = 0; i < inputs; i += LANES) {
         vi whole = (vi)(load(row + i) * inverse + shift) - 0x4B400000;
         total += whole;
-        store_digits(integers + i, whole);
+        *(vd *)(integers + i) = __builtin_convertvector(whole, vd);
     }
     int32_t sum = 0;
     for (int i = 0; i < LANES; i++) sum += total[i];

@@ -66,7 +66,7 @@ static inline int any_above(vf value, float threshold) {
 }
 
 static inline vf floats_of(const int8_t *integers) {
-#if defined(__AVX2__) && LANES == 8
+#if LANES == 8
     return (vf)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)integers)));
 #else
     return __builtin_convertvector(*(const vb *)integers, vf);
