@@ -13,7 +13,8 @@ from mt_service.metrics import Metrics
 from mt_service.middleware import BYTES_PER_CHARACTER, Around
 from mt_service.problems import add_handlers
 from mt_service.registry import Registry
-from mt_service.routes import about, pages, translate
+from mt_service.routes import about, pages
+from mt_service.routes.translate import add_translation
 from mt_service.settings import Settings
 
 OVERHEAD = 65_536  # bytes of a request that are not text
@@ -52,7 +53,8 @@ def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
     app.state.settings, app.state.registry, app.state.metrics = settings, registry, metrics
     app.state.clients = Counter[str]()
     app.state.ready = False
-    for router in (translate.router, about.router, pages.router):
+    add_translation(app)
+    for router in (about.router, pages.router):
         app.include_router(router)
     add_handlers(app)
     app.add_middleware(Around, metrics=metrics, max_body=settings.max_characters * BYTES_PER_CHARACTER + OVERHEAD)

@@ -9,7 +9,7 @@ import time
 import uuid
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mt_service.metrics import Metrics
@@ -19,11 +19,11 @@ from mt_service.schemas import Problem
 log = logging.getLogger("mt_service.access")
 IDENTIFIER = re.compile(r"[\w.-]{1,64}")
 BYTES_PER_CHARACTER = 6  # of JSON at its longest: \\u escapes
-SECURITY = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+SECURITY = [
+    (b"content-security-policy", b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
 
 
 class Around:
@@ -50,8 +50,8 @@ class Around:
         async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen["status"] = message["status"]
-                sent = MutableHeaders(scope=message)
-                sent.update({**SECURITY, "X-Request-ID": identifier})
+                added = (*SECURITY, (b"x-request-id", identifier.encode()))
+                message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
         try:

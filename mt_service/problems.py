@@ -36,7 +36,7 @@ def respond(status: int, problem: Problem, retry_after: float | None = None) -> 
 
 def field_name(location: Sequence[Any]) -> str:
     """A field as people write it: text[3]."""
-    parts = [part for part in location if part not in ("body", "str", "list[str]")]
+    parts = [*location[1:2], *(part for part in location[2:] if part not in ("str", "list[str]"))]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
 
 
@@ -56,10 +56,8 @@ def explain(error: Mapping[str, Any]) -> tuple[int, Problem]:
     if kind == "extra_forbidden":
         valid = ", ".join(TranslateRequest.model_fields)
         return 422, Problem(code="invalid", message=f"unknown field '{name}'; valid ones are: {valid}", field=name)
-    if kind == "missing" and not name:
-        return 422, Problem(
-            code="invalid", message="the body is empty; send a JSON object with text, source and target"
-        )
+    if not name:
+        return 422, Problem(code="invalid", message="the body must be a JSON object with text, source and target")
     if kind == "missing":
         return 422, Problem(code="invalid", message=f"field '{name}' is missing", field=name)
     limit = next((context[key] for key in ("ge", "le", "gt", "lt", "max_length", "min_length") if key in context), None)

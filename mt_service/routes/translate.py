@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import ValidationError
 from starlette.responses import Response
 
 from data.errors import UserError
@@ -28,13 +31,13 @@ from mt_service.schemas import (
 from mt_service.settings import Settings
 from mt_service.translator import Alignment, Options, Translation
 
-router = APIRouter()
-R = TypeVar("R")
+PATIENCE = 0.05  # seconds before a client's leaving is looked out for: most answers are there by then
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemAnswer, "description": text}
     for status, text in {
         400: "The body is no JSON.",
         413: "The body is too large.",
+        415: "The body is not declared to be JSON.",
         422: "A field is wrong; the message names it.",
         429: "Too many requests at once from one client; see Retry-After.",
         503: "Too much waits, or the server is about to stop; see Retry-After.",
@@ -76,27 +79,83 @@ def one_of_few(clients: Counter[str], client: str, limit: int) -> Iterator[None]
             del clients[client]
 
 
-async def unless_gone(request: Request, work: Coroutine[Any, Any, R]) -> R:
-    """Do the work, but stop when the client leaves."""
-    task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(disconnected(request))
+@contextmanager
+def while_there(request: Request) -> Iterator[None]:
+    """Cancel what the task does inside when the client leaves.
+
+    Raises:
+        RefusedError: then.
+    """
+    loop, task, left = asyncio.get_running_loop(), asyncio.current_task(), False
+    watches: list[asyncio.Task[None]] = []
+
+    async def watch() -> None:
+        nonlocal left
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        left = True
+        if task is not None:
+            task.cancel()
+
+    timer = loop.call_later(PATIENCE, lambda: watches.append(loop.create_task(watch())))
     try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise RefusedError(499, "client_left", "the client left")
-        return task.result()
+        yield
+    except asyncio.CancelledError:
+        if not left:
+            raise
+        raise RefusedError(499, "client_left", "the client left") from None
     finally:
-        for one in (task, watch):
+        timer.cancel()
+        for one in watches:
             one.cancel()
 
 
-async def disconnected(request: Request) -> None:
-    """Return when the client has left."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+async def read(request: Request) -> TranslateRequest:
+    """A request's body.
+
+    Raises:
+        RefusedError, RequestValidationError: naming what is wrong.
+    """
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        said = f"declared as {kind}" if kind else "not declared"
+        raise RefusedError(
+            415, "not_json", f"the body is {said}: send JSON, and the header Content-Type: application/json"
+        )
+    body = await request.body()
+    if not body:
+        raise RefusedError(422, "invalid", "the body is empty; send a JSON object with text, source and target")
+    try:
+        return TranslateRequest.model_validate_json(body)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
 
 
-@router.post("/v1/translate", response_model=TranslateAnswer, responses=PROBLEMS)
+class DirectRoute(APIRoute):
+    """Described as FastAPI describes routes, but its body goes from bytes to a model at once, by pydantic alone."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What answers a request."""
+
+        async def handle(request: Request) -> Response:
+            return await translate(await read(request), request)
+
+        return handle
+
+
+def add_translation(app: FastAPI) -> None:
+    """Put the route into an application; the first one is found soonest."""
+    app.router.add_api_route(
+        "/v1/translate",
+        translate,
+        methods=["POST"],
+        response_model=TranslateAnswer,
+        responses=PROBLEMS,
+        route_class_override=DirectRoute,
+    )
+
+
 async def translate(wish: TranslateRequest, request: Request) -> Response:
     """Translate one text or a list of texts; the answers stand in the same order."""
     state, started = request.app.state, time.perf_counter()
@@ -108,9 +167,8 @@ async def translate(wish: TranslateRequest, request: Request) -> Response:
     beam = wish.beam or max(translator.info.beam, wish.n_best)
     options = Options(wish.source, wish.target, beam, wish.n_best, wish.length_penalty, wish.alignments)
     client = request.client.host if request.client else "unknown"
-    with one_of_few(state.clients, client, state.settings.client_requests):
-        work = translator.translate(wish.texts, options, state.settings.deadline_seconds, client)
-        found = await unless_gone(request, work)
+    with one_of_few(state.clients, client, state.settings.client_requests), while_there(request):
+        found = await translator.translate(wish.texts, options, state.settings.deadline_seconds, client)
     usage = Usage(
         characters=sum(map(len, wish.texts)),
         sentences=sum(one.sentences for one in found),

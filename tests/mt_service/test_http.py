@@ -80,7 +80,7 @@ def test_scores_n_best_and_alignments_come_when_asked_for(server: Served) -> Non
 @pytest.mark.parametrize(
     ("change", "status", "field", "message"),
     [
-        ({"text": None}, 422, "text", "field 'text': input should be a valid string, or input should be a valid list"),
+        ({"text": None}, 422, "text", "field 'text': input should be a valid string, or input should be a valid array"),
         ({"text": ["ba", 7]}, 422, "text[1]", "field 'text[1]'"),
         ({"source": ""}, 422, "source", "field 'source'"),
         ({"beam": 0}, 422, "beam", "field 'beam': input should be greater than or equal to 1"),
@@ -89,6 +89,7 @@ def test_scores_n_best_and_alignments_come_when_asked_for(server: Served) -> Non
         ({"length_penalty": 9}, 422, "length_penalty", "field 'length_penalty'"),
         ({"text": ["ba"] * 129}, 422, "text", "field 'text': 129 texts asked for, but at most 128"),
         ({"text": "x" * 20_001}, 422, "text", "20001 characters in all asked for, but at most 20000"),
+        ({"str": 1}, 422, "str", "unknown field 'str'"),
         ({"temperature": 1}, 422, "temperature", "unknown field 'temperature'; valid ones are: text, source"),
         ({"target": "zz"}, 422, "target", "no model translates aa to zz; there are: aa-bb"),
     ],
@@ -110,6 +111,28 @@ def test_a_body_that_makes_no_sense_is_the_clients_fault(server: Served, body: b
     answer = httpx.post(server.url + "/v1/translate", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422)
     assert answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"ba"', b"null"])
+def test_a_body_that_is_no_object_is_told_what_it_should_hold(server: Served, body: bytes) -> None:
+    answer = httpx.post(server.url + "/v1/translate", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"] == "the body must be a JSON object with text, source and target"
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_that_is_not_declared_as_json_is_refused_with_the_mend(server: Served, kind: str) -> None:
+    body = b'{"text": "ba", "source": "aa", "target": "bb"}'
+    answer = httpx.post(server.url + "/v1/translate", content=body, headers={"Content-Type": kind} if kind else {})
+    assert answer.status_code == 415
+    assert "Content-Type: application/json" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/ld+json"])
+def test_json_may_be_declared_with_details(server: Served, kind: str) -> None:
+    body = b'{"text": "ba dei", "source": "aa", "target": "bb"}'
+    answer = httpx.post(server.url + "/v1/translate", content=body, headers={"Content-Type": kind})
+    assert answer.json()["translations"] == [{"text": "dei ba"}]
 
 
 def test_a_body_over_the_limit_is_refused_unread(server: Served) -> None:
