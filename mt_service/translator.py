@@ -108,10 +108,9 @@ class Translator:
         return [make_plan(self.bundle.tokenizer, text, options.target, options.split) for text in texts]
 
     def submit(
-        self, name: Hashable, plans: Sequence[Plan], options: Options, deadline: float, client: Hashable = None
+        self, name: Hashable, plans: Sequence[Plan], search: SearchOptions, deadline: float, client: Hashable = None
     ) -> list[list[Future[Found] | None]]:
         """Ask the engine for all pieces; None stands where there is nothing to translate."""
-        search = self.search_options(options)
         jobs = [
             Job(piece.ids, search.beam, search.n_best, search.length_penalty, search.max_length, search.alignments)
             for plan in plans
@@ -136,10 +135,10 @@ class Translator:
             QueueFullError, DrainingError, DeadlineError, EngineError: nothing was translated.
         """
         deadline, name = time.monotonic() + seconds, next(self.names)
-        self.search_options(options)
+        search = self.search_options(options)
         short = sum(map(len, texts)) <= AT_ONCE
         plans = self.plan(texts, options) if short else await asyncio.to_thread(self.plan, texts, options)
-        futures = self.submit(name, plans, options, deadline, client)
+        futures = self.submit(name, plans, search, deadline, client)
         try:
             found = [[None if one is None else await outcome(one) for one in row] for row in futures]
         finally:
@@ -162,12 +161,13 @@ class Translator:
             UserError: for options that make no sense.
             EngineError: when the engine fails.
         """
+        search = self.search_options(options)
         under_way: deque[tuple[Hashable, list[Plan], list[list[Future[Found] | None]]]] = deque()
         try:
             for window in itertools.chain(windows, [()]):
                 if window:
                     plans, name = self.plan(window, options), next(self.names)
-                    under_way.append((name, plans, self.submit(name, plans, options, FOREVER, "lines")))
+                    under_way.append((name, plans, self.submit(name, plans, search, FOREVER, "lines")))
                 while len(under_way) > (1 if window else 0):
                     _, plans, futures = under_way[0]
                     yield from self.collect(plans, futures, options)
