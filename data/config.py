@@ -52,9 +52,9 @@ def convert(kind: Any, value: Any, where: str) -> Any:
     """Turn a plain value into an annotated type: dataclass, tuple, dict, Literal, Path, Optional or scalar."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
         (kind,) = [argument for argument in arguments if argument is not type(None)]
+        if value is None or (kind is Path and value == ""):  # TOML has no word for nothing
+            return None
         return convert(kind, value, where)
     if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
         return build(typing.cast(Any, kind), value, where)

@@ -27,11 +27,17 @@ class Outer:
     maybe: int | None = None
     inner: Inner = field(default_factory=Inner)
     many: dict[str, Inner] = field(default_factory=dict)
+    place: Path | None = None
 
 
 def test_plain_is_the_inverse_of_build() -> None:
     value = Outer(Path("x"), 1.5, False, ("a", "b"), (3, 4), 5, Inner(2, "b"), {"k": Inner(3)})
     assert build(Outer, plain(value)) == value
+
+
+def test_an_empty_text_is_no_path_where_there_may_be_none() -> None:
+    assert build(Outer, {"path": "x", "place": ""}).place is None
+    assert build(Outer, {"path": "x", "place": "y"}).place == Path("y")
 
 
 def test_an_int_is_a_float_but_nothing_else() -> None:
