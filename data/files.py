@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -29,13 +30,13 @@ def atomic(path: Path) -> Iterator[Path]:
 def atomic_folder(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `folder`; on success rename it into place, over an older one.
 
-    What is written there must be flushed by whoever writes it.
+    What is written there must be flushed by whoever writes it. What killed processes left is removed first.
     """
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     old = temporary.with_suffix(".old")
     folder.parent.mkdir(parents=True, exist_ok=True)
+    tidy(folder)
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         yield temporary
         if folder.exists():
@@ -45,6 +46,29 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what processes that are gone left beside a folder; one that was just being replaced comes back."""
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*"):
+        owner, _, kind = left.name.removeprefix(f".{folder.name}.").partition(".")
+        if kind not in ("tmp", "old") or not owner.isdecimal() or (int(owner) != os.getpid() and runs(int(owner))):
+            continue
+        if kind == "old" and not folder.exists():
+            left.replace(folder)
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def runs(process: int) -> bool:
+    """Whether there may be a process of this number."""
+    if os.name == "nt":
+        return True  # there, looking for one would end it
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return True
 
 
 def flush(path: Path) -> None:

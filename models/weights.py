@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from data.config import check, plain
-from data.files import flush, sha256, write_json, write_text
+from data.files import atomic_folder, flush, sha256, write_json, write_text
 from data.tokenizer import Tokenizer
 from models.bundle import (
     CARD,
@@ -112,16 +111,9 @@ def write_bundle(
             one is complete.
     """
     check(force or not folder.exists(), f"{folder} exists already: choose another folder, or --force to replace it")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
+    with atomic_folder(folder) as temporary:
         fill(temporary, network, tokenizer_file, info, storage)
         verify_tensors(temporary / MODEL, expected_entries(read_bundle(temporary).config))
-        replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return read_bundle(folder)
 
 
@@ -138,13 +130,3 @@ def fill(folder: Path, network: Seq2Seq, tokenizer_file: Path, info: BundleInfo,
     parameters = sum(part.numel() for part in kept_tensors(network).values() if part.is_floating_point())
     write_text(folder / CARD, model_card(info, storage, parameters, len(tokenizer)))
     write_text(folder / SUMS, "".join(f"{sha256(folder / name)}  {name}\n" for name in FILES))
-
-
-def replace(new: Path, folder: Path) -> None:
-    """Rename a finished folder into place; an old one is moved away first and removed last."""
-    old = new.with_suffix(".old")
-    if folder.exists():
-        folder.rename(old)
-    new.rename(folder)
-    flush(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)

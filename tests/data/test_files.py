@@ -1,10 +1,12 @@
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from data.files import atomic, sha256, write_json, write_text
+from data.files import atomic, atomic_folder, sha256, write_json, write_text
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -29,6 +31,32 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         write_half(path)
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def gone() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_what_a_killed_process_left_beside_a_folder_is_removed(tmp_path: Path) -> None:
+    number, strangers = gone(), (".it.1.tmp", ".it.x.tmp", ".it.99.txt", ".item.7.tmp")
+    for name in (f".it.{number}.tmp", f".it.{number}.old", "it", *strangers):
+        (tmp_path / name).mkdir()
+    with atomic_folder(tmp_path / "it") as temporary:
+        (temporary / "new").touch()
+    assert {path.name for path in tmp_path.iterdir()} == {"it", *strangers}
+    assert (tmp_path / "it" / "new").exists()
+
+
+def test_a_folder_whose_replacement_was_killed_comes_back(tmp_path: Path) -> None:
+    old = tmp_path / f".it.{gone()}.old"
+    old.mkdir()
+    (old / "kept").touch()
+    with pytest.raises(RuntimeError), atomic_folder(tmp_path / "it"):
+        raise RuntimeError
+    assert [path.name for path in tmp_path.rglob("*")] == ["it", "kept"]
 
 
 def test_json_and_text_are_utf8_with_plain_line_ends(tmp_path: Path) -> None:
