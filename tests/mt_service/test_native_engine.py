@@ -184,7 +184,13 @@ def test_results_do_not_depend_on_who_shares_the_batch(
         assert run(NativeEngine(bundle_of(), threads), jobs, seed) == together  # to the bit
 
 
-TUNINGS = [("-march=x86-64",), ("-march=haswell",), ("-march=native", "-O1")]
+TUNINGS = [
+    ("-march=x86-64",),
+    ("-march=haswell",),
+    ("-march=armv8-a",),
+    ("-march=armv8.2-a+dotprod",),
+    ("-march=native", "-O1"),
+]
 
 
 @pytest.mark.parametrize("tuning", TUNINGS, ids=" ".join)

@@ -279,6 +279,8 @@ const char *mt_instructions(void) {
     return "AVX-512 VNNI";
 #elif defined(__AVX2__)
     return "AVX2";
+#elif defined(__ARM_FEATURE_DOTPROD)
+    return "ARM with dot products";
 #else
     return "plain C";
 #endif

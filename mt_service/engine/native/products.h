@@ -3,10 +3,15 @@
    Weights are stored with 128 added, so that they are unsigned: what the processors' instructions multiply is an
    unsigned byte with a signed one. 128 times a row's sum is taken off again. They lie as [outputs / 16][inputs / 4][16][4].
    AVX2 without VNNI has no such instruction that is exact: there, bytes are widened to 16 bits as they are read, and rows
-   are kept in 16 bits.
+   are kept in 16 bits. ARM multiplies signed bytes: there, 128 is taken off the weights as they are read.
    What a row gives does not depend on the rows beside it. */
 
 #define SIDE 16 /* outputs whose weights stand side by side */
+#ifdef __ARM_FEATURE_DOTPROD
+#define OFFSET 0
+#else
+#define OFFSET 128 /* of the weights, as they are multiplied */
+#endif
 
 #if LANES == 8
 typedef int16_t Digit;
@@ -24,7 +29,7 @@ typedef struct {
 typedef struct {
     Digit *integers; /* [rows][inputs] */
     float *scale;
-    int32_t *excess; /* 128 times the sum of the integers */
+    int32_t *excess; /* OFFSET times the sum of the integers */
 } Rounded;
 
 /* Round rows, which need not lie side by side. */
@@ -45,7 +50,7 @@ static void round_row(const float *row, int inputs, Digit *integers, float *scal
     int32_t sum = 0;
     for (int i = 0; i < LANES; i++) sum += total[i];
     *scale = step;
-    *excess = 128 * sum;
+    *excess = OFFSET * sum;
 }
 
 static void round_rows(const float *rows, int stride, int count, int inputs, Rounded to) {
@@ -99,6 +104,24 @@ static inline void totals(Sums sums, int32_t *out) {
     __m256i mixed = _mm256_hadd_epi32(sums.first, sums.second);
     _mm256_storeu_si256((__m256i *)out, _mm256_permute4x64_epi64(mixed, 0xD8));
 }
+#elif defined(__ARM_FEATURE_DOTPROD)
+#define PART 4
+#define ROWS 4
+#define WIDE 4
+#define LONE 8
+typedef int32x4_t Sums;
+typedef int8x16_t Four;
+static inline Sums no_sums(void) { return vdupq_n_s32(0); }
+static inline Four four_of(const Digit *inputs) {
+    int32_t four;
+    memcpy(&four, inputs, 4);
+    return vreinterpretq_s8_s32(vdupq_n_s32(four));
+}
+static inline Sums gather(Sums sums, const uint8_t *weights, Four inputs) {
+    uint8x16_t plain = veorq_u8(vld1q_u8(weights), vdupq_n_u8(128));
+    return vdotq_s32(sums, vreinterpretq_s8_u8(plain), inputs);
+}
+static inline void totals(Sums sums, int32_t *out) { vst1q_s32(out, sums); }
 #else
 #define PART 16
 #define ROWS 2

@@ -11,6 +11,9 @@
 #ifdef __AVX2__
 #include <immintrin.h>
 #endif
+#ifdef __ARM_FEATURE_DOTPROD
+#include <arm_neon.h>
+#endif
 
 #if defined(__AVX512VNNI__)
 #define LANES 16
