@@ -187,13 +187,14 @@ def test_results_do_not_depend_on_who_shares_the_batch(
 TUNINGS = [
     ("-march=x86-64",),
     ("-march=haswell",),
+    ("-march=haswell", "-include", str(Path(__file__).parent / "emulated_vnni.h")),
     ("-march=armv8-a",),
     ("-march=armv8.2-a+dotprod",),
     ("-march=native", "-O1"),
 ]
 
 
-@pytest.mark.parametrize("tuning", TUNINGS, ids=" ".join)
+@pytest.mark.parametrize("tuning", TUNINGS, ids=lambda tuning: Path(" ".join(tuning)).name)
 def test_other_processors_compute_the_same(
     tuning: tuple[str, ...], tmp_path: Path, bundle_of: Callable[..., Bundle], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -277,6 +277,8 @@ int mt_multiply(const Product *product, const float *in, int rows, float *out) {
 const char *mt_instructions(void) {
 #if defined(__AVX512VNNI__)
     return "AVX-512 VNNI";
+#elif defined(__AVXVNNI__)
+    return "AVX-VNNI";
 #elif defined(__AVX2__)
     return "AVX2";
 #elif defined(__ARM_FEATURE_DOTPROD)

@@ -13,7 +13,7 @@
 #define OFFSET 128 /* of the weights, as they are multiplied */
 #endif
 
-#if LANES == 8
+#if defined(__AVX2__) && !defined(__AVX512VNNI__) && !defined(__AVXVNNI__)
 typedef int16_t Digit;
 #else
 typedef int8_t Digit;
@@ -77,6 +77,24 @@ static inline Sums gather(Sums sums, const uint8_t *weights, Four inputs) {
     return _mm512_dpbusd_epi32(sums, _mm512_loadu_si512(weights), inputs);
 }
 static inline void totals(Sums sums, int32_t *out) { _mm512_storeu_si512(out, sums); }
+#elif defined(__AVXVNNI__)
+#define PART 8
+#define ROWS 5
+#define WIDE 2
+#define LONE 8
+typedef __m256i Sums, Four;
+static inline Sums no_sums(void) { return _mm256_setzero_si256(); }
+static inline Four four_of(const Digit *inputs) {
+    int32_t four;
+    memcpy(&four, inputs, 4);
+    return _mm256_set1_epi32(four);
+}
+static inline Sums gather(Sums sums, const uint8_t *weights, Four inputs) {
+    sums = _mm256_dpbusd_avx_epi32(sums, _mm256_loadu_si256((const __m256i *)weights), inputs);
+    __asm__ volatile("" : "+x"(sums)); /* in this order, or GCC runs out of registers */
+    return sums;
+}
+static inline void totals(Sums sums, int32_t *out) { _mm256_storeu_si256((__m256i *)out, sums); }
 #elif defined(__AVX2__)
 #define PART 8
 #define ROWS 5
@@ -97,7 +115,7 @@ static inline Sums gather(Sums sums, const uint8_t *weights, Four inputs) {
     __m256i second = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(weights + 16)));
     sums.first = _mm256_add_epi32(sums.first, _mm256_madd_epi16(first, inputs));
     sums.second = _mm256_add_epi32(sums.second, _mm256_madd_epi16(second, inputs));
-    __asm__ volatile("" : "+x"(sums.first), "+x"(sums.second)); /* in this order, or GCC runs out of registers */
+    __asm__ volatile("" : "+x"(sums.first), "+x"(sums.second)); /* as above */
     return sums;
 }
 static inline void totals(Sums sums, int32_t *out) {
