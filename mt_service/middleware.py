@@ -13,11 +13,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mt_service.metrics import Metrics
-from mt_service.problems import respond
+from mt_service.problems import RefusedError, respond
 from mt_service.schemas import Problem
 
 log = logging.getLogger("mt_service.access")
 IDENTIFIER = re.compile(r"[\w.-]{1,64}")
+TOO_LARGE = {"code": "too_large", "message": "the body is too large"}
 BYTES_PER_CHARACTER = 6  # of JSON at its longest: \\u escapes
 SECURITY = [
     (b"content-security-policy", b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
@@ -56,7 +57,7 @@ class Around:
 
         try:
             if self.too_large(headers):
-                problem = Problem(code="too_large", message="the body is too large", limit=self.max_body)
+                problem = Problem(**TOO_LARGE, limit=self.max_body)
                 await respond(413, problem)(scope, receive, add_headers)
             else:
                 await self.app(scope, self.limited(receive), add_headers)
@@ -69,14 +70,16 @@ class Around:
         return length.isdecimal() and int(length) > self.max_body
 
     def limited(self, receive: Receive) -> Receive:
-        """A receive that ends the connection when a body of unknown length grows over the limit."""
+        """A receive that refuses a body of unknown length when it grows over the limit."""
         received = 0
 
         async def count() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            return message if received <= self.max_body else {"type": "http.disconnect"}
+            if received > self.max_body:
+                raise RefusedError(413, **TOO_LARGE, limit=self.max_body)
+            return message
 
         return count
 

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from data.errors import UserError
@@ -122,7 +123,10 @@ async def read(request: Request) -> TranslateRequest:
         raise RefusedError(
             415, "not_json", f"the body is {said}: send JSON, and the header Content-Type: application/json"
         )
-    body = await request.body()
+    try:
+        body = await request.body()
+    except ClientDisconnect:
+        raise RefusedError(499, "client_left", "the client left") from None
     if not body:
         raise RefusedError(422, "invalid", "the body is empty; send a JSON object with text, source and target")
     try:

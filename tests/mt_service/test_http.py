@@ -139,6 +139,24 @@ def test_a_body_over_the_limit_is_refused_unread(server: Served) -> None:
     assert httpx.post(server.url + "/v1/translate", content=b"x" * 400_000).status_code == 413
 
 
+def test_a_body_of_unknown_length_is_refused_when_it_grows_over_the_limit(server: Served) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = httpx.post(server.url + "/v1/translate", content=iter([b"x" * 100_000] * 4), headers=headers)
+    assert answer.status_code == 413
+    assert answer.json()["error"]["limit"] > 0
+
+
+def test_a_client_that_leaves_within_its_body_is_no_failure_of_the_server(server: Served) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        head = (
+            b"POST /v1/translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+        )
+        connection.sendall(head)
+    until(lambda: any('"status": 499' in line for line in server.log))
+    assert not any("Traceback" in line for line in server.log)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
