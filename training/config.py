@@ -123,7 +123,8 @@ class Recipe:
     name: str  # of the run's folder
     data: DataConfig
     seed: int = 1
-    start_from: Path | None = None  # a bundle, or a run's name or folder, to take vocabulary and weights from
+    # to take vocabulary and weights from: a bundle, a run's name or folder, or a recipe beside this one, trained first
+    start_from: Path | None = None
     teachers: tuple[TeacherConfig, ...] = ()  # are trained first, and translate the training text
     batching: BatchingConfig = field(default_factory=BatchingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -1,4 +1,4 @@
-"""`mt prepare` and `mt train`: a recipe in, a run out; its teachers' runs first."""
+"""`mt prepare` and `mt train`: a recipe in, a run out; those that it builds on first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import torch
 
 from data.prepare import Prepared, corpus_files, prepare
 from training import distributed
-from training.config import Recipe
 from training.distributed import World
 from training.ridge_trainer import RidgeTrainer
 from training.start import Start, load_start
@@ -25,9 +24,11 @@ def prepare_for(plan: Plan, start: Start | None, home: Path, force: bool = False
     return prepare(with_synthetic(plan, home), home / "prepared" / recipe.name, recipe.seed, force, vocabulary)
 
 
-def find_start(recipe: Recipe, home: Path) -> Start | None:
+def find_start(plan: Plan, home: Path) -> Start | None:
     """What a recipe's `start_from` names."""
-    return None if recipe.start_from is None else load_start(recipe.start_from, home)
+    if plan.first is not None:
+        return load_start((home / "runs" / plan.first.recipe.name).resolve(), home)
+    return None if plan.recipe.start_from is None else load_start(plan.recipe.start_from, home)
 
 
 def prepare_recipe(
@@ -37,7 +38,7 @@ def prepare_recipe(
     plan = load_plan(path, overrides)
     try:
         if teach(plan, home, World(), translate):
-            say(f"prepared data: {prepare_for(plan, find_start(plan.recipe, home), home, force).folder}")
+            say(f"prepared data: {prepare_for(plan, find_start(plan, home), home, force).folder}")
     except NotFiniteError as error:
         say(f"mt: error: {error}")
         return 1
@@ -71,7 +72,7 @@ def train_recipe(path: Path, overrides: Sequence[str], home: Path, translate: Tr
 def trainer_for(plan: Plan, home: Path, world: World) -> Trainer | RidgeTrainer:
     """A run made ready to begin or go on; the leading process prepares its data if need be."""
     recipe = plan.recipe
-    start = find_start(recipe, home)
+    start = find_start(plan, home)
     if world.leads:
         prepare_for(plan, start, home)
     distributed.share(None, world)  # the others wait until the data is there
@@ -81,9 +82,11 @@ def trainer_for(plan: Plan, home: Path, world: World) -> Trainer | RidgeTrainer:
 
 
 def teach(plan: Plan, home: Path, world: World, translate: Translate | None) -> bool:
-    """Train the teachers of a plan, one after the other, and let each translate; False when a signal ended it."""
-    if plan.lessons:
-        corpus_files(plan.recipe.data)  # what is missing is better told now than when the teachers are trained
+    """Train what a plan builds on, one after the other, and let teachers translate; False when a signal ended it."""
+    if plan.lessons or plan.first is not None:
+        corpus_files(plan.recipe.data)  # what is missing is better told now than when the others are trained
+    if plan.first is not None and not (teach(plan.first, home, world, translate) and finish(plan.first, home, world)):
+        return False
     for lesson in plan.lessons:
         if not (teach(lesson.teacher, home, world, translate) and finish(lesson.teacher, home, world)):
             return False
@@ -96,7 +99,7 @@ def teach(plan: Plan, home: Path, world: World, translate: Translate | None) -> 
 
 
 def finish(plan: Plan, home: Path, world: World) -> bool:
-    """Train a teacher to its end, if it is not there yet; whether it is."""
+    """Train a run that another one builds on to its end, if it is not there yet; whether it is."""
     threads = torch.get_num_threads()
     try:
         trainer = trainer_for(plan, home, world)
@@ -104,4 +107,4 @@ def finish(plan: Plan, home: Path, world: World) -> bool:
             trainer.run()
         return trainer.finished()
     finally:
-        torch.set_num_threads(threads)  # a teacher's `threads` are no concern of those after it
+        torch.set_num_threads(threads)  # its `threads` are no concern of those after it

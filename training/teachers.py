@@ -1,4 +1,4 @@
-"""Which runs a recipe learns from: its teachers, theirs, and what each translates; found before anything is trained."""
+"""Which runs a recipe builds on: the one it starts from, its teachers, and theirs; found before anything is trained."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ ROOT = "data.root="
 
 
 class Plan(NamedTuple):
-    """A recipe and what its teachers do for it."""
+    """A recipe, what its teachers do for it, and the run that its weights start from, if a recipe says which."""
 
     recipe: Recipe
     lessons: tuple[Lesson, ...]
+    first: Plan | None = None
 
 
 class Lesson(NamedTuple):
@@ -29,22 +30,22 @@ class Lesson(NamedTuple):
 
 
 def load_plan(path: Path, overrides: Sequence[str] = (), students: tuple[str, ...] = ()) -> Plan:
-    """Read a recipe and those of its teachers; of the overrides, teachers take over `data.root` alone.
+    """Read a recipe and those that it builds on; of the overrides, they take over `data.root` alone.
 
     Args:
         path: of the recipe.
         overrides: `section.key=value`, laid over it.
-        students: the names of the runs that it is to teach.
+        students: the names of the runs that build on it.
     Raises:
         UserError: naming file and key, when a recipe is bad, a teacher cannot translate what it should, or a run would
-            be its own teacher.
+            build on itself.
     """
     recipe = load_recipe(path, overrides)
     circle = " <- ".join((*students, recipe.name))
     check(
         recipe.name not in students,
-        f"{path}: the run '{recipe.name}' would be its own teacher ({circle}): name another recipe, or give the "
-        f"teacher another 'name' and no 'teachers' by its overrides",
+        f"{path}: the run '{recipe.name}' would build on itself ({circle}): name another recipe, or give a teacher "
+        f"another 'name' and no 'teachers' by its overrides",
     )
     roots = [override for override in overrides if override.startswith(ROOT)]
     lessons: list[Lesson] = []
@@ -54,7 +55,19 @@ def load_plan(path: Path, overrides: Sequence[str] = (), students: tuple[str, ..
             check_name(lessons)
         except UserError as error:
             raise UserError(f"{path}: teachers[{number}]: {error}") from None
-    return Plan(recipe, tuple(lessons))
+    return Plan(recipe, tuple(lessons), load_first(path, recipe, roots, students))
+
+
+def load_first(path: Path, recipe: Recipe, roots: Sequence[str], students: tuple[str, ...]) -> Plan | None:
+    """Read the recipe that `start_from` names, if it is one: its run is trained first."""
+    if recipe.start_from is None or recipe.start_from.suffix != ".toml":
+        return None
+    file = path.parent / recipe.start_from
+    check(
+        file.is_file(),
+        f"{path}: 'start_from' {file} does not exist: mend its path, which starts at the folder of {path.name}",
+    )
+    return load_plan(file, roots, (*students, recipe.name))
 
 
 def load_lesson(

@@ -178,6 +178,32 @@ def test_a_student_may_begin_where_its_teacher_ended(taught: Path) -> None:
     assert all(torch.allclose(part, teacher.average[name], atol=1e-6) for name, part in student.model.items())
 
 
+def test_the_recipe_that_a_student_starts_from_is_trained_first(tmp_path: Path) -> None:
+    student = write_recipes(tmp_path)
+    text = RECIPE.replace('"toy"', '"tuned"', 1).replace(
+        'name = "tuned"', 'name = "tuned"\nstart_from = "student.toml"'
+    )
+    (tmp_path / "tuned.toml").write_text(text, encoding="utf-8")
+    student.write_text(student.read_text(encoding="utf-8").replace("updates = 400", "updates = 4"), encoding="utf-8")
+    words = [f"data.root={tmp_path}", *FEW, "optimizer.rate=1e-9"]
+    assert train_recipe(tmp_path / "tuned.toml", words, tmp_path / "home", Translator()) == 0
+    tuned, first = (last(tmp_path / "home", name) for name in ("tuned", "student"))
+    assert (first.state["update"], (tmp_path / "home" / "corpora" / "student" / "teacher").is_dir()) == (4, True)
+    assert all(torch.allclose(part, first.average[name], atol=1e-6) for name, part in tuned.model.items())
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ("no.toml", "'start_from' .*no.toml does not exist: mend its path, which starts at the folder of student.toml"),
+        ("student.toml", r"the run 'student' would build on itself \(student <- student\)"),
+    ],
+)
+def test_a_recipe_to_start_from_that_cannot_be_trained_is_told(tmp_path: Path, start: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_plan(write_recipes(tmp_path), [f"start_from={start}"])
+
+
 @pytest.mark.parametrize(
     ("teacher", "message"),
     [
@@ -198,10 +224,10 @@ overrides = ["data.languages=['aa','bb','cc']", "data.directions=['aa-cc']", "da
 languages=['aa','cc'], source='x'}]", "data.dev={}"]""".replace("\\\n", ""),
             "'teacher' translates aa-cc, which is of no use to 'student', trained for aa-bb",
         ),
-        ('recipe = "student.toml"', r"the run 'student' would be its own teacher \(student <- student\)"),
+        ('recipe = "student.toml"', r"the run 'student' would build on itself \(student <- student\)"),
         (
             'recipe = "student.toml"\noverrides = ["name=other"]',
-            r"the run 'other' would be its own teacher \(student <- other <- other\): name another recipe, or give",
+            r"the run 'other' would build on itself \(student <- other <- other\): name another recipe, or give",
         ),
     ],
 )
