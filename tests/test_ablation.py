@@ -14,7 +14,7 @@ from training.synthesis import CORPORA
 from training.teachers import load_plan
 
 ROOT = Path(__file__).parents[1]
-RECIPE = ROOT / "training" / "recipes" / "multi30k-en-de.toml"
+RECIPE = ROOT / "training" / "recipes" / "multi30k-en-de-student.toml"
 sys.path.append(str(ROOT / "benchmarks"))
 benchmark: Any = importlib.import_module("ablation")
 
@@ -27,7 +27,7 @@ def overrides(name: str) -> list[str]:
 @pytest.mark.parametrize("name", benchmark.WITHOUT)
 def test_every_recipe_without_an_ingredient_is_a_recipe_of_another_name(name: str) -> None:
     recipe = load_plan(RECIPE, overrides(name)).recipe
-    assert recipe.name.startswith("multi30k-en-de-without-")
+    assert recipe.name.startswith("multi30k-en-de-student-without-")
     assert (recipe.training.updates, recipe.training.evaluate_every) == (7, 7)
 
 
@@ -42,7 +42,7 @@ def test_what_is_left_out_is_left_out() -> None:
         "translations forwards": [("de-en",)],
         "translations backwards": [("en-de",)],
     }
-    assert load_plan(RECIPE, overrides("nothing")).recipe.start_from == Path("multi30k-en-de-teacher")
+    assert load_plan(RECIPE, overrides("nothing")).recipe.start_from == Path("multi30k-en-de-teacher.toml")
     assert load_plan(RECIPE, overrides("teacher's weights")).recipe.start_from is None
 
 

@@ -313,6 +313,9 @@ def last(home: Path, name: str) -> checkpoint.Checkpoint:
 
 def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
     plans = {path.name: load_plan(path) for path in RECIPES.glob("*.toml") if ".card." not in path.name}
+    starts = {name: plan.first.recipe.name for name, plan in plans.items() if plan.first is not None}
+    assert starts["multi30k-en-de.toml"] == "multi30k-en-de-student"
+    assert starts["multi30k-en-fr.toml"] == "multi30k-en-fr-student"
     taught = {name: [lesson.teacher.recipe.name for lesson in plan.lessons] for name, plan in plans.items()}
-    assert taught["multi30k-en-de.toml"] == ["multi30k-en-de-teacher"]
-    assert taught["multi30k-en-fr.toml"] == ["multi30k-en-fr-teacher"]
+    assert taught["multi30k-en-de-student.toml"] == ["multi30k-en-de-teacher"]
+    assert taught["multi30k-en-fr-student.toml"] == ["multi30k-en-fr-teacher"]
