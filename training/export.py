@@ -97,10 +97,11 @@ def provenance(
     def told(path: Path) -> str:
         return str(next((path.relative_to(root) for root in roots if path.is_relative_to(root)), path))
 
+    start = recipe.get("start_from")
     sources = {told(Path(text)): entry for text, entry in manifest["data"]["sources"].items()}
     return {
         **origin,
-        "recipe": {**recipe, "data": data},
+        "recipe": {**recipe, "data": data, "start_from": Path(start).name if start else None},
         **manifest,
         "data": {**manifest["data"], "sources": sources},
     }

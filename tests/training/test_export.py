@@ -17,6 +17,7 @@ DEV = Example("toy dev", "aa-bb", ["ba dei lo", "ka mo fa do", "go lei da"], ["l
 
 def test_a_bundle_does_not_tell_where_the_corpora_lay() -> None:
     recipe = {"name": "toy", "data": {"root": "/home/somebody/corpora", "languages": ["aa", "bb"]}}
+    recipe["start_from"] = "/home/somebody/workspace/runs/first"
     sources = {
         "/home/somebody/corpora/a/train.aa": {"lines": 1},
         "/elsewhere/dev.aa": {"lines": 2},
@@ -25,6 +26,7 @@ def test_a_bundle_does_not_tell_where_the_corpora_lay() -> None:
     manifest = {"seed": 1, "data": {"sources": sources, "files": {}}}
     told = provenance(recipe, manifest, {"update": 5}, Path("/home/somebody/workspace"))
     assert told["recipe"]["data"] == {"languages": ["aa", "bb"]}
+    assert told["recipe"]["start_from"] == "first"
     lines = {name: source["lines"] for name, source in told["data"]["sources"].items()}
     assert lines == {"a/train.aa": 1, "/elsewhere/dev.aa": 2, "corpora/toy/teacher/aa-bb.aa": 3}
     assert (told["seed"], told["update"]) == (1, 5)
