@@ -102,8 +102,9 @@ def while_there(request: Request) -> Iterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        if not left:
+        if not left or task is None:
             raise
+        task.uncancel()
         raise RefusedError(499, "client_left", "the client left") from None
     finally:
         timer.cancel()
