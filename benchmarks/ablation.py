@@ -20,8 +20,8 @@ from typing import Any
 from data.config import check
 from data.errors import UserError
 from data.files import write_json
-from mt_service.cli import translate_file
-from training.checkpoint import BEST, STATE, dev_score, resolve
+from mt_service.cli import home, translate_file
+from training.checkpoint import BEST, STATE, resolve
 from training.config import load_recipe
 from training.device import hardware
 from training.manifest import git_state, versions
@@ -84,7 +84,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     folder = arguments.home / "runs" / recipe.name / CHECKPOINTS
     state = json.loads((resolve(folder, BEST) / STATE).read_text(encoding="utf-8")) if code == 0 else {}
     check(state.get("update") == arguments.updates, f"the run without {name} was stopped: the same command goes on")
-    return {"bleu": round(dev_score(resolve(folder, BEST)), 2), "overrides": WITHOUT[name], "seconds": state["seconds"]}
+    return {"bleu": round(state["score"], 2), "overrides": WITHOUT[name], "seconds": state["seconds"]}
 
 
 def table(rows: dict[str, Any]) -> str:
@@ -101,7 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("root", type=Path)
-    parser.add_argument("--home", type=Path, default=Path("work"), help="folder of runs and corpora (default: work)")
+    parser.add_argument("--home", type=Path, default=home(), help="folder of runs and corpora (default: that of mt)")
     parser.add_argument("--updates", type=int, default=1100, help="of each run (default: 1100)")
     parser.add_argument("--without", nargs="+", choices=list(WITHOUT)[1:], metavar="NAME", help="these alone")
     parser.add_argument("--output", type=Path, default=RESULTS / f"{today}-ablation.json")

@@ -14,11 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mt_service.metrics import Metrics
 from mt_service.problems import RefusedError, respond
-from mt_service.schemas import Problem
 
 log = logging.getLogger("mt_service.access")
 IDENTIFIER = re.compile(r"[\w.-]{1,64}")
-TOO_LARGE = {"code": "too_large", "message": "the body is too large"}
 BYTES_PER_CHARACTER = 6  # of JSON at its longest: \\u escapes
 SECURITY = [
     (b"content-security-policy", b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
@@ -57,8 +55,7 @@ class Around:
 
         try:
             if self.too_large(headers):
-                problem = Problem(**TOO_LARGE, limit=self.max_body)
-                await respond(413, problem)(scope, receive, add_headers)
+                await respond(413, self.refusal().problem)(scope, receive, add_headers)
             else:
                 await self.app(scope, self.limited(receive), add_headers)
         finally:
@@ -69,6 +66,10 @@ class Around:
         length = headers.get("Content-Length", "0")
         return length.isdecimal() and int(length) > self.max_body
 
+    def refusal(self) -> RefusedError:
+        """Of a body over the limit."""
+        return RefusedError(413, "too_large", "the body is too large", limit=self.max_body)
+
     def limited(self, receive: Receive) -> Receive:
         """A receive that refuses a body of unknown length when it grows over the limit."""
         received = 0
@@ -78,7 +79,7 @@ class Around:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self.max_body:
-                raise RefusedError(413, **TOO_LARGE, limit=self.max_body)
+                raise self.refusal()
             return message
 
         return count

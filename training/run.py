@@ -85,10 +85,10 @@ def teach(plan: Plan, home: Path, world: World, translate: Translate | None) -> 
     """Train what a plan builds on, one after the other, and let teachers translate; False when a signal ended it."""
     if plan.lessons or plan.first is not None:
         corpus_files(plan.recipe.data)  # what is missing is better told now than when the others are trained
-    if plan.first is not None and not (teach(plan.first, home, world, translate) and finish(plan.first, home, world)):
+    if plan.first is not None and not finish(plan.first, home, world, translate):
         return False
     for lesson in plan.lessons:
-        if not (teach(lesson.teacher, home, world, translate) and finish(lesson.teacher, home, world)):
+        if not finish(lesson.teacher, home, world, translate):
             return False
         if world.leads:
             if translate is None:
@@ -98,8 +98,10 @@ def teach(plan: Plan, home: Path, world: World, translate: Translate | None) -> 
     return True
 
 
-def finish(plan: Plan, home: Path, world: World) -> bool:
-    """Train a run that another one builds on to its end, if it is not there yet; whether it is."""
+def finish(plan: Plan, home: Path, world: World, translate: Translate | None) -> bool:
+    """Train a run that another one builds on, and all below it, to its end, if it is not there yet; whether it is."""
+    if not teach(plan, home, world, translate):
+        return False
     threads = torch.get_num_threads()
     try:
         trainer = trainer_for(plan, home, world)

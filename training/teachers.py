@@ -62,21 +62,29 @@ def load_first(path: Path, recipe: Recipe, roots: Sequence[str], students: tuple
     """Read the recipe that `start_from` names, if it is one: its run is trained first."""
     if recipe.start_from is None or recipe.start_from.suffix != ".toml":
         return None
-    file = path.parent / recipe.start_from
-    check(
-        file.is_file(),
-        f"{path}: 'start_from' {file} does not exist: mend its path, which starts at the folder of {path.name}",
-    )
+    try:
+        file = beside(path, "start_from", recipe.start_from)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     return load_plan(file, roots, (*students, recipe.name))
+
+
+def beside(path: Path, key: str, named: Path) -> Path:
+    """The recipe that a key of another one names.
+
+    Raises:
+        UserError: when there is none.
+    """
+    file = path.parent / named
+    check(file.is_file(), f"'{key}' {file} does not exist: mend its path, which starts at the folder of {path.name}")
+    return file
 
 
 def load_lesson(
     path: Path, student: Recipe, teacher: TeacherConfig, roots: Sequence[str], students: tuple[str, ...]
 ) -> Lesson:
     """Read a teacher's recipe, and find out what it can translate."""
-    file = path.parent / teacher.recipe
-    check(file.is_file(), f"'recipe' {file} does not exist: mend its path, which starts at the folder of {path.name}")
-    plan = load_plan(file, [*roots, *teacher.overrides], (*students, student.name))
+    plan = load_plan(beside(path, "recipe", teacher.recipe), [*roots, *teacher.overrides], (*students, student.name))
     return Lesson(plan, directions_of(teacher, plan.recipe, student), teacher.beam)
 
 

@@ -59,6 +59,12 @@ static void round_rows(const float *rows, int stride, int count, int inputs, Rou
                   to.excess + row);
 }
 
+static inline int32_t four_bytes(const Digit *from) {
+    int32_t four;
+    memcpy(&four, from, 4);
+    return four;
+}
+
 /* Sums of `PART` outputs; `gather` adds four inputs to each, `totals` brings them into the order of the outputs.
    A tile is of ROWS rows and WIDE parts, or of one row and LONE parts: as many sums as there are registers for. */
 #if defined(__AVX512VNNI__)
@@ -69,9 +75,7 @@ static void round_rows(const float *rows, int stride, int count, int inputs, Rou
 typedef __m512i Sums, Four;
 static inline Sums no_sums(void) { return _mm512_setzero_si512(); }
 static inline Four four_of(const Digit *inputs) {
-    int32_t four;
-    memcpy(&four, inputs, 4);
-    return _mm512_set1_epi32(four);
+    return _mm512_set1_epi32(four_bytes(inputs));
 }
 static inline Sums gather(Sums sums, const uint8_t *weights, Four inputs) {
     return _mm512_dpbusd_epi32(sums, _mm512_loadu_si512(weights), inputs);
@@ -85,9 +89,7 @@ static inline void totals(Sums sums, int32_t *out) { _mm512_storeu_si512(out, su
 typedef __m256i Sums, Four;
 static inline Sums no_sums(void) { return _mm256_setzero_si256(); }
 static inline Four four_of(const Digit *inputs) {
-    int32_t four;
-    memcpy(&four, inputs, 4);
-    return _mm256_set1_epi32(four);
+    return _mm256_set1_epi32(four_bytes(inputs));
 }
 static inline Sums gather(Sums sums, const uint8_t *weights, Four inputs) {
     sums = _mm256_dpbusd_avx_epi32(sums, _mm256_loadu_si256((const __m256i *)weights), inputs);
@@ -131,9 +133,7 @@ typedef int32x4_t Sums;
 typedef int8x16_t Four;
 static inline Sums no_sums(void) { return vdupq_n_s32(0); }
 static inline Four four_of(const Digit *inputs) {
-    int32_t four;
-    memcpy(&four, inputs, 4);
-    return vreinterpretq_s8_s32(vdupq_n_s32(four));
+    return vreinterpretq_s8_s32(vdupq_n_s32(four_bytes(inputs)));
 }
 static inline Sums gather(Sums sums, const uint8_t *weights, Four inputs) {
     uint8x16_t plain = veorq_u8(vld1q_u8(weights), vdupq_n_u8(128));
