@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from data.batching import BatchingConfig
-from data.config import build, check, read_toml
+from data.config import build, check
 from data.errors import UserError
 from data.prepare import DataConfig
 from models.config import ModelConfig
+from training.recipe_files import read_recipe
 
 
 @dataclass(frozen=True)
@@ -142,13 +143,13 @@ class Recipe:
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe with `section.key=value` overrides laid over it.
+    """Read a recipe, laid over the one that it `extends`, with `section.key=value` overrides laid over both.
 
     Raises:
         UserError: naming the file, key and the valid ones.
     """
-    tree = read_toml(path, overrides)
+    tree, files = read_recipe(path, overrides)
     try:
         return build(Recipe, tree)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{', which extends '.join(map(str, files))}: {error}") from None

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from data.config import check
 from data.errors import UserError
 from training.config import Recipe, TeacherConfig, load_recipe
+from training.recipe_files import beside
 
 ROOT = "data.root="
 
@@ -67,17 +68,6 @@ def load_first(path: Path, recipe: Recipe, roots: Sequence[str], students: tuple
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     return load_plan(file, roots, (*students, recipe.name))
-
-
-def beside(path: Path, key: str, named: Path) -> Path:
-    """The recipe that a key of another one names.
-
-    Raises:
-        UserError: when there is none.
-    """
-    file = path.parent / named
-    check(file.is_file(), f"'{key}' {file} does not exist: mend its path, which starts at the folder of {path.name}")
-    return file
 
 
 def load_lesson(

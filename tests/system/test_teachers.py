@@ -318,4 +318,5 @@ def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
     assert starts["multi30k-en-fr.toml"] == "multi30k-en-fr-student"
     taught = {name: [lesson.teacher.recipe.name for lesson in plan.lessons] for name, plan in plans.items()}
     assert taught["multi30k-en-de-student.toml"] == ["multi30k-en-de-teacher"]
-    assert taught["multi30k-en-fr-student.toml"] == ["multi30k-en-fr-teacher"]
+    assert taught["multi30k-en-fr-student.toml"] == ["multi30k-en-fr-teacher", "multi30k-en-fr-backward"]
+    assert [lesson.directions for lesson in plans["multi30k-en-fr-student.toml"].lessons] == [("en-fr",), ("fr-en",)]

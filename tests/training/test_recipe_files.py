@@ -1,0 +1,97 @@
+"""Recipes that build on the settings of others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data.errors import UserError
+from training.config import load_recipe
+from training.teachers import load_plan
+
+BASE = """
+name = "base"
+seed = 3
+start_from = "first.toml"
+[data]
+languages = ["aa", "bb"]
+directions = ["aa-bb", "bb-aa"]
+[[data.train]]
+format = "tsv"
+languages = ["aa", "bb"]
+source = "train.tsv"
+[model]
+width = 64
+[model.encoder]
+layers = 3
+hidden = 32
+[[teachers]]
+recipe = "other.toml"
+"""
+HEIR = """
+extends = "base.toml"
+name = "heir"
+[data]
+directions = ["aa-bb"]
+[model.encoder]
+layers = 1
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "base.toml").write_text(BASE, encoding="utf-8")
+    (tmp_path / "heir.toml").write_text(HEIR, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_recipe_takes_over_what_it_does_not_say_itself(folder: Path) -> None:
+    recipe = load_recipe(folder / "heir.toml")
+    assert (recipe.name, recipe.seed, recipe.model.width) == ("heir", 3, 64)
+    assert (recipe.model.encoder.layers, recipe.model.encoder.hidden) == (1, 32)
+    assert recipe.data.directions == ("aa-bb",)
+    assert len(recipe.data.train) == 1
+
+
+def test_heirs_have_heirs_and_overrides_go_over_all(folder: Path) -> None:
+    (folder / "last.toml").write_text('extends = "heir.toml"\nname = "last"\nteachers = []\n', encoding="utf-8")
+    recipe = load_recipe(folder / "last.toml", ["model.encoder.hidden=16", "start_from="])
+    assert (recipe.name, recipe.model.encoder.layers, recipe.model.encoder.hidden) == ("last", 1, 16)
+    assert (recipe.teachers, recipe.start_from) == ((), None)
+
+
+def test_an_override_names_another_recipe_to_extend(folder: Path) -> None:
+    (folder / "wide.toml").write_text(BASE.replace("width = 64", "width = 96"), encoding="utf-8")
+    assert load_recipe(folder / "heir.toml", ["extends=wide.toml"]).model.width == 96
+
+
+def test_recipes_that_a_base_in_another_folder_names_are_found_there(folder: Path) -> None:
+    elsewhere = folder / "mine" / "deep"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "mine.toml").write_text('extends = "../middle.toml"\nname = "mine"\n', encoding="utf-8")
+    (folder / "mine" / "middle.toml").write_text('extends = "../base.toml"\nname = "middle"\n', encoding="utf-8")
+    plain = BASE.replace('start_from = "first.toml"\n', "").replace('[[teachers]]\nrecipe = "other.toml"', "")
+    for name in ("first", "other"):
+        (folder / f"{name}.toml").write_text(plain.replace('"base"', f'"{name}"'), encoding="utf-8")
+    plan = load_plan(elsewhere / "mine.toml")
+    assert plan.first is not None
+    assert [plan.first.recipe.name, *(lesson.teacher.recipe.name for lesson in plan.lessons)] == ["first", "other"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ('extends = "no.toml"', r"heir.toml: 'extends' .*no.toml does not exist: mend its path, which starts at"),
+        ("extends = 3", "heir.toml: 'extends' must be the path of a recipe, but is 3"),
+        ('extends = "heir.toml"', r"heir.toml: 'extends' goes in a circle \(.*heir.toml <- .*heir.toml\)"),
+        ('extends = "broken.toml"', "cannot read .*broken.toml: "),
+        ('extends = "wrong.toml"', r"heir.toml, which extends .*wrong.toml: unknown key 'model.widht'; valid keys are"),
+    ],
+)
+def test_what_cannot_be_extended_is_told(folder: Path, change: str, message: str) -> None:
+    (folder / "broken.toml").write_text("name = [", encoding="utf-8")
+    (folder / "wrong.toml").write_text(BASE.replace("width", "widht"), encoding="utf-8")
+    (folder / "heir.toml").write_text(HEIR.replace('extends = "base.toml"', change), encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        load_recipe(folder / "heir.toml")

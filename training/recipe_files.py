@@ -1,0 +1,79 @@
+"""Recipes as files: one may build on another's settings (`extends`), and name others beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from data.config import check, read_toml
+from data.errors import UserError
+
+EXTENDS = "extends"
+
+
+def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[Path]]:
+    """Read a recipe's settings, laid over those of the recipe that its `extends` names, if it names one, and so on.
+
+    Sections are laid over each other key by key; any other value, lists included, takes the place of the other's.
+
+    Args:
+        path: of the recipe.
+        overrides: `section.key=value`, laid over all.
+    Returns:
+        The settings, whose paths of other recipes start at the folder of `path`, and the files they are from.
+    Raises:
+        UserError: naming the file, when one is missing or malformed, or recipes extend each other in a circle.
+    """
+    tree, files, folder = read_toml(path, overrides), [path], Path()
+    while (named := tree.pop(EXTENDS, "")) != "":
+        files.append(extended(files, named))
+        folder /= Path(named).parent
+        tree = laid_over(seen_from(read_toml(files[-1]), folder), tree)
+    return tree, files
+
+
+def extended(files: Sequence[Path], named: object) -> Path:
+    """The recipe that the last of some recipes, which extend each other, extends."""
+    *_, heir = files
+    check(isinstance(named, str), f"{heir}: '{EXTENDS}' must be the path of a recipe, but is {named!r}")
+    try:
+        base = beside(heir, EXTENDS, Path(str(named)))
+    except UserError as error:
+        raise UserError(f"{heir}: {error}") from None
+    circle = " <- ".join(str(file) for file in (*files, base))
+    known = [file.resolve() for file in files]
+    check(base.resolve() not in known, f"{heir}: '{EXTENDS}' goes in a circle ({circle}): name another recipe")
+    return base
+
+
+def beside(path: Path, key: str, named: Path) -> Path:
+    """The recipe that a key of another one names.
+
+    Raises:
+        UserError: when there is none.
+    """
+    file = path.parent / named
+    check(file.is_file(), f"'{key}' {file} does not exist: mend its path, which starts at the folder of {path.name}")
+    return file
+
+
+def laid_over(base: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with others over them, section by section."""
+    both = {
+        key: laid_over(base[key], tree[key])
+        for key in base.keys() & tree.keys()
+        if isinstance(base[key], Mapping) and isinstance(tree[key], Mapping)
+    }
+    return {**base, **tree, **both}
+
+
+def seen_from(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Settings whose paths of other recipes, which started at `folder`, start where `folder` does."""
+    start, teachers = tree.get("start_from"), tree.get("teachers")
+    if isinstance(start, str) and start.endswith(".toml"):
+        tree["start_from"] = str(folder / start)
+    for teacher in teachers if isinstance(teachers, list) else ():
+        if isinstance(teacher, dict) and isinstance(teacher.get("recipe"), str):
+            teacher["recipe"] = str(folder / teacher["recipe"])
+    return tree
