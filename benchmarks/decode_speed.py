@@ -52,7 +52,10 @@ def translate(arguments: argparse.Namespace) -> None:
     worker = Worker(lambda: make_engine(bundle, settings), Limits(rows=batch * beam, tokens=BILLION, queue=BILLION))
     lines = arguments.file.read_text(encoding="utf-8").splitlines()
     sources = [tuple(bundle.tokenizer.encode_source(normalize(line), arguments.target)) for line in lines]
-    jobs = [Job(source, beam, length_penalty=bundle.info.length_penalty) for source in sources]
+    jobs = [
+        Job(source, beam, length_penalty=bundle.info.length_penalty, length_ratio=bundle.info.length_ratio)
+        for source in sources
+    ]
     groups = [[job] for job in jobs] if batch == 1 else [jobs]
     for future in worker.submit("warm up", jobs[:WARM_UP], time.monotonic() + BILLION):
         future.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -33,17 +34,28 @@ class SearchOptions:
     max_length: int = 250  # words of a hypothesis, at most
     max_ratio: float = 3.0  # and at most this many words per source word, plus ten
     alignments: bool = False  # keep attention weights
+    length_ratio: float = 0.0  # words per source word up to which being longer is rewarded; 0 rewards any length
 
     def __post_init__(self) -> None:
         check(self.beam >= 1, f"'beam' must be at least 1, but is {self.beam}")
         check(1 <= self.n_best <= self.beam, f"'n_best' must be from 1 to 'beam' ({self.beam}), but is {self.n_best}")
         check(self.max_length >= 1, f"'max_length' must be at least 1, but is {self.max_length}")
         check(self.max_ratio > 0, f"'max_ratio' must be above 0, but is {self.max_ratio}")
+        check(self.length_ratio >= 0, f"'length_ratio' must not be negative, but is {self.length_ratio}")
         check(-5 <= self.length_penalty <= 5, f"'length_penalty' must be from -5 to 5, but is {self.length_penalty}")
 
     def limit(self, source_length: int) -> int:
         """Words that a hypothesis for a source of so many ids may have."""
         return min(self.max_length, int(source_length * self.max_ratio) + 10)
+
+    def rewarded(self, source_length: int) -> int:
+        """Words up to which the score of a hypothesis, for a source of so many ids, is divided by its length.
+
+        Longer ones are divided as if they had as many: a word more lowers their score, whatever the length penalty
+        is. With a penalty above 1, and no such bound, endless repetition would outrank everything that ends.
+        """
+        most = math.ceil(source_length * self.length_ratio) if self.length_ratio else self.max_length
+        return min(most, self.limit(source_length))
 
 
 class Hypothesis(NamedTuple):
@@ -56,12 +68,12 @@ class Hypothesis(NamedTuple):
     complete: bool = True  # false when the length limit cut it before eos
 
 
-def length_penalty(length: int, alpha: float) -> float:
-    """The divisor of Wu et al. (2016), equation 14; `length` counts eos."""
-    return float(((5 + length) / 6) ** alpha)
+def length_penalty(length: int, rewarded: int, alpha: float) -> float:
+    """The divisor of Wu et al. (2016), equation 14, for a length that counts eos, but no more than is `rewarded`."""
+    return float(((5 + min(length, rewarded)) / 6) ** alpha)
 
 
-def settled(found: Sequence[Hypothesis], live: float, length: int, limit: int, options: SearchOptions) -> bool:
+def settled(found: Sequence[Hypothesis], live: float, length: int, rewarded: int, options: SearchOptions) -> bool:
     """Whether going on can hardly change a sentence's n-best list.
 
     It cannot when no live hypothesis, were every further word certain, could end above the worst on the list; and it
@@ -71,13 +83,13 @@ def settled(found: Sequence[Hypothesis], live: float, length: int, limit: int, o
         found: hypotheses that have ended.
         live: log-probability of the best one under way.
         length: its words.
-        limit: words that it may have at most.
+        rewarded: words up to which being longer is rewarded.
         options: of the search; a greedy one is settled by its first end.
     """
     if len(found) < options.n_best:
         return False
     worst = sorted((one.score for one in found), reverse=True)[options.n_best - 1]
     alpha = options.length_penalty
-    most_lenient = length_penalty(limit if alpha > 0 else length + 1, alpha)
-    enough = len(found) >= options.beam and worst >= live / length_penalty(length + 1, alpha)
+    most_lenient = length_penalty(rewarded if alpha > 0 else length + 1, rewarded, alpha)
+    enough = len(found) >= options.beam and worst >= live / length_penalty(length + 1, rewarded, alpha)
     return options.beam == 1 or enough or worst >= live / most_lenient

@@ -11,7 +11,7 @@ candidates of each row are found among logits, and only those are normalised.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -37,6 +37,15 @@ class Beams(NamedTuple):
     attention_BKLS: Tensor | None
 
 
+class Candidates(NamedTuple):
+    """How hypotheses may go on, and what each would have if it ended here."""
+
+    score_BC: Tensor  # log-probability, best first
+    parent_BC: Tensor  # the hypothesis that goes on
+    token_BC: Tensor  # the word
+    end_BK: Tensor  # log-probability of each hypothesis with eos
+
+
 @dataclass
 class Sentence:
     """The bookkeeping of one sentence under way."""
@@ -44,8 +53,10 @@ class Sentence:
     key: Hashable
     source_length: int
     limit: int
+    rewarded: int
     length: int = 0
-    finished: list[Hypothesis] | None = None
+    finished: list[Hypothesis] = field(default_factory=list)
+    stop: Hypothesis | None = None  # where it is least bad to stop, should it never end
 
 
 def pad_to(tensor: Tensor, sizes: dict[int, int], value: float) -> Tensor:
@@ -136,7 +147,8 @@ class BeamSearch:
         joining = self.begin(memory, state)
         self.beams = joining if self.beams is None else merge(self.beams, joining)
         for key, length in zip(keys, lengths, strict=True):
-            self.sentences.append(Sentence(key, length, self.options.limit(length), finished=[]))
+            limit, rewarded = self.options.limit(length), self.options.rewarded(length)
+            self.sentences.append(Sentence(key, length, limit, rewarded))
 
     def begin(self, memory: Memory, state: DecoderState) -> Beams:
         """Beams that hold bos; only the first hypothesis of each is possible, since all are equal."""
@@ -159,17 +171,17 @@ class BeamSearch:
         position_B = torch.tensor([sentence.length for sentence in self.sentences], device=self.device)
         last_BK1 = beams.tokens_BKL.gather(2, position_B[:, None, None].expand(-1, options.beam, 1))
         output = self.network.decode(last_BK1.view(-1, 1), beams.memory, beams.state)
-        score_BC, parent_BC, token_BC = self.candidates(beams.score_BK, output.hidden_NTD[:, 0])
+        candidates = self.candidates(beams.score_BK, output.hidden_NTD[:, 0])
         if beams.attention_BKLS is not None:
             now_BK1S = output.attention_NTS.view(*beams.score_BK.shape, 1, -1)
             beams = beams._replace(attention_BKLS=place(beams.attention_BKLS, now_BK1S, position_B))
         beams = beams._replace(state=output.state)
-        self.collect(beams, score_BC, parent_BC, token_BC)
-        self.beams = self.advance(beams, position_B, score_BC, parent_BC, token_BC)
+        self.collect(beams, candidates)
+        self.beams = self.advance(beams, position_B, candidates)
         return self.leave()
 
-    def candidates(self, score_BK: Tensor, hidden_ND: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The 2 K best continuations of each sentence: their log-probability, hypothesis and word, best first.
+    def candidates(self, score_BK: Tensor, hidden_ND: Tensor) -> Candidates:
+        """The 2 K best continuations of each sentence, best first.
 
         Twice the beam, since at most K of them can be eos (one per hypothesis).
         """
@@ -177,43 +189,62 @@ class BeamSearch:
         logits_NV = self.network.logits(hidden_ND).float()
         logits_NV.index_fill_(1, self.banned, IMPOSSIBLE)
         best_NC, token_NC = logits_NV.topk(min(count, logits_NV.shape[1]), dim=1)
-        best_NC = best_NC - logits_NV.logsumexp(1, keepdim=True)
+        total_N1 = logits_NV.logsumexp(1, keepdim=True)
+        best_NC = best_NC - total_N1
         per_row = best_NC.shape[1]
         total_BX = (score_BK[..., None] + best_NC.view(-1, beam, per_row)).flatten(1)
         score_BC, index_BC = total_BX.topk(count, dim=1)
         token_BC = token_NC.view(-1, beam * per_row).gather(1, index_BC)
-        return score_BC, index_BC // per_row, token_BC
+        end_BK = score_BK + (logits_NV[:, self.specials.eos] - total_N1[:, 0]).view_as(score_BK)
+        return Candidates(score_BC, index_BC // per_row, token_BC, end_BK)
 
-    def collect(self, beams: Beams, score_BC: Tensor, parent_BC: Tensor, token_BC: Tensor) -> None:
+    def collect(self, beams: Beams, candidates: Candidates) -> None:
         """Note the hypotheses that end here: eos among the best K candidates, or the length limit."""
         beam = self.options.beam
+        score_BC, parent_BC, token_BC, end_BK = candidates
         ends_BK = (token_BC[:, :beam] == self.specials.eos) & (score_BC[:, :beam] > IMPOSSIBLE)
         for row, column in ends_BK.nonzero().tolist():
-            parent = int(parent_BC[row, column])
-            self.finish(beams, row, parent, float(score_BC[row, column]), None)
+            ended = self.hypothesis(beams, row, int(parent_BC[row, column]), float(score_BC[row, column]))
+            self.sentences[row].finished.append(ended)
         for row, sentence in enumerate(self.sentences):
-            if sentence.length + 1 >= sentence.limit and not sentence.finished:
-                for column in range(beam):
-                    token = int(token_BC[row, column])
-                    if token != self.specials.eos and float(score_BC[row, column]) > IMPOSSIBLE:
-                        self.finish(beams, row, int(parent_BC[row, column]), float(score_BC[row, column]), token)
+            if sentence.finished:
+                continue
+            if sentence.length >= sentence.rewarded:
+                score, parent = (float(value) for value in end_BK[row].max(0))
+                stop = self.hypothesis(beams, row, int(parent), score, complete=False)
+                sentence.stop = max(sentence.stop or stop, stop, key=lambda hypothesis: hypothesis.score)
+            if sentence.length + 1 >= sentence.limit:
+                sentence.finished = [sentence.stop] if sentence.stop else self.cut(beams, row, candidates)
 
-    def finish(self, beams: Beams, row: int, parent: int, log_probability: float, extra: int | None) -> None:
-        """Keep a hypothesis: its parent's words, and one more when it was cut at the limit."""
+    def cut(self, beams: Beams, row: int, candidates: Candidates) -> list[Hypothesis]:
+        """What a sentence has at its limit, when no hypothesis ended and none may be stopped earlier.
+
+        One may where the limit is beyond the length that is rewarded: it repeats itself by then.
+        """
+        columns = zip(*(part[row, : self.options.beam].tolist() for part in candidates[:3]), strict=True)
+        return [
+            self.hypothesis(beams, row, parent, score, word, complete=False)
+            for score, parent, word in columns
+            if word != self.specials.eos and score > IMPOSSIBLE
+        ]
+
+    def hypothesis(
+        self, beams: Beams, row: int, parent: int, log_probability: float, *extra: int, complete: bool = True
+    ) -> Hypothesis:
+        """One that goes no further: its parent's words, and one more when it was cut at the limit."""
         sentence = self.sentences[row]
-        words = beams.tokens_BKL[row, parent, 1 : sentence.length + 1].tolist()
-        tokens = tuple(words if extra is None else [*words, extra])
+        tokens = (*beams.tokens_BKL[row, parent, 1 : sentence.length + 1].tolist(), *extra)
         alignment = None
         if beams.attention_BKLS is not None:
-            weights = beams.attention_BKLS[row, parent, : sentence.length + 1, : sentence.source_length]
+            weights = beams.attention_BKLS[row, parent, : len(tokens) + complete, : sentence.source_length]
             alignment = tuple(tuple(line) for line in weights.tolist())
-        score = log_probability / length_penalty(sentence.length + 1, self.options.length_penalty)
-        assert sentence.finished is not None
-        sentence.finished.append(Hypothesis(tokens, score, log_probability, alignment, extra is None))
+        divisor = length_penalty(sentence.length + 1, sentence.rewarded, self.options.length_penalty)
+        return Hypothesis(tokens, log_probability / divisor, log_probability, alignment, complete)
 
-    def advance(self, beams: Beams, position_B: Tensor, score_BC: Tensor, parent_BC: Tensor, token_BC: Tensor) -> Beams:
+    def advance(self, beams: Beams, position_B: Tensor, candidates: Candidates) -> Beams:
         """The best K candidates that go on become the hypotheses of the next step."""
         beam = self.options.beam
+        score_BC, parent_BC, token_BC, _ = candidates
         going_BC = torch.where(token_BC == self.specials.eos, IMPOSSIBLE, score_BC)
         score_BK, column_BK = going_BC.topk(beam, dim=1)
         parent_BK, token_BK = parent_BC.gather(1, column_BK), token_BC.gather(1, column_BK)
@@ -237,9 +268,8 @@ class BeamSearch:
         assert self.beams is not None
         for row, (sentence, live) in enumerate(zip(self.sentences, self.beams.score_BK[:, 0].tolist(), strict=True)):
             sentence.length += 1
-            finished = sentence.finished or []
-            over = sentence.length >= sentence.limit
-            if over or settled(finished, live, sentence.length, sentence.limit, self.options):
+            finished, over = sentence.finished, sentence.length >= sentence.limit
+            if over or settled(finished, live, sentence.length, sentence.rewarded, self.options):
                 ranked = sorted(finished, key=lambda hypothesis: -hypothesis.score)
                 results[sentence.key] = ranked[: self.options.n_best]
             else:

@@ -101,7 +101,8 @@ class Translator:
         check(direction in offered, f"{self.info.name} does not translate {direction}, but {', '.join(offered)}")
         beam = max(self.info.beam, options.n_best) if options.beam is None else options.beam
         alpha = self.info.length_penalty if options.length_penalty is None else options.length_penalty
-        return SearchOptions(beam, options.n_best, alpha, alignments=options.alignments)
+        ratio = self.info.length_ratio
+        return SearchOptions(beam, options.n_best, alpha, alignments=options.alignments, length_ratio=ratio)
 
     def plan(self, texts: Iterable[str], options: Options) -> list[Plan]:
         """Make texts ready for the engine."""
@@ -112,7 +113,15 @@ class Translator:
     ) -> list[list[Future[Found] | None]]:
         """Ask the engine for all pieces; None stands where there is nothing to translate."""
         jobs = [
-            Job(piece.ids, search.beam, search.n_best, search.length_penalty, search.max_length, search.alignments)
+            Job(
+                piece.ids,
+                search.beam,
+                search.n_best,
+                search.length_penalty,
+                search.max_length,
+                search.alignments,
+                search.length_ratio,
+            )
             for plan in plans
             for piece in plan.pieces
             if piece.ids

@@ -30,7 +30,8 @@ from training.manifest import MANIFEST
 from training.run_folder import RECIPE, prepared_folder, read_json
 from training.telemetry import say
 
-GRID = (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8)  # length penalties that are tried
+GRID = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)  # length penalties that are tried
+NO_LONGER = 0.9  # the share of references within the length that a search rewards
 NOISE = 0.1  # BLEU; among penalties this close to the best, the largest is taken: small ones favour short translations
 PARITY_SENTENCES = 500
 TOLERANCE = 0.5  # BLEU that low precision may cost before an export fails
@@ -64,15 +65,16 @@ def export(arguments: argparse.Namespace) -> int:
     network = network_of(recipe, weights, len(prepared.tokenizer))
     card = build(Card, read_toml(arguments.card)) if arguments.card else Card()
     dev, tests = dev_examples(prepared), [read_test_set(text) for text in arguments.test]
-    alpha = arguments.length_penalty
+    ratio, alpha = length_ratio(prepared.tokenizer, dev), arguments.length_penalty
     if alpha is None:
-        alpha = tune(network, prepared.tokenizer, dev, arguments.beam)
+        alpha = tune(network, prepared.tokenizer, dev, SearchOptions(arguments.beam, length_ratio=ratio))
     info = BundleInfo(
         name=arguments.name or recipe["name"],
         languages=tuple(recipe["data"]["languages"]),
         directions=tuple(recipe["data"]["directions"]),
         beam=arguments.beam,
         length_penalty=alpha,
+        length_ratio=ratio,
         training=provenance(recipe, manifest, origin, run.resolve().parent.parent),
         licence=card.licence,
         attribution=card.attribution,
@@ -125,7 +127,7 @@ def write_and_check(
         if not parity(network, bundle, dev, storage):
             return 1
         served = bundle.network()
-        options = SearchOptions(info.beam, length_penalty=info.length_penalty)
+        options = SearchOptions(info.beam, length_penalty=info.length_penalty, length_ratio=info.length_ratio)
         scores = [score(served, bundle.tokenizer, example, options) for example in (*dev, *tests)]
     finally:
         remove(trial)
@@ -133,7 +135,8 @@ def write_and_check(
         say(f"{one.set} {one.direction}: {one.metric} {one.score:.2f} | {one.signature}")
     write_bundle(folder, network, tokenizer_file, replace(info, scores=tuple(scores)), storage, force)
     size = sum(path.stat().st_size for path in folder.iterdir())
-    say(f"wrote {folder}: {size / 1e6:.1f} MB, {storage}, length penalty {info.length_penalty:g}")
+    search = f"length penalty {info.length_penalty:g} up to {info.length_ratio:g} words per source word"
+    say(f"wrote {folder}: {size / 1e6:.1f} MB, {storage}, {search}")
     return 0
 
 
@@ -197,13 +200,31 @@ def first(example: Example, count: int) -> Example:
     return example._replace(sources=example.sources[:count], references=example.references[:count])
 
 
-def tune(network: Seq2Seq, tokenizer: Tokenizer, dev: Sequence[Example], beam: int) -> float:
+def length_ratio(tokenizer: Tokenizer, dev: Sequence[Example]) -> float:
+    """Words per source word that most references have at most, in the direction that makes the longest; 0 without any.
+
+    Both ends, and the tag of the source, are words here.
+    """
+    return max((ratio_of(tokenizer, example) for example in dev), default=0.0)
+
+
+def ratio_of(tokenizer: Tokenizer, example: Example) -> float:
+    """Words per source word that `NO_LONGER` of an example's references have at most."""
+    target = example.direction.partition("-")[2]
+    ratios = sorted(
+        (len(tokenizer.encode(normalize(reference))) + 1) / len(tokenizer.encode_source(normalize(source), target))
+        for source, reference in zip(example.sources, example.references, strict=True)
+    )
+    return round(ratios[int(NO_LONGER * (len(ratios) - 1))], 2)
+
+
+def tune(network: Seq2Seq, tokenizer: Tokenizer, dev: Sequence[Example], search: SearchOptions) -> float:
     """The largest length penalty whose mean BLEU on the dev sets is within `NOISE` of the best; 1 without any."""
     if not dev:
         return 1.0
     means = {}
     for alpha in GRID:
-        options = SearchOptions(beam, length_penalty=alpha)
+        options = replace(search, length_penalty=alpha)
         scores = [bleu(translated(network, tokenizer, example, options), example) for example in dev]
         means[alpha] = sum(scores) / len(scores)
         say(f"length penalty {alpha:g}: mean dev BLEU {means[alpha]:.2f}")

@@ -66,7 +66,8 @@ def by_bundle(request: Request, folder: Path | None) -> list[str]:
     bundle = find_bundle(folder, f"{request.source}-{request.target}")
     beam = bundle.info.beam if request.beam is None else request.beam
     alpha = bundle.info.length_penalty if request.length_penalty is None else request.length_penalty
-    network, options = bundle.network(choose_device(request.device)), SearchOptions(beam, length_penalty=alpha)
+    network = bundle.network(choose_device(request.device))
+    options = SearchOptions(beam, length_penalty=alpha, length_ratio=bundle.info.length_ratio)
     texts, found = [normalize(source) for source in request.sources], list[str]()
     for start in tqdm(range(0, len(texts), BLOCK), unit_scale=BLOCK, unit="sentence", file=sys.stderr):
         block = texts[start : start + BLOCK]

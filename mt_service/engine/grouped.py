@@ -33,7 +33,14 @@ def options_of(job: Job) -> SearchOptions:
     Raises:
         UserError: for options that make no sense.
     """
-    return SearchOptions(job.beam, job.n_best, job.length_penalty, max_length=job.max_length, alignments=job.alignments)
+    return SearchOptions(
+        job.beam,
+        job.n_best,
+        job.length_penalty,
+        max_length=job.max_length,
+        alignments=job.alignments,
+        length_ratio=job.length_ratio,
+    )
 
 
 def by_length(jobs: Mapping[int, Job]) -> list[list[int]]:

@@ -21,6 +21,7 @@ class Job(NamedTuple):
     length_penalty: float = 1.0
     max_length: int = MAX_LENGTH
     alignments: bool = False
+    length_ratio: float = 0.0
 
 
 class Engine(Protocol):

@@ -1,7 +1,9 @@
 """Beam search against exhaustive search, and sentences that join and leave."""
 
+import copy
 import dataclasses
 import itertools
+import math
 from pathlib import Path
 
 import pytest
@@ -45,10 +47,12 @@ def log_probability(network: Seq2Seq, source: list[int], words: tuple[int, ...],
 
 
 @torch.no_grad()
-def exhaustive(network: Seq2Seq, source: list[int], longest: int, alpha: float) -> list[tuple[float, tuple[int, ...]]]:
+def exhaustive(
+    network: Seq2Seq, source: list[int], longest: int, alpha: float, rewarded: int = 20
+) -> list[tuple[float, tuple[int, ...]]]:
     """All translations of up to `longest` words, best first."""
     found = [
-        (log_probability(network, source, words) / length_penalty(len(words) + 1, alpha), words)
+        (log_probability(network, source, words) / ((5 + min(len(words) + 1, rewarded)) / 6) ** alpha, words)
         for length in range(longest + 1)
         for words in itertools.product(WORDS, repeat=length)
     ]
@@ -65,20 +69,58 @@ def test_a_wide_beam_finds_what_exhaustive_search_does(network: Seq2Seq, alpha: 
             assert hypothesis.score == pytest.approx(score, abs=1e-4)
 
 
+def greedy(network: Seq2Seq, source: list[int], longest: int) -> tuple[int, ...]:
+    """The best word each time, from the definition."""
+    words: list[int] = []
+    while len(words) < longest:
+        hidden = network(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([[2, *words]]))
+        logits = network.logits(hidden[0, -1])
+        logits[[0, 1, 2]] = float("-inf")
+        word = int(logits.argmax())
+        if word == 3:
+            break
+        words.append(word)
+    return tuple(words)
+
+
+def test_length_is_rewarded_up_to_a_ratio_of_the_source(network: Seq2Seq) -> None:
+    options = SearchOptions(beam=120, n_best=5, length_penalty=3.0, max_length=5, length_ratio=0.7)
+    endless = dataclasses.replace(options, length_ratio=0.0)
+    results, changed = translate_ids(network, SOURCES, options, SPECIALS), 0
+    for source, hypotheses, free in zip(
+        SOURCES, results, translate_ids(network, SOURCES, endless, SPECIALS), strict=True
+    ):
+        expected = exhaustive(network, source, 4, 3.0, math.ceil(0.7 * len(source)))[:5]
+        assert [hypothesis.tokens for hypothesis in hypotheses] == [words for _, words in expected]
+        changed += hypotheses[0].tokens != free[0].tokens
+    assert changed
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+@torch.no_grad()
+def test_what_never_ends_is_stopped_where_that_is_least_bad(network: Seq2Seq, beam: int) -> None:
+    talkative = copy.deepcopy(network)
+    with torch.no_grad():
+        talkative.output_bias[3] = -30.0
+    options = SearchOptions(beam=beam, n_best=beam, length_ratio=1.2, alignments=True)
+    for source, (hypothesis,) in zip(SOURCES, translate_ids(talkative, SOURCES, options, SPECIALS), strict=True):
+        assert (hypothesis.complete, len(hypothesis.alignment or ())) == (False, len(hypothesis.tokens))
+        rewarded, limit = options.rewarded(len(source)), options.limit(len(source))
+        assert rewarded <= len(hypothesis.tokens) < limit
+        known = log_probability(talkative, source, hypothesis.tokens)
+        assert hypothesis.log_probability == pytest.approx(known, abs=1e-3)
+        if beam == 1:
+            words = greedy(talkative, source, limit - 1)
+            stops = range(rewarded, limit)
+            assert known == pytest.approx(max(log_probability(talkative, source, words[:at]) for at in stops), abs=1e-3)
+
+
 @torch.no_grad()
 def test_beam_one_is_greedy(network: Seq2Seq) -> None:
     options = SearchOptions(beam=1, max_length=8)
     for source, (hypothesis,) in zip(SOURCES, translate_ids(network, SOURCES, options, SPECIALS), strict=True):
-        words: list[int] = []
-        while len(words) < 8:
-            hidden = network(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([[2, *words]]))
-            logits = network.logits(hidden[0, -1])
-            logits[[0, 1, 2]] = float("-inf")
-            word = int(logits.argmax())
-            if word == 3:
-                break
-            words.append(word)
-        assert list(hypothesis.tokens) == words
+        words = greedy(network, source, 8)
+        assert hypothesis.tokens == words
         assert hypothesis.complete == (len(words) < 8)
 
 
@@ -91,7 +133,7 @@ def test_scores_are_log_probabilities_of_the_words(network: Seq2Seq) -> None:
             expected = log_probability(network, source, hypothesis.tokens, hypothesis.complete)
             assert hypothesis.log_probability == pytest.approx(expected, abs=1e-4)
             length = len(hypothesis.tokens) + hypothesis.complete
-            assert hypothesis.score == pytest.approx(expected / length_penalty(length, 0.5), abs=1e-4)
+            assert hypothesis.score == pytest.approx(expected / length_penalty(length, 20, 0.5), abs=1e-4)
 
 
 def words_of(results: list[list[Hypothesis]]) -> list[list[tuple[int, ...]]]:

@@ -162,15 +162,38 @@ def test_the_search_finds_what_beam_search_does(kind: str, bundle_of: Callable[.
     assert max(gaps) < 0.3
 
 
-@pytest.mark.parametrize("beam", [1, 4])
-def test_a_trained_network_translates_as_the_reference_does(beam: int) -> None:
-    bundle, rng = read_bundle(GOLDEN), random.Random(4)
-    texts = [" ".join(rng.choices(WORDS, k=rng.randint(3, 8))) for _ in range(60)]
-    jobs = [Job(tuple(bundle.tokenizer.encode_source(text, "bb")), beam, alignments=beam == 4) for text in texts]
+def toy_sources(bundle: Bundle, count: int = 60) -> list[tuple[int, ...]]:
+    """What the golden bundle knows to translate."""
+    rng = random.Random(4)
+    texts = [" ".join(rng.choices(WORDS, k=rng.randint(3, 8))) for _ in range(count)]
+    return [tuple(bundle.tokenizer.encode_source(text, "bb")) for text in texts]
+
+
+@pytest.mark.parametrize(("beam", "search"), [(1, {}), (4, {}), (4, {"length_penalty": 3.0, "length_ratio": 0.8})])
+def test_a_trained_network_translates_as_the_reference_does(beam: int, search: dict[str, float]) -> None:
+    bundle = read_bundle(GOLDEN)
+    jobs = [Job(source, beam, alignments=beam == 4, **search) for source in toy_sources(bundle)]
     fast, slow = (run(engine, jobs) for engine in both(bundle))
     assert sum(one[0].tokens == other[0].tokens for one, other in zip(fast, slow, strict=True)) >= 58
     for one, other in zip(fast, slow, strict=True):
         assert one[0].score == pytest.approx(other[0].score, abs=0.15)
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_what_never_ends_is_stopped_where_the_reference_does(beam: int, tmp_path: Path) -> None:
+    golden = read_bundle(GOLDEN)
+    network = golden.network()
+    with torch.no_grad():
+        assert network.output_bias is not None
+        network.output_bias[golden.specials.eos] -= 40.0
+    bundle = write_bundle(tmp_path / "endless", network, GOLDEN / TOKENIZER, INFO, "float32")
+    jobs = [Job(source, beam, beam, length_ratio=1.3, alignments=True) for source in toy_sources(golden, 20)]
+    fast, slow = (run(engine, jobs) for engine in both(bundle))
+    assert {(len(one), one[0].complete) for one in (*fast, *slow)} == {(1, False)}
+    assert sum(one[0].tokens == other[0].tokens for one, other in zip(fast, slow, strict=True)) >= 18
+    for job, (one,), (other,) in zip(jobs, fast, slow, strict=True):
+        assert one.score == pytest.approx(other.score, abs=0.3)
+        assert len(one.alignment or ()) == len(one.tokens) >= 1.3 * len(job.source)
 
 
 @pytest.mark.parametrize("beam", [1, 3])

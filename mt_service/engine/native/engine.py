@@ -38,13 +38,13 @@ class NativeSearch:
     def add(self, keys: Sequence[int], sources: Sequence[Sequence[int]]) -> None:
         """Encode sentences and let them join."""
         lengths = [len(source) for source in sources]
-        limits = [self.options.limit(length) for length in lengths]
         ids = numpy.fromiter((token for source in sources for token in source), numpy.int32, sum(lengths))
         arrays = (
             numpy.array(keys, numpy.int64),
             ids,
             numpy.array(lengths, numpy.int32),
-            numpy.array(limits, numpy.int32),
+            numpy.array([self.options.limit(length) for length in lengths], numpy.int32),
+            numpy.array([self.options.rewarded(length) for length in lengths], numpy.int32),
         )
         if not self.library.mt_add(self.handle, len(keys), *(array.ctypes.data for array in arrays)):
             raise MemoryError(f"no memory for {len(keys)} more sentences")

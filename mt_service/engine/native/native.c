@@ -75,12 +75,12 @@ static int make_room(Search *search, int more) {
 
 /* Let sentences join; 0 when memory is out, and none did. */
 int mt_add(Search *search, int count, const int64_t *keys, const int32_t *ids, const int32_t *lengths,
-           const int32_t *limits) {
+           const int32_t *limits, const int32_t *rewarded) {
     if (!make_room(search, count)) return 0;
     Source *sources = calloc(count, sizeof *sources);
     int *starts = calloc(count + 1, sizeof *starts), made = 0, positions = 0, good = sources && starts;
     for (; good && made < count; made++) {
-        Sentence *sentence = new_sentence(search, keys[made], lengths[made], limits[made]);
+        Sentence *sentence = new_sentence(search, keys[made], lengths[made], limits[made], rewarded[made]);
         if (!sentence) break;
         search->sentences[search->count + made] = sentence;
         sources[made] = (Source){ids + positions, lengths[made], sentence->states, sentence->memories};
@@ -213,7 +213,7 @@ int mt_hypothesis(const Search *search, int place, int rank, float *scores, int3
     int slot = one->parent, count = one->time;
     scores[0] = one->score;
     scores[1] = one->log_probability;
-    *complete = one->extra < 0;
+    *complete = one->extra == ENDED;
     if (one->extra >= 0) words[count] = one->extra;
     for (int time = one->time;; time--) {
         if (attention)

@@ -2,8 +2,10 @@
 
 typedef struct {
     float score, log_probability;
-    int32_t time, parent, extra; /* extra: a word that the length limit kept from going on, or -1 */
+    int32_t time, parent, extra; /* extra: a word that the length limit kept from going on, or one of these */
 } Finished;
+
+enum { ENDED = -1, STOPPED = -2 }; /* by its own end; where it was least bad to stop one that never ended */
 
 typedef struct {
     int32_t beam, n_best, alignments;
@@ -12,13 +14,13 @@ typedef struct {
 
 typedef struct {
     int64_t key;
-    int32_t source, length, limit, live, ended, count, room;
+    int32_t source, length, limit, rewarded, live, ended, count, room;
     int32_t *slot;           /* [beam] where each hypothesis's states lie */
     int32_t *words, *parents; /* [limit][beam] */
     float *scores;           /* [beam] */
     float *states, *next;    /* [beam][state] */
     float *memories, *attention; /* attention: [limit][beam][source], or NULL */
-    Finished *finished;
+    Finished *finished, stop; /* stop: once its score is above minus infinity */
 } Sentence;
 
 /* A network with the threads and the memory to compute in, which one search at a time uses. */
@@ -36,7 +38,10 @@ typedef struct {
     Sentence **sentences;
 } Search;
 
-static double penalty(int length, double alpha) { return pow((5.0 + length) / 6.0, alpha); }
+/* models.hypotheses.length_penalty */
+static double penalty(int length, int rewarded, double alpha) {
+    return pow((5.0 + (length < rewarded ? length : rewarded)) / 6.0, alpha);
+}
 
 static void free_sentence(Sentence *sentence) {
     if (!sentence) return;
@@ -52,7 +57,7 @@ static void free_sentence(Sentence *sentence) {
     free(sentence);
 }
 
-static Sentence *new_sentence(const Search *search, int64_t key, int source, int limit) {
+static Sentence *new_sentence(const Search *search, int64_t key, int source, int limit, int rewarded) {
     const Network *network = search->engine->network;
     size_t beam = search->options.beam, states = beam * state_size(network) * sizeof(float);
     Sentence *made = calloc(1, sizeof *made);
@@ -60,7 +65,9 @@ static Sentence *new_sentence(const Search *search, int64_t key, int source, int
     made->key = key;
     made->source = source;
     made->limit = limit;
+    made->rewarded = rewarded;
     made->live = 1;
+    made->stop.score = -INFINITY;
     made->room = 2 * beam;
     made->slot = calloc(beam, sizeof(int32_t));
     made->words = calloc((limit + 1) * beam, sizeof(int32_t));
@@ -84,8 +91,10 @@ typedef struct {
     int32_t row, word;
 } Candidate;
 
-/* The best continuations of a sentence's hypotheses, best first; equals in order of row and word. */
-static int find_candidates(const Search *search, const Sentence *sentence, const float *logits, Candidate *best) {
+/* The best continuations of a sentence's hypotheses, best first; equals in order of row and word. And the best end. */
+static int find_candidates(const Search *search, const Sentence *sentence, const float *logits, Candidate *best,
+                           Candidate *end) {
+    const int eos = search->engine->network->eos;
     const int words = search->engine->network->output.outputs;
     const int wanted = search->options.beam == 1 ? 1 : 2 * search->options.beam;
     int found = 0;
@@ -96,6 +105,7 @@ static int find_candidates(const Search *search, const Sentence *sentence, const
         float top = largest_of(highest);
         for (int i = 0; i < words; i += LANES) total += exp_of(load(logits + i) - top);
         float offset = sentence->scores[row] - (top + logf(sum_of(total)));
+        if (!row || logits[eos] + offset > end->total) *end = (Candidate){logits[eos] + offset, row, eos};
         for (int first = 0; first < words; first += LANES) {
             vf value = load(logits + first) + offset;
             if (!any_above(value, worst)) continue;
@@ -111,19 +121,33 @@ static int find_candidates(const Search *search, const Sentence *sentence, const
     return found;
 }
 
+static Finished finished(const Search *search, const Sentence *sentence, Candidate candidate, int extra) {
+    float divisor = penalty(sentence->length + 1, sentence->rewarded, search->options.length_penalty);
+    return (Finished){candidate.total / divisor, candidate.total, sentence->length, candidate.row, extra};
+}
+
 /* Note a hypothesis that ends at this step. */
-static int finish(const Search *search, Sentence *sentence, Candidate candidate, int extra) {
+static int finish(Sentence *sentence, Finished one) {
     if (sentence->count == sentence->room) {
         Finished *grown = realloc(sentence->finished, 2 * sentence->room * sizeof *grown);
         if (!grown) return 0;
         sentence->finished = grown;
         sentence->room *= 2;
     }
-    float score = candidate.total / penalty(sentence->length + 1, search->options.length_penalty);
     int place = sentence->count++;
-    for (; place && sentence->finished[place - 1].score < score; place--)
+    for (; place && sentence->finished[place - 1].score < one.score; place--)
         sentence->finished[place] = sentence->finished[place - 1];
-    sentence->finished[place] = (Finished){score, candidate.total, sentence->length, candidate.row, extra};
+    sentence->finished[place] = one;
+    return 1;
+}
+
+/* Note what a sentence has at its limit that never ended: models.search.BeamSearch.cut. */
+static int cut_off(const Search *search, Sentence *sentence, const Candidate *best, int found) {
+    if (sentence->stop.score > -INFINITY) return finish(sentence, sentence->stop);
+    for (int i = 0; i < found && i < search->options.beam; i++) {
+        int word = search->engine->network->word_ids[best[i].word];
+        if (!finish(sentence, finished(search, sentence, best[i], word))) return 0;
+    }
     return 1;
 }
 
@@ -132,9 +156,10 @@ static int settled(const Options *options, const Sentence *sentence) {
     if (sentence->count < options->n_best) return 0;
     if (options->beam == 1) return 1;
     double worst = sentence->finished[options->n_best - 1].score, alpha = options->length_penalty;
-    double live = sentence->live ? sentence->scores[0] : -INFINITY, now = live / penalty(sentence->length + 1, alpha);
-    if (sentence->count >= options->beam && worst >= now) return 1;
-    return worst >= live / penalty(alpha > 0 ? sentence->limit : sentence->length + 1, alpha);
+    double live = sentence->live ? sentence->scores[0] : -INFINITY;
+    int next = sentence->length + 1, rewarded = sentence->rewarded;
+    if (sentence->count >= options->beam && worst >= live / penalty(next, rewarded, alpha)) return 1;
+    return worst >= live / penalty(alpha > 0 ? rewarded : next, rewarded, alpha);
 }
 
 /* Choose what goes on, by the logits of a sentence's live hypotheses; 0 when memory is out. */
@@ -142,13 +167,15 @@ static int choose(const Search *search, Sentence *sentence, const float *logits)
     const Options *options = &search->options;
     const Network *network = search->engine->network;
     const int beam = options->beam, last = sentence->length + 1 >= sentence->limit;
-    Candidate best[2 * beam];
-    int found = find_candidates(search, sentence, logits, best), going = 0;
+    Candidate best[2 * beam], end;
+    int found = find_candidates(search, sentence, logits, best, &end), going = 0;
     for (int i = 0; i < found && i < beam; i++)
-        if (best[i].word == network->eos && !finish(search, sentence, best[i], -1)) return 0;
-    if (last && !sentence->count)
-        for (int i = 0; i < found && i < beam; i++)
-            if (!finish(search, sentence, best[i], network->word_ids[best[i].word])) return 0;
+        if (best[i].word == network->eos && !finish(sentence, finished(search, sentence, best[i], ENDED))) return 0;
+    if (sentence->length >= sentence->rewarded) {
+        Finished stop = finished(search, sentence, end, STOPPED);
+        if (stop.score > sentence->stop.score) sentence->stop = stop;
+    }
+    if (last && !sentence->count && !cut_off(search, sentence, best, found)) return 0;
     int32_t *words = sentence->words + (size_t)sentence->length * beam;
     int32_t *parents = sentence->parents + (size_t)sentence->length * beam;
     for (int i = 0; i < found && going < beam; i++) {
