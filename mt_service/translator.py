@@ -112,20 +112,7 @@ class Translator:
         self, name: Hashable, plans: Sequence[Plan], search: SearchOptions, deadline: float, client: Hashable = None
     ) -> list[list[Future[Found] | None]]:
         """Ask the engine for all pieces; None stands where there is nothing to translate."""
-        jobs = [
-            Job(
-                piece.ids,
-                search.beam,
-                search.n_best,
-                search.length_penalty,
-                search.max_length,
-                search.alignments,
-                search.length_ratio,
-            )
-            for plan in plans
-            for piece in plan.pieces
-            if piece.ids
-        ]
+        jobs = [Job(piece.ids, search) for plan in plans for piece in plan.pieces if piece.ids]
         futures = iter(self.worker.submit(name, jobs, deadline, client))
         return [[next(futures) if piece.ids else None for piece in plan.pieces] for plan in plans]
 

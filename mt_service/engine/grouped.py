@@ -27,22 +27,6 @@ class Search(Protocol):
         """Sentences under way."""
 
 
-def options_of(job: Job) -> SearchOptions:
-    """The search that a job asks for.
-
-    Raises:
-        UserError: for options that make no sense.
-    """
-    return SearchOptions(
-        job.beam,
-        job.n_best,
-        job.length_penalty,
-        max_length=job.max_length,
-        alignments=job.alignments,
-        length_ratio=job.length_ratio,
-    )
-
-
 def by_length(jobs: Mapping[int, Job]) -> list[list[int]]:
     """Keys in groups of similar source length."""
     groups: list[list[int]] = []
@@ -79,7 +63,7 @@ class GroupedEngine:
         """Encode sentences and let them join the search with their options."""
         groups: dict[SearchOptions, dict[int, Job]] = {}
         for key, job in jobs.items():
-            groups.setdefault(options_of(job), {})[key] = job
+            groups.setdefault(job.search, {})[key] = job
         for options, members in groups.items():
             if options not in self.searches:
                 self.searches[options] = self.make_search(options)

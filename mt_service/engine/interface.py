@@ -7,21 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from models.hypotheses import Hypothesis
-
-MAX_LENGTH = 250  # tokens of a translation
+    from models.hypotheses import Hypothesis, SearchOptions
 
 
 class Job(NamedTuple):
-    """One sentence to translate; the options are those of models.search.SearchOptions, already checked."""
+    """One sentence to translate."""
 
     source: tuple[int, ...]  # tag, pieces, eos; never empty
-    beam: int = 5
-    n_best: int = 1
-    length_penalty: float = 1.0
-    max_length: int = MAX_LENGTH
-    alignments: bool = False
-    length_ratio: float = 0.0
+    search: SearchOptions
 
 
 class Engine(Protocol):

@@ -171,7 +171,7 @@ class Scheduler:
 
     def fits(self, job: Job) -> bool:
         """Whether there is room for a sentence; alone, every sentence has room."""
-        rows, tokens = self.running_rows + job.beam, self.running_tokens + len(job.source)
+        rows, tokens = self.running_rows + job.search.beam, self.running_tokens + len(job.source)
         return not self.running or (rows <= self.limits.rows and tokens <= self.limits.tokens)
 
     def start(self, request: Request, bucket: int) -> None:
@@ -218,5 +218,5 @@ class Scheduler:
 
     def count(self, job: Job, sign: int) -> None:
         """Keep count of what runs."""
-        self.running_rows += sign * job.beam
+        self.running_rows += sign * job.search.beam
         self.running_tokens += sign * len(job.source)

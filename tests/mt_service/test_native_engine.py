@@ -22,7 +22,7 @@ from data.errors import UserError
 from models.bundle import FILES, MODEL, SUMS, TOKENIZER, Bundle, Storage, read_bundle
 from models.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
 from models.device import cpu_flags
-from models.hypotheses import Hypothesis
+from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
 from models.seq2seq import Seq2Seq
 from models.weights import write_bundle
@@ -134,7 +134,10 @@ def test_products_against_integers(rows: int, outputs: int) -> None:
 def test_scores_and_alignments_against_the_network(kind: str, bundle_of: Callable[..., Bundle]) -> None:
     bundle, texts = bundle_of(kind), sources(12)
     network = bundle.network()
-    jobs = [Job(source, beam=4, n_best=4, length_penalty=0.7, max_length=9, alignments=True) for source in texts]
+    jobs = [
+        Job(source, SearchOptions(beam=4, n_best=4, length_penalty=0.7, max_length=9, alignments=True))
+        for source in texts
+    ]
     for source, found in zip(texts, run(NativeEngine(bundle, 1), jobs), strict=True):
         assert len({one.tokens for one in found}) == len(found)
         assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
@@ -154,7 +157,11 @@ def test_scores_and_alignments_against_the_network(kind: str, bundle_of: Callabl
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_the_search_finds_what_beam_search_does(kind: str, bundle_of: Callable[..., Bundle]) -> None:
     kinds = [(beam, alpha) for beam in (1, 5) for alpha in (0.0, 1.2)]
-    jobs = [Job(source, beam, length_penalty=alpha, max_length=8) for source in sources(15) for beam, alpha in kinds]
+    jobs = [
+        Job(source, SearchOptions(beam, length_penalty=alpha, max_length=8))
+        for source in sources(15)
+        for beam, alpha in kinds
+    ]
     fast, slow = (run(engine, jobs) for engine in both(bundle_of(kind)))
     pairs = [(one[0], other[0]) for one, other in zip(fast, slow, strict=True)]
     gaps = [abs(one.score - other.score) for one, other in pairs if one.tokens == other.tokens]
@@ -172,7 +179,7 @@ def toy_sources(bundle: Bundle, count: int = 60) -> list[tuple[int, ...]]:
 @pytest.mark.parametrize(("beam", "search"), [(1, {}), (4, {}), (4, {"length_penalty": 3.0, "length_ratio": 0.8})])
 def test_a_trained_network_translates_as_the_reference_does(beam: int, search: dict[str, float]) -> None:
     bundle = read_bundle(GOLDEN)
-    jobs = [Job(source, beam, alignments=beam == 4, **search) for source in toy_sources(bundle)]
+    jobs = [Job(source, SearchOptions(beam, alignments=beam == 4, **search)) for source in toy_sources(bundle)]
     fast, slow = (run(engine, jobs) for engine in both(bundle))
     assert sum(one[0].tokens == other[0].tokens for one, other in zip(fast, slow, strict=True)) >= 58
     for one, other in zip(fast, slow, strict=True):
@@ -187,7 +194,9 @@ def test_what_never_ends_is_stopped_where_the_reference_does(beam: int, tmp_path
         assert network.output_bias is not None
         network.output_bias[golden.specials.eos] -= 40.0
     bundle = write_bundle(tmp_path / "endless", network, GOLDEN / TOKENIZER, INFO, "float32")
-    jobs = [Job(source, beam, beam, length_ratio=1.3, alignments=True) for source in toy_sources(golden, 20)]
+    jobs = [
+        Job(source, SearchOptions(beam, beam, length_ratio=1.3, alignments=True)) for source in toy_sources(golden, 20)
+    ]
     fast, slow = (run(engine, jobs) for engine in both(bundle))
     assert {(len(one), one[0].complete) for one in (*fast, *slow)} == {(1, False)}
     assert sum(one[0].tokens == other[0].tokens for one, other in zip(fast, slow, strict=True)) >= 18
@@ -201,7 +210,7 @@ def test_what_never_ends_is_stopped_where_the_reference_does(beam: int, tmp_path
 def test_results_do_not_depend_on_who_shares_the_batch(
     beam: int, threads: int, bundle_of: Callable[..., Bundle]
 ) -> None:
-    jobs = [Job(source, beam, n_best=beam, alignments=True) for source in sources(40, seed=5)]
+    jobs = [Job(source, SearchOptions(beam, n_best=beam, alignments=True)) for source in sources(40, seed=5)]
     together = run(NativeEngine(bundle_of(), 1), jobs)
     for seed in (1, 2):
         assert run(NativeEngine(bundle_of(), threads), jobs, seed) == together  # to the bit
@@ -221,7 +230,7 @@ TUNINGS = [
 def test_other_processors_compute_the_same(
     tuning: tuple[str, ...], tmp_path: Path, bundle_of: Callable[..., Bundle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = [Job(source, beam=3) for source in sources(8, seed=6)]
+    jobs = [Job(source, SearchOptions(beam=3)) for source in sources(8, seed=6)]
     expected = run(NativeEngine(bundle_of(), 1), jobs)
     assert compiler
     try:
@@ -241,7 +250,7 @@ def test_other_processors_compute_the_same(
 
 @pytest.mark.parametrize("storage", ["float32", "bfloat16"])
 def test_every_storage_is_served(storage: Storage, bundle_of: Callable[..., Bundle]) -> None:
-    jobs = [Job(source, beam=2) for source in sources(10, seed=7)]
+    jobs = [Job(source, SearchOptions(beam=2)) for source in sources(10, seed=7)]
     found, expected = (run(NativeEngine(bundle_of(storage=one), 1), jobs) for one in (storage, "int8"))
     gaps = [one[0].score - other[0].score for one, other in zip(found, expected, strict=True)]
     assert max(map(abs, gaps)) < 0.5
@@ -249,7 +258,7 @@ def test_every_storage_is_served(storage: Storage, bundle_of: Callable[..., Bund
 
 
 def test_whoever_is_dropped_leaves_the_others_alone(bundle_of: Callable[..., Bundle]) -> None:
-    jobs = [Job(source, 2) for source in sources(12, seed=6)]
+    jobs = [Job(source, SearchOptions(2)) for source in sources(12, seed=6)]
     expected = run(NativeEngine(bundle_of(), 1), jobs)
     engine = NativeEngine(bundle_of(), 1)
     engine.admit(dict(enumerate(jobs)))
@@ -267,7 +276,7 @@ def test_whoever_is_dropped_leaves_the_others_alone(bundle_of: Callable[..., Bun
 
 def test_jobs_of_several_options_share_an_engine(bundle_of: Callable[..., Bundle]) -> None:
     (source,) = sources(1)
-    jobs = [Job(source, beam, length_penalty=alpha) for beam in (1, 3) for alpha in (0.5, 1.5)]
+    jobs = [Job(source, SearchOptions(beam, length_penalty=alpha)) for beam in (1, 3) for alpha in (0.5, 1.5)]
     engine = NativeEngine(bundle_of(), 1)
     engine.admit(dict(enumerate(jobs)))
     assert (len(engine), engine.rows) == (4, 8)
@@ -277,7 +286,11 @@ def test_jobs_of_several_options_share_an_engine(bundle_of: Callable[..., Bundle
 
 def test_long_sentences_and_wide_beams_are_searched(bundle_of: Callable[..., Bundle]) -> None:
     long = (*range(8, 208), *range(8, 208), *range(8, 208), 3)
-    jobs = [Job(long, beam=40, n_best=3), Job((9, 3), beam=1), Job(long, beam=2, max_length=1)]
+    jobs = [
+        Job(long, SearchOptions(beam=40, n_best=3)),
+        Job((9, 3), SearchOptions(beam=1)),
+        Job(long, SearchOptions(beam=2, max_length=1)),
+    ]
     for one, other in zip(*(run(engine, jobs) for engine in both(bundle_of("gru"))), strict=True):
         assert len(one) == len(other)
         assert one[0].score == pytest.approx(other[0].score, abs=0.2)
@@ -406,7 +419,7 @@ def test_memory_does_not_grow_with_ever_new_lengths(bundle_of: Callable[..., Bun
             if key < 1000 and engine.rows < 200:
                 source = (*rng.choices(range(8, VOCABULARY), k=rng.randint(1, 60)), 3)
                 count = rng.randint(1, 12)
-                job = Job(source, rng.choice([1, 4]), max_length=12)
+                job = Job(source, SearchOptions(rng.choice([1, 4]), max_length=12))
                 engine.admit({key + index: job for index in range(count)})
                 key += count
             engine.step()

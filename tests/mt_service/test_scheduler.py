@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from models.hypotheses import SearchOptions
 from mt_service.engine.interface import DeadlineError, Job, Limits, QueueFullError
 from mt_service.engine.scheduler import Scheduler
 
@@ -14,7 +15,7 @@ NEVER = 1e9
 
 
 def job(length: int = 5, beam: int = 1) -> Job:
-    return Job(tuple(range(length)), beam=beam)
+    return Job(tuple(range(length)), SearchOptions(beam=beam))
 
 
 def jobs(count: int, length: int = 5, beam: int = 1) -> list[Job]:
@@ -193,7 +194,7 @@ def test_whatever_happens_limits_hold_and_all_that_is_wanted_ends(seed: int) -> 
         if rng.random() < 0.01:
             wanted.difference_update(scheduler.fail_running())
         wanted.difference_update(scheduler.plan(now).expired)
-        rows = sum(one.job.beam for one in scheduler.running.values())
+        rows = sum(one.job.search.beam for one in scheduler.running.values())
         tokens = sum(len(one.job.source) for one in scheduler.running.values())
         assert (rows, tokens) == (scheduler.running_rows, scheduler.running_tokens)
         assert len(scheduler.running) == 1 or (rows <= 12 and tokens <= 90)

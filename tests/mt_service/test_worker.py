@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from models.hypotheses import Hypothesis
+from models.hypotheses import Hypothesis, SearchOptions
 from mt_service.engine.interface import DeadlineError, DrainingError, EngineError, Job, Limits, QueueFullError
 from mt_service.engine.worker import Worker
 
@@ -55,7 +55,7 @@ class FakeEngine:
 
 
 def jobs(*steps: int) -> list[Job]:
-    return [Job((count,), beam=1) for count in steps]
+    return [Job((count,), SearchOptions(beam=1)) for count in steps]
 
 
 def later(seconds: float = SOON) -> float:
