@@ -26,7 +26,6 @@ from typing import Any, NamedTuple
 
 from data.normalize import normalize
 from models.bundle import read_bundle
-from models.hypotheses import SearchOptions
 from mt_service.engine.interface import Job, Limits
 from mt_service.engine.worker import Worker
 from mt_service.registry import make_engine
@@ -53,7 +52,7 @@ def translate(arguments: argparse.Namespace) -> None:
     worker = Worker(lambda: make_engine(bundle, settings), Limits(rows=batch * beam, tokens=BILLION, queue=BILLION))
     lines = arguments.file.read_text(encoding="utf-8").splitlines()
     sources = [tuple(bundle.tokenizer.encode_source(normalize(line), arguments.target)) for line in lines]
-    search = SearchOptions(beam, length_penalty=bundle.info.length_penalty, length_ratio=bundle.info.length_ratio)
+    search = bundle.info.search(beam)
     jobs = [Job(source, search) for source in sources]
     groups = [[job] for job in jobs] if batch == 1 else [jobs]
     for future in worker.submit("warm up", jobs[:WARM_UP], time.monotonic() + BILLION):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from data.config import check
+from models.hypotheses import SearchOptions
 
 
 @dataclass(frozen=True)
@@ -43,3 +44,19 @@ class BundleInfo:
             source, dash, target = direction.partition("-")
             known = dash and source in self.languages and target in self.languages
             check(bool(known), f"direction '{direction}' must be two of {', '.join(self.languages)}, like de-en")
+
+    def search(
+        self, beam: int | None = None, n_best: int = 1, length_penalty: float | None = None, alignments: bool = False
+    ) -> SearchOptions:
+        """The search that is asked for; None takes the bundle's own.
+
+        Raises:
+            UserError: for options that make no sense.
+        """
+        return SearchOptions(
+            beam=max(self.beam, n_best) if beam is None else beam,
+            n_best=n_best,
+            length_penalty=self.length_penalty if length_penalty is None else length_penalty,
+            alignments=alignments,
+            length_ratio=self.length_ratio,
+        )

@@ -99,10 +99,7 @@ class Translator:
         """
         direction, offered = f"{options.source}-{options.target}", self.info.directions
         check(direction in offered, f"{self.info.name} does not translate {direction}, but {', '.join(offered)}")
-        beam = max(self.info.beam, options.n_best) if options.beam is None else options.beam
-        alpha = self.info.length_penalty if options.length_penalty is None else options.length_penalty
-        ratio = self.info.length_ratio
-        return SearchOptions(beam, options.n_best, alpha, alignments=options.alignments, length_ratio=ratio)
+        return self.info.search(options.beam, options.n_best, options.length_penalty, options.alignments)
 
     def plan(self, texts: Iterable[str], options: Options) -> list[Plan]:
         """Make texts ready for the engine."""

@@ -127,8 +127,7 @@ def write_and_check(
         if not parity(network, bundle, dev, storage):
             return 1
         served = bundle.network()
-        options = SearchOptions(info.beam, length_penalty=info.length_penalty, length_ratio=info.length_ratio)
-        scores = [score(served, bundle.tokenizer, example, options) for example in (*dev, *tests)]
+        scores = [score(served, bundle.tokenizer, example, info.search()) for example in (*dev, *tests)]
     finally:
         remove(trial)
     for one in scores:

@@ -18,7 +18,6 @@ from data.errors import UserError
 from data.normalize import normalize
 from models.bundle import Bundle, read_bundle
 from models.device import choose_device
-from models.hypotheses import SearchOptions
 from training.evaluation import translate
 from training.evaluation_job import read_lines
 
@@ -64,10 +63,8 @@ def find_bundle(folder: Path | None, direction: str) -> Bundle:
 def by_bundle(request: Request, folder: Path | None) -> list[str]:
     """Translate with a bundle, or the one that ships and offers the direction."""
     bundle = find_bundle(folder, f"{request.source}-{request.target}")
-    beam = bundle.info.beam if request.beam is None else request.beam
-    alpha = bundle.info.length_penalty if request.length_penalty is None else request.length_penalty
     network = bundle.network(choose_device(request.device))
-    options = SearchOptions(beam, length_penalty=alpha, length_ratio=bundle.info.length_ratio)
+    options = bundle.info.search(request.beam, length_penalty=request.length_penalty)
     texts, found = [normalize(source) for source in request.sources], list[str]()
     for start in tqdm(range(0, len(texts), BLOCK), unit_scale=BLOCK, unit="sentence", file=sys.stderr):
         block = texts[start : start + BLOCK]
