@@ -105,10 +105,11 @@ def origin_of(data: DataConfig, teacher: str, direction: str, beam: int, bundle:
         if not corpus.synthetic
         for path, file in zip((corpus.source, corpus.target), corpus.files(data.root), strict=False)  # some have one
     ]
+    search = bundle.info.search(beam)
     return {
         "direction": direction,
         "teacher": {"name": teacher, **{name: sha256(bundle.folder / name) for name in (MODEL, TOKENIZER)}},
-        "search": {"beam": beam, "length_penalty": bundle.info.length_penalty},
+        "search": {name: getattr(search, name) for name in ("beam", "length_penalty", "length_ratio")},
         "clean": plain(data.clean),
         "sources": corpora,
     }

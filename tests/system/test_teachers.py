@@ -303,7 +303,8 @@ def test_one_command_does_all_and_goes_on_after_an_interruption(
     counts = {len(lines(made / direction / side)) for direction in ("aa-bb", "bb-aa") for side in ("aa", "bb")}
     assert counts == {LINES}
     bundle = read_bundle(home / "runs" / "teacher" / "bundle")
-    search = {"beam": 2, "length_penalty": bundle.info.length_penalty}
+    search = {"beam": 2, "length_penalty": bundle.info.length_penalty, "length_ratio": bundle.info.length_ratio}
+    assert bundle.info.length_ratio > 0
     assert json.loads((made / "aa-bb" / "manifest.json").read_text())["search"] == search
 
 
