@@ -1,0 +1,144 @@
+"""Getting to the compiled engine: which bundles it takes, how it is compiled and kept, and what serves without it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save
+
+from data.errors import UserError
+from models.bundle import FILES, MODEL, SUMS, TOKENIZER, Bundle, read_bundle
+from models.config import AttentionConfig, DecoderConfig, ModelConfig
+from models.info import BundleInfo
+from models.seq2seq import Seq2Seq
+from models.weights import write_bundle
+from mt_service import registry
+from mt_service.engine.native import build
+from mt_service.engine.native.build import UnavailableError
+from mt_service.engine.native.engine import NativeEngine
+from mt_service.engine.native.pack import fits, pack
+from mt_service.engine.reference import ReferenceEngine
+from mt_service.registry import make_engine
+from mt_service.settings import Settings
+
+GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
+pytestmark = pytest.mark.skipif(not any(map(shutil.which, build.COMPILERS)), reason="no C compiler on this machine")
+INFO = BundleInfo("toy", ("aa", "bb"), ("aa-bb",))
+VOCABULARY = 300  # the golden tokenizer's
+
+
+def reseal(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> Bundle:
+    """A copy of a bundle whose tensors were changed, and whose sums are right again."""
+    import hashlib
+
+    tensors = load_file(folder / MODEL)
+    change(tensors)
+    (folder / MODEL).write_bytes(save(tensors))
+    lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in FILES]
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+    return read_bundle(folder)
+
+
+CHANGES: dict[str, Callable[[dict[str, torch.Tensor]], object]] = {
+    "lacks the tensor 'output_bias'": lambda w: w.pop("output_bias"),
+    "holds tensors that config.json does not call for: extra": lambda w: w.update(extra=torch.zeros(1)),
+    r"'output_bias' is F32 \[7\], but config.json calls for F32 \[300\]": lambda w: w.update(
+        output_bias=torch.zeros(7)
+    ),
+    r"'output_bias' is F16 \[300\], but": lambda w: w.update(output_bias=torch.zeros(300).half()),
+}
+
+
+@pytest.mark.parametrize("message", sorted(CHANGES))
+def test_a_bundle_with_other_tensors_is_refused(message: str, tmp_path: Path) -> None:
+    bundle = reseal(Path(shutil.copytree(GOLDEN, tmp_path / "copy")), CHANGES[message])
+    with pytest.raises(UserError, match=message):
+        pack(bundle)
+
+
+@pytest.mark.parametrize("kind", ["additive", "mean"])
+def test_networks_of_other_kinds_are_left_to_the_reference(
+    kind: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = ModelConfig(VOCABULARY, 16, attention=AttentionConfig(kind=kind), decoder=DecoderConfig(hidden=16))
+    network = Seq2Seq(config).eval().requires_grad_(False)
+    bundle = write_bundle(tmp_path / "other", network, GOLDEN / TOKENIZER, INFO)
+    assert not fits(config)
+    assert isinstance(make_engine(bundle, Settings()), ReferenceEngine)
+    assert "is translated slowly, by the reference engine: its network is of a kind" in caplog.text
+    with pytest.raises(UserError, match="engine 'native' cannot serve toy: its network is of a kind"):
+        make_engine(bundle, Settings(engine="native"))
+
+
+def test_the_engine_that_is_wished_for_is_made() -> None:
+    bundle = read_bundle(GOLDEN)
+    assert isinstance(make_engine(bundle, Settings()), NativeEngine)
+    assert isinstance(make_engine(bundle, Settings(engine="native", threads=2)), NativeEngine)
+    assert isinstance(make_engine(bundle, Settings(engine="reference")), ReferenceEngine)
+
+
+def test_without_a_compiler_the_reference_translates(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def missing(*_: object) -> None:
+        raise UnavailableError("there is no C compiler (cc, gcc, clang)")
+
+    monkeypatch.setattr(registry, "NativeEngine", missing)
+    assert isinstance(make_engine(read_bundle(GOLDEN), Settings()), ReferenceEngine)
+    assert "there is no C compiler (cc, gcc, clang); install one" in caplog.text
+    with pytest.raises(UserError, match="cannot serve toy: there is no C compiler"):
+        make_engine(read_bundle(GOLDEN), Settings(engine="native"))
+
+
+def test_the_library_is_compiled_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = build.compiled()
+    assert first.parent == tmp_path / "mt-service"
+    made_at = first.stat().st_mtime_ns
+    assert build.compiled() == first
+    assert first.stat().st_mtime_ns == made_at
+    assert [path.name for path in first.parent.iterdir()] == [first.name]
+
+
+def test_a_compiler_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(build.shutil, "which", lambda _: "/bin/false")
+    with pytest.raises(UnavailableError, match="/bin/false cannot compile the engine"):
+        build.compiled()
+    monkeypatch.setattr(build.shutil, "which", lambda _: None)
+    with pytest.raises(UnavailableError, match="there is no C compiler"):
+        build.compiled()
+
+
+def test_without_a_home_the_library_goes_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/dev/null")
+    assert build.cache() == build.temporary_cache()
+    assert build.cache().stat().st_mode & 0o077 == 0
+
+
+def test_translating_needs_no_torch() -> None:
+    script = (
+        "import sys; from mt_service.cli import main;"
+        "code = main(['translate', '--source', 'de', '--target', 'en', '--quiet', '--device', 'cpu']);"
+        "sys.exit(code or ('torch' in sys.modules and 9))"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MT_")}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input="Guten Tag.\n",
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
