@@ -145,16 +145,21 @@ def real_texts(spool: Path, config: DataConfig, held: HeldOut) -> Iterator[str]:
             yield kept.pair.target
 
 
-def distinct_sources(config: DataConfig, direction: str) -> Iterator[str]:
-    """What people wrote in a direction's source language, beside a text in its target language: each text once.
+def real_pairs(config: DataConfig, direction: str) -> Iterator[Pair]:
+    """What people wrote in a direction's two languages, as pairs of that direction.
 
-    Texts that cleaning drops are left out; what will be held out is not known here.
+    Pairs that cleaning drops are left out; what will be held out is not known here.
     """
-    seen: set[bytes] = set()
     for index, _, pair in clean(config, []):
         there = pair if pair.direction == direction else pair.swapped()
-        if config.train[index].synthetic or there.direction != direction:
-            continue
+        if not config.train[index].synthetic and there.direction == direction:
+            yield there
+
+
+def distinct_sources(config: DataConfig, direction: str) -> Iterator[str]:
+    """The sources of `real_pairs`, each text once."""
+    seen: set[bytes] = set()
+    for there in real_pairs(config, direction):
         key = hashlib.blake2b(there.source.encode(), digest_size=12).digest()
         if key not in seen:
             seen.add(key)

@@ -10,10 +10,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data.errors import UserError
 from mt_service.engine.interface import EngineError
+
+if TYPE_CHECKING:
+    from training.synthesis import Wish
 
 OK, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 
@@ -37,11 +40,12 @@ def train(arguments: argparse.Namespace) -> int:
     return train_recipe(arguments.recipe, arguments.overrides, home(), translate_file)
 
 
-def translate_file(bundle: Path, direction: str, beam: int, source: Path, target: Path) -> None:
+def translate_file(bundle: Path, wish: Wish, source: Path, target: Path) -> None:
     """How teachers translate: as `mt translate` does, each line as one sentence, as it was trained on."""
-    languages = zip(("--source", "--target"), direction.split("-"), strict=True)
+    languages = zip(("--source", "--target"), wish.direction.split("-"), strict=True)
     words = [word for pair in languages for word in pair]
-    words += ["--bundle", str(bundle), "--input", str(source), "--output", str(target), "--beam", str(beam)]
+    words += ["--bundle", str(bundle), "--input", str(source), "--output", str(target), "--beam", str(wish.beam)]
+    words += ["--n-best", str(wish.n_best), "--format", "moses"] if wish.n_best > 1 else []
     words += ["--no-split"] if sys.stderr.isatty() else ["--no-split", "--quiet"]
     translate(make_parser().parse_args(["translate", *words]))
 

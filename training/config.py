@@ -110,6 +110,8 @@ class TeacherConfig:
     overrides: tuple[str, ...] = ()  # key=value, laid over the teacher's recipe: another name and seed, for example
     directions: tuple[str, ...] = ()  # that it translates; none named takes all that serve the student
     beam: int = 5
+    # the best translation, or of as many as the beam the one closest to the reference (sequence-level interpolation)
+    choose: Literal["best", "closest"] = "best"
 
     def __post_init__(self) -> None:
         check(self.beam >= 1, f"'beam' must be at least 1, but is {self.beam}")

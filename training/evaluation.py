@@ -15,9 +15,9 @@ from models.search import translate_ids
 from models.seq2seq import Seq2Seq
 
 
-def bleu_for(language: str) -> BLEU:
-    """sacreBLEU with the tokenizer that suits a target language."""
-    return BLEU(tokenize="zh" if language == "zh" else "13a")
+def bleu_for(language: str, sentences: bool = False) -> BLEU:
+    """sacreBLEU with the tokenizer that suits a target language; for single sentences, short ones are no exception."""
+    return BLEU(tokenize="zh" if language == "zh" else "13a", effective_order=sentences)
 
 
 def dev_pairs(prepared: Prepared, directions: Sequence[str], limit: int) -> dict[str, list[Pair]]:

@@ -7,26 +7,37 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from data.config import check, plain
 from data.errors import UserError
 from data.files import atomic_folder, flush, sha256, write_json
-from data.selection import distinct_sources
+from data.selection import distinct_sources, real_pairs
 from data.sources import DataConfig, TrainCorpusConfig
 from models.bundle import MODEL, TOKENIZER, Bundle, read_bundle
 from training.checkpoint import BEST, resolve
-from training.config import Recipe
+from training.closest import write_closest
+from training.config import Recipe, TeacherConfig
 from training.export import export
 from training.export_job import add_arguments
 from training.run_folder import CHECKPOINTS
 from training.teachers import Lesson, Plan
 from training.telemetry import say
 
-BUNDLE, CORPORA, MANIFEST = "bundle", "corpora", "manifest.json"
+BUNDLE, CORPORA, MANIFEST, CANDIDATES = "bundle", "corpora", "manifest.json", "candidates"
 
-# Translates a file's lines into as many lines of another: bundle, direction, beam, source file, target file.
-Translate = Callable[[Path, str, int, Path, Path], None]
+
+class Wish(NamedTuple):
+    """What a teacher is asked for."""
+
+    direction: str
+    beam: int
+    n_best: int = 1
+
+
+# Translates a file's lines into as many lines of another, or into an n-best list as Moses writes them: bundle, wish,
+# source file, target file.
+Translate = Callable[[Path, Wish, Path, Path], None]
 
 
 def folder_of(student: Recipe, lesson: Lesson, direction: str) -> Path:
@@ -70,7 +81,7 @@ def synthesize(student: Recipe, lesson: Lesson, home: Path, translate: Translate
     """
     bundle, teacher = export_once(home / "runs" / lesson.teacher.recipe.name), lesson.teacher.recipe.name
     for direction in lesson.directions:
-        origin = origin_of(student.data, teacher, direction, lesson.beam, bundle)
+        origin = origin_of(student.data, teacher, direction, lesson.config, bundle)
         folder = home / CORPORA / folder_of(student, lesson, direction)
         foreign = folder.exists() and not (folder / MANIFEST).is_file()
         check(not foreign, f"{folder} holds something else than translations: move it away, or choose another 'name'")
@@ -78,14 +89,14 @@ def synthesize(student: Recipe, lesson: Lesson, home: Path, translate: Translate
             say(f"translations by {teacher} are kept: {folder}")
             continue
         with atomic_folder(folder) as temporary:
-            translate_direction(temporary, student.data, direction, lesson.beam, bundle, translate)
+            translate_direction(temporary, student.data, direction, lesson.config, bundle, translate)
             sums = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
             write_json(temporary / MANIFEST, {**origin, "files": sums})
         say(f"translations by {teacher}: {folder}")
 
 
 def translate_direction(
-    folder: Path, data: DataConfig, direction: str, beam: int, bundle: Bundle, translate: Translate
+    folder: Path, data: DataConfig, direction: str, config: TeacherConfig, bundle: Bundle, translate: Translate
 ) -> None:
     """Write a direction's real side, and its translation, into files named by language."""
     source, target = (folder / language for language in direction.split("-"))
@@ -93,11 +104,17 @@ def translate_direction(
         texts = sum(stream.write(text + "\n") > 0 for text in distinct_sources(data, direction))
     flush(source)
     check(texts > 0, f"no corpus that people wrote serves {direction}: leave it out of the teacher's 'directions'")
-    say(f"{bundle.info.name} translates {texts:,} texts, {direction}, beam {beam}")
-    translate(bundle.folder, direction, beam, source, target)
+    say(f"{bundle.info.name} translates {texts:,} texts, {direction}, beam {config.beam}")
+    if config.choose == "best":
+        translate(bundle.folder, Wish(direction, config.beam), source, target)
+        return
+    candidates = folder / CANDIDATES
+    translate(bundle.folder, Wish(direction, config.beam, config.beam), source, candidates)
+    write_closest(candidates, source, real_pairs(data, direction), target)
+    candidates.unlink()
 
 
-def origin_of(data: DataConfig, teacher: str, direction: str, beam: int, bundle: Bundle) -> dict[str, Any]:
+def origin_of(data: DataConfig, teacher: str, direction: str, config: TeacherConfig, bundle: Bundle) -> dict[str, Any]:
     """Everything that a teacher's translations depend on, as JSON has it."""
     corpora = [
         {"languages": list(corpus.languages), "files": {str(path): sha256(file)}}
@@ -105,11 +122,12 @@ def origin_of(data: DataConfig, teacher: str, direction: str, beam: int, bundle:
         if not corpus.synthetic
         for path, file in zip((corpus.source, corpus.target), corpus.files(data.root), strict=False)  # some have one
     ]
-    search = bundle.info.search(beam)
+    search = bundle.info.search(config.beam)
     return {
         "direction": direction,
         "teacher": {"name": teacher, **{name: sha256(bundle.folder / name) for name in (MODEL, TOKENIZER)}},
         "search": {name: getattr(search, name) for name in ("beam", "length_penalty", "length_ratio")},
+        "choose": config.choose,
         "clean": plain(data.clean),
         "sources": corpora,
     }

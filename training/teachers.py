@@ -27,7 +27,7 @@ class Lesson(NamedTuple):
 
     teacher: Plan
     directions: tuple[str, ...]
-    beam: int
+    config: TeacherConfig  # how it translates
 
 
 def load_plan(path: Path, overrides: Sequence[str] = (), students: tuple[str, ...] = ()) -> Plan:
@@ -75,7 +75,7 @@ def load_lesson(
 ) -> Lesson:
     """Read a teacher's recipe, and find out what it can translate."""
     plan = load_plan(beside(path, "recipe", teacher.recipe), [*roots, *teacher.overrides], (*students, student.name))
-    return Lesson(plan, directions_of(teacher, plan.recipe, student), teacher.beam)
+    return Lesson(plan, directions_of(teacher, plan.recipe, student), teacher)
 
 
 def directions_of(teacher: TeacherConfig, known: Recipe, student: Recipe) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from models.bundle import read_bundle
 from mt_service.cli import main
 from training import checkpoint
 from training.run import prepare_recipe, train_recipe
+from training.synthesis import Wish
 from training.teachers import load_plan
 from training.trainer import Trainer, Update
 
@@ -52,11 +53,18 @@ class Translator:
         self.word = word
         self.asked: list[tuple[str, int]] = []
 
-    def __call__(self, bundle: Path, direction: str, beam: int, source: Path, target: Path) -> None:
+    def __call__(self, bundle: Path, wish: Wish, source: Path, target: Path) -> None:
         read_bundle(bundle)
-        self.asked.append((direction, beam))
-        lines = source.read_text(encoding="utf-8").splitlines()
-        target.write_text("".join(f"{line} {self.word}\n" for line in lines), encoding="utf-8")
+        self.asked.append((wish.direction, wish.beam))
+        with target.open("w", encoding="utf-8") as stream:
+            for number, line in enumerate(source.read_text(encoding="utf-8").splitlines()):
+                text = f"{line} {self.word}"
+                stream.write(f"{text}\n" if wish.n_best == 1 else self.n_best(number, text))
+
+    def n_best(self, number: int, text: str) -> str:
+        """A list whose second entry is the text backwards, which is the toy task's reference with a word more."""
+        backwards = " ".join(reversed(text.split()))
+        return f"{number} ||| {text} ||| -1.0\n{number} ||| {backwards} ||| -2.0\n"
 
 
 def train(folder: Path, translate: Translator, *overrides: str) -> Path:
@@ -161,6 +169,23 @@ def test_changed_translations_are_not_trained_on_in_the_middle_of_a_run(taught: 
     assert translator.asked == [("aa-bb", 1), ("bb-aa", 1)]
 
 
+def test_of_several_translations_the_one_closest_to_the_reference_is_taken(taught: Path) -> None:
+    path, translator = taught / "student.toml", Translator("zu")
+    entry = '[[teachers]]\nchoose = "closest"\nbeam = 2\ndirections = ["aa-bb"]'
+    path.write_text(path.read_text(encoding="utf-8").replace("[[teachers]]", entry), encoding="utf-8")
+    home = taught / "home"
+    assert prepare_recipe(path, [f"data.root={taught}"], home, force=True, translate=translator) == 0
+    assert translator.asked == [("aa-bb", 2)]
+    made = home / "corpora" / "student" / "teacher" / "aa-bb"
+    sources, real = lines(made / "aa"), dict(zip(lines(taught / "train.aa"), lines(taught / "train.bb"), strict=True))
+    same = {source for source in sources if source == real[source]}  # read backwards, for which both are as close
+    assert len(same) < 20
+    expected = [f"{source} zu" if source in same else f"zu {real[source]}" for source in sources]
+    assert lines(made / "bb") == expected
+    assert sorted(file.name for file in made.iterdir()) == ["aa", "bb", "manifest.json"]
+    assert json.loads((made / "manifest.json").read_text())["choose"] == "closest"
+
+
 def test_several_teachers_make_several_corpora(taught: Path) -> None:
     second = 'directions = ["bb-aa"]\nbeam = 2\n' + overrides_line(*QUICK, "name=second", "seed=2")
     write_recipes(taught, *(f'recipe = "teacher.toml"\n{rest}' for rest in (overrides_line(*QUICK), second)))
@@ -209,7 +234,10 @@ def test_a_recipe_to_start_from_that_cannot_be_trained_is_told(tmp_path: Path, s
     [
         ('recipe = "no.toml"', r"student.toml: teachers\[0\]: 'recipe' .*no.toml does not exist: mend its path"),
         ('recipe = "teacher.toml"\nbeam = 0', r"teachers\[0\]\] 'beam' must be at least 1"),
-        ('recipe = "teacher.toml"\nbeams = 1', r"unknown key 'teachers\[0\].beams'; valid keys are: beam, directions"),
+        (
+            'recipe = "teacher.toml"\nbeams = 1',
+            r"unknown key 'teachers\[0\].beams'; valid keys are: beam, choose, directions",
+        ),
         (
             'recipe = "teacher.toml"\noverrides = ["seed=many"]',
             r"student.toml: teachers\[0\]: .*teacher.toml: 'seed' must be of type int, but is 'many'",
