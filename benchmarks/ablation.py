@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,14 +29,16 @@ from training.manifest import git_state, versions
 from training.run import train_recipe
 from training.run_folder import CHECKPOINTS
 from training.synthesis import CORPORA
+from training.teachers import Lesson, Plan, load_plan
 from training.telemetry import say
 
 WHOLE = "nothing"
 WITHOUT = {  # overrides of the recipe
     WHOLE: [],
     "teacher's translations": ["teachers=[]"],
-    "translations forwards": ['teachers=[{recipe="TEACHER", directions=["BACKWARDS"]}]'],
-    "translations backwards": ['teachers=[{recipe="TEACHER", directions=["FORWARDS"]}]'],
+    "translations forwards": ["teachers=BACKWARDS"],
+    "translations backwards": ["teachers=FORWARDS"],
+    "teachers of another seed": ["teachers=FIRST"],
     "teacher's weights": ["start_from="],
     "label smoothing": ["training.label_smoothing=0"],
     "dropout of residuals": ["model.dropout.residual=0"],
@@ -48,12 +51,26 @@ WITHOUT = {  # overrides of the recipe
 RESULTS = Path(__file__).parent / "results"
 
 
+def entries(plan: Plan, kept: Callable[[Lesson], bool]) -> str:
+    """Some of a recipe's teachers, as TOML has them in one line."""
+    found = [
+        f'{{recipe="{lesson.config.recipe}", overrides={json.dumps(lesson.config.overrides)}}}'
+        for lesson in plan.lessons
+        if kept(lesson)
+    ]
+    return f"[{', '.join(found)}]"
+
+
 def overrides_of(name: str, arguments: argparse.Namespace) -> list[str]:
     """What makes the recipe one without an ingredient, with a name of its own."""
-    recipe = load_recipe(arguments.recipe)
+    plan = load_plan(arguments.recipe)
+    recipe = plan.recipe
     (forwards,) = recipe.data.directions
-    backwards = "-".join(reversed(forwards.split("-")))
-    words = {"TEACHER": str(recipe.teachers[0].recipe), "FORWARDS": forwards, "BACKWARDS": backwards}
+    words = {
+        "FORWARDS": entries(plan, lambda lesson: lesson.directions == (forwards,)),
+        "BACKWARDS": entries(plan, lambda lesson: lesson.directions != (forwards,)),
+        "FIRST": entries(plan, lambda lesson: lesson.teacher.recipe.seed == recipe.seed),
+    }
     changes = WITHOUT[name]
     for word, meaning in words.items():
         changes = [change.replace(word, meaning) for change in changes]

@@ -343,9 +343,13 @@ def last(home: Path, name: str) -> checkpoint.Checkpoint:
 def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
     plans = {path.name: load_plan(path) for path in RECIPES.glob("*.toml") if ".card." not in path.name}
     starts = {name: plan.first.recipe.name for name, plan in plans.items() if plan.first is not None}
-    assert starts["multi30k-en-de.toml"] == "multi30k-en-de-student"
-    assert starts["multi30k-en-fr.toml"] == "multi30k-en-fr-student"
-    taught = {name: [lesson.teacher.recipe.name for lesson in plan.lessons] for name, plan in plans.items()}
-    assert taught["multi30k-en-de-student.toml"] == ["multi30k-en-de-teacher"]
-    assert taught["multi30k-en-fr-student.toml"] == ["multi30k-en-fr-teacher", "multi30k-en-fr-backward"]
-    assert [lesson.directions for lesson in plans["multi30k-en-fr-student.toml"].lessons] == [("en-fr",), ("fr-en",)]
+    for pair, back in (("en-de", "de-en"), ("en-fr", "fr-en")):
+        name = f"multi30k-{pair}"
+        assert starts[f"{name}.toml"] == f"{name}-second"
+        assert starts[f"{name}-second.toml"] == f"{name}-first"
+        taught = [lesson.teacher.recipe.name.removeprefix(name) for lesson in plans[f"{name}-student.toml"].lessons]
+        assert taught == ["-teacher", "-teacher-2", "-backward", "-backward-2"]
+        lessons = plans[f"{name}-second.toml"].lessons
+        assert [lesson.directions for lesson in lessons] == [(pair,), (back,), (back,)]
+        assert [lesson.config.choose for lesson in lessons] == ["closest", "best", "best"]
+        assert plans[f"{name}.toml"].lessons == ()
