@@ -114,6 +114,29 @@ def select(beams: Beams, index_B: Tensor, beam: int) -> Beams:
     )
 
 
+def best_continuations(logits_NV: Tensor, score_BK: Tensor, banned: Tensor, specials: Specials) -> Candidates:
+    """The 2 K best continuations of each sentence, best first.
+
+    Twice the beam, since at most K of them can be eos (one per hypothesis).
+
+    Args:
+        logits_NV: of the next word, float32; overwritten.
+        score_BK: log-probability of each hypothesis.
+        banned: ids that are never produced.
+        specials: ids that are treated apart.
+    """
+    beam = score_BK.shape[1]
+    logits_NV.index_fill_(1, banned, IMPOSSIBLE)
+    best_NC, token_NC = logits_NV.topk(min(2 * beam, logits_NV.shape[1]), dim=1)
+    total_N1 = logits_NV.logsumexp(1, keepdim=True)
+    per_row = best_NC.shape[1]
+    total_BX = (score_BK[..., None] + (best_NC - total_N1).view(-1, beam, per_row)).flatten(1)
+    score_BC, index_BC = total_BX.topk(2 * beam, dim=1)
+    token_BC = token_NC.view(-1, beam * per_row).gather(1, index_BC)
+    end_BK = score_BK + (logits_NV[:, specials.eos] - total_N1[:, 0]).view_as(score_BK)
+    return Candidates(score_BC, index_BC // per_row, token_BC, end_BK)
+
+
 class BeamSearch:
     """Searches for many sentences at once; each one's result is the same whoever shares the batch.
 
@@ -171,7 +194,8 @@ class BeamSearch:
         position_B = torch.tensor([sentence.length for sentence in self.sentences], device=self.device)
         last_BK1 = beams.tokens_BKL.gather(2, position_B[:, None, None].expand(-1, options.beam, 1))
         output = self.network.decode(last_BK1.view(-1, 1), beams.memory, beams.state)
-        candidates = self.candidates(beams.score_BK, output.hidden_NTD[:, 0])
+        logits_NV = self.network.logits(output.hidden_NTD[:, 0]).float()
+        candidates = best_continuations(logits_NV, beams.score_BK, self.banned, self.specials)
         if beams.attention_BKLS is not None:
             now_BK1S = output.attention_NTS.view(*beams.score_BK.shape, 1, -1)
             beams = beams._replace(attention_BKLS=place(beams.attention_BKLS, now_BK1S, position_B))
@@ -179,24 +203,6 @@ class BeamSearch:
         self.collect(beams, candidates)
         self.beams = self.advance(beams, position_B, candidates)
         return self.leave()
-
-    def candidates(self, score_BK: Tensor, hidden_ND: Tensor) -> Candidates:
-        """The 2 K best continuations of each sentence, best first.
-
-        Twice the beam, since at most K of them can be eos (one per hypothesis).
-        """
-        beam, count = self.options.beam, 2 * self.options.beam
-        logits_NV = self.network.logits(hidden_ND).float()
-        logits_NV.index_fill_(1, self.banned, IMPOSSIBLE)
-        best_NC, token_NC = logits_NV.topk(min(count, logits_NV.shape[1]), dim=1)
-        total_N1 = logits_NV.logsumexp(1, keepdim=True)
-        best_NC = best_NC - total_N1
-        per_row = best_NC.shape[1]
-        total_BX = (score_BK[..., None] + best_NC.view(-1, beam, per_row)).flatten(1)
-        score_BC, index_BC = total_BX.topk(count, dim=1)
-        token_BC = token_NC.view(-1, beam * per_row).gather(1, index_BC)
-        end_BK = score_BK + (logits_NV[:, self.specials.eos] - total_N1[:, 0]).view_as(score_BK)
-        return Candidates(score_BC, index_BC // per_row, token_BC, end_BK)
 
     def collect(self, beams: Beams, candidates: Candidates) -> None:
         """Note the hypotheses that end here: eos among the best K candidates, or the length limit."""

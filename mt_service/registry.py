@@ -41,17 +41,30 @@ def make_engine(bundle: Bundle, settings: Settings) -> Engine:
             or when the bundle's tensors are not those of its architecture.
     """
     obstacle = "its network is of a kind that only the reference knows"
-    on_cpu = choose_device(settings.device) == "cpu"
-    if settings.engine != "reference" and on_cpu and fits(bundle.config.architecture):
+    on_cpu = choose_device("cuda" if settings.engine == "cuda" else settings.device) == "cpu"
+    if settings.engine in ("auto", "cuda") and not on_cpu and fits(bundle.config.architecture):
+        return make_cuda(bundle)
+    if settings.engine in ("auto", "native") and on_cpu and fits(bundle.config.architecture):
         try:
             return NativeEngine(bundle, settings.threads or available_cores())
         except UnavailableError as error:
             obstacle = f"{error}; install one, such as gcc"
     check(settings.engine != "native" or on_cpu, "engine 'native' computes on the CPU: set the device to cpu")
-    check(settings.engine != "native", f"engine 'native' cannot serve {bundle.info.name}: {obstacle}")
-    if settings.engine == "auto" and on_cpu:
+    wished = settings.engine not in ("native", "cuda")
+    check(wished, f"engine '{settings.engine}' cannot serve {bundle.info.name}: {obstacle}")
+    if settings.engine == "auto":
         log.warning("%s is translated slowly, by the reference engine: %s", bundle.info.name, obstacle)
     return make_reference(bundle, settings)
+
+
+def make_cuda(bundle: Bundle) -> Engine:
+    """The engine for GPUs, in half precision."""
+    import torch
+
+    from mt_service.engine.cuda import CudaEngine
+
+    network = bundle.network(choose_device("cuda"))
+    return CudaEngine(network.to(torch.float16), bundle.specials)
 
 
 def make_reference(bundle: Bundle, settings: Settings) -> Engine:

@@ -43,7 +43,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    engine: Literal["auto", "native", "reference"] = "auto"  # auto: the compiled one where it can be used
+    engine: Literal["auto", "native", "cuda", "reference"] = "auto"  # auto: a fast one where it can be used
     threads: int = 0  # CPU threads of each engine; 0 takes all processors
     max_rows: int = 256  # hypotheses that an engine decodes at once
     max_tokens: int = 16_384  # source tokens that an engine holds at once

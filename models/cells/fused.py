@@ -5,6 +5,7 @@ Legend: B rows, T positions, I input width, H hidden width.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 
 from models.cells.base import CANDIDATE, DEFAULTS, HIDDEN, HiddenState, RecurrentCell, register
 from models.config import CellSettings
+
+# On a GPU, cuDNN puts a sequence's weights side by side at every call, which costs little beside the sequence itself.
+warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk of memory", UserWarning)
 
 
 class LSTMState(NamedTuple):

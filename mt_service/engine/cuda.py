@@ -1,0 +1,276 @@
+"""The engine for GPUs: tables of fixed size in half precision, each of whose steps is one CUDA graph.
+
+Legend: B slots, J sentences that join, K beam, S source positions, L words of a hypothesis, F columns of numbers.
+
+A step is some hundred small kernels, and starting them one by one takes longer than they do. The device runs a step
+ahead: what has ended is known one step later, when the step after it has been started.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from models.hypotheses import Hypothesis, SearchOptions, Specials
+from models.search import pad_to
+from models.seq2seq import Seq2Seq
+from mt_service.engine.graphs import Pool, captured, make_pool
+from mt_service.engine.interface import Job
+from mt_service.engine.report import read_outcomes
+from mt_service.engine.table import Request, Size, Table
+
+AHEAD = 1  # steps that are started before it is looked at what has ended
+STEP = 16  # sources are padded to multiples of so many ids, at least
+KEPT = 24  # tables that are kept, with their graphs, for sentences to come
+
+
+class Waiting(NamedTuple):
+    """A sentence under way, and the step from which on the flag of its slot is its own."""
+
+    key: int
+    job: Job
+    since: int
+
+
+class Outcome:
+    """What came of a step, on its way to the host."""
+
+    def __init__(self, number: int, outcome_BX: Tensor) -> None:
+        self.number = number
+        self.host_BX = torch.empty_like(outcome_BX, device="cpu", pin_memory=outcome_BX.is_cuda)
+        self.host_BX.copy_(outcome_BX, non_blocking=True)
+        self.event = torch.cuda.Event() if outcome_BX.is_cuda else None  # type: ignore[no-untyped-call]
+        if self.event is not None:
+            self.event.record()
+
+    def wait(self) -> list[int]:
+        """Whether each slot is active, when that is known here."""
+        if self.event is not None:
+            self.event.synchronize()
+        found: list[int] = self.host_BX[:, 0].tolist()
+        return found
+
+
+def room_for(count: int, least: int = 1) -> int:
+    """The smallest power of two, from `least` on, that holds so many."""
+    size = least
+    while size < count:
+        size *= 2
+    return size
+
+
+def source_room(length: int) -> int:
+    """How many ids sources of a length are padded to: to few sizes, and by half at most beyond the smallest."""
+    step = max(STEP, room_for(length) // 4)
+    return -(-length // step) * step
+
+
+class Graphs:
+    """A table with the graphs of what is done to it; those of joining are made when so many join first."""
+
+    def __init__(self, table: Table, pool: Pool | None) -> None:
+        self.table, self.pool = table, pool
+        self.advance = captured(table.step, table.device, pool)
+        self.joins: dict[int, tuple[Tensor, Callable[[], object]]] = {}
+
+    def join(self, requests: Sequence[Request]) -> None:
+        """Let sentences join; the last one fills up what is padded."""
+        count = room_for(len(requests))
+        packed_JF = self.table.pack([*requests, *[requests[-1]] * (count - len(requests))])
+        if count not in self.joins:
+            place_JF = packed_JF.to(self.table.device)
+            self.joins[count] = place_JF, captured(lambda: self.table.join(place_JF), self.table.device, self.pool)
+        place_JF, begin = self.joins[count]
+        place_JF.copy_(packed_JF)
+        begin()
+
+
+class Search:
+    """Sentences with the same beam, in one table, which is replaced by a larger one when they do not fit.
+
+    Args:
+        lend: gives a table of a size at least.
+        beam: of all its sentences.
+    """
+
+    def __init__(self, lend: Callable[[Size], Graphs], options: SearchOptions) -> None:
+        self.lend, self.options = lend, options
+        self.graphs: Graphs | None = None
+        self.slots: dict[int, Waiting] = {}
+        self.outcomes: deque[Outcome] = deque()
+        self.steps = 0
+
+    def __len__(self) -> int:
+        """Sentences under way."""
+        return len(self.slots)
+
+    @torch.inference_mode()
+    def add(self, jobs: Mapping[int, Job]) -> None:
+        """Let sentences join."""
+        table = self.make_room(len(self.slots) + len(jobs), max(len(job.source) for job in jobs.values()))
+        free = [slot for slot in range(table.table.size.slots) if slot not in self.slots]
+        requests = []
+        for (key, job), slot in zip(jobs.items(), free, strict=False):
+            self.slots[slot] = Waiting(key, job, self.steps)
+            requests.append(Request(job.source, slot, job.search))
+        table.join(requests)
+
+    def make_room(self, slots: int, longest: int) -> Graphs:
+        """The table, or a larger one that has taken over what is under way."""
+        have = Size(0, 0, 0) if self.graphs is None else self.graphs.table.size
+        if self.graphs is not None and slots <= have.slots and longest <= have.sources:
+            return self.graphs
+        sources = max(have.sources, source_room(longest))
+        graphs = self.lend(Size(max(have.slots, room_for(slots)), sources, self.options.limit(sources)))
+        if self.graphs is not None:
+            move(self.graphs.table, graphs.table)
+            self.outcomes.clear()
+            self.slots = {slot: one._replace(since=self.steps) for slot, one in self.slots.items()}
+        self.graphs = graphs
+        return graphs
+
+    @torch.inference_mode()
+    def step(self) -> dict[int, list[Hypothesis]]:
+        """Start the next step; return the n-best lists of those that had ended before it."""
+        assert self.graphs is not None
+        self.graphs.advance()
+        self.steps += 1
+        self.outcomes.append(Outcome(self.steps, self.graphs.table.outcome_BX))
+        if len(self.outcomes) <= AHEAD:
+            return {}
+        outcome = self.outcomes.popleft()
+        active = outcome.wait()
+        ended = [slot for slot, one in self.slots.items() if not active[slot] and one.since < outcome.number]
+        if not ended:
+            return {}
+        jobs = {slot: self.slots[slot].job for slot in ended}
+        found = read_outcomes(self.graphs.table, outcome.host_BX, jobs)
+        results = {self.slots.pop(slot).key: hypotheses for slot, hypotheses in found.items()}
+        self.rest()
+        return results
+
+    def rest(self) -> None:
+        """Give the table back when nothing is under way, so that what comes next gets one of its own size."""
+        if not self.slots:
+            self.graphs = None
+            self.outcomes.clear()
+
+    @torch.inference_mode()
+    def drop(self, keys: Iterable[int]) -> None:
+        """Stop sentences whose result nobody wants any more."""
+        unwanted = set(keys)
+        slots = [slot for slot, one in self.slots.items() if one.key in unwanted]
+        if slots and self.graphs is not None:
+            self.graphs.table.stay(slots)
+            for slot in slots:
+                del self.slots[slot]
+            self.rest()
+
+
+def move(old: Table, new: Table) -> None:
+    """Take over all that is under way, slot by slot, into a table that has at least as much room."""
+    for (source, value), (target, _) in zip(old.tensors(), new.tensors(), strict=True):
+        grown = pad_to(source, dict(enumerate(target.shape[1:], 1)), value)
+        target[: len(grown)] = grown
+    old.active_B.fill_(False)
+
+
+def group_of(options: SearchOptions) -> SearchOptions:
+    """What sentences must have in common to share a table."""
+    return dataclasses.replace(options, n_best=1, length_penalty=1.0, length_ratio=0.0)
+
+
+def table_kind(weight_VD: Tensor) -> type[Table]:
+    """The fused one on a GPU for which torch brings Triton, unless the vocabulary is too large for it."""
+    try:
+        from mt_service.engine.fused import LARGEST, FusedTable
+    except ImportError:
+        return Table
+    return FusedTable if weight_VD.is_cuda and len(weight_VD) <= LARGEST else Table
+
+
+class CudaEngine:
+    """Beam search by graphs.
+
+    Args:
+        network: in evaluation mode, on its device and in the numbers to compute with.
+        specials: ids that are treated apart.
+    """
+
+    pads = True
+
+    def __init__(self, network: Seq2Seq, specials: Specials) -> None:
+        self.network, self.specials = network, specials
+        weight = network.output_weight
+        self.description = f"{str(weight.dtype).removeprefix('torch.')} on {weight.device.type}, a graph for each step"
+        self.kind = table_kind(weight)
+        self.pool = make_pool(weight.device)
+        self.tables: OrderedDict[tuple[SearchOptions, Size], Graphs] = OrderedDict()
+        self.searches: dict[SearchOptions, Search] = {}
+
+    def __len__(self) -> int:
+        """Sentences under way."""
+        return sum(map(len, self.searches.values()))
+
+    @property
+    def rows(self) -> int:
+        """Hypotheses under way: a beam for each sentence."""
+        return sum(len(search) * group.beam for group, search in self.searches.items())
+
+    def admit(self, jobs: Mapping[int, Job]) -> None:
+        """Let sentences join at the next step."""
+        groups: dict[SearchOptions, dict[int, Job]] = {}
+        for key, job in jobs.items():
+            groups.setdefault(group_of(job.search), {})[key] = job
+        for group, members in groups.items():
+            if group not in self.searches:
+                self.searches[group] = Search(partial(self.lend, group), group)
+            self.searches[group].add(members)
+
+    def step(self) -> dict[int, list[Hypothesis]]:
+        """Advance every search by one word."""
+        results: dict[int, list[Hypothesis]] = {}
+        for search in self.searches.values():
+            results.update(search.step())
+        self.forget_empty()
+        return results
+
+    def drop(self, keys: Iterable[int]) -> None:
+        """Stop sentences in whichever search they are."""
+        unwanted = list(keys)
+        for search in self.searches.values() if unwanted else ():
+            search.drop(unwanted)
+        self.forget_empty()
+
+    def forget_empty(self) -> None:
+        """Let searches go that nobody is in; their tables stay."""
+        self.searches = {group: search for group, search in self.searches.items() if len(search)}
+
+    @torch.inference_mode()
+    def lend(self, group: SearchOptions, size: Size) -> Graphs:
+        """A table that is not in use: a group has one search, and a search one table, or a larger one after it."""
+        found = self.tables.pop((group, size), None)
+        if found is None:
+            self.make_way()
+            found = Graphs(self.make_table(group, size), self.pool)
+        self.tables[group, size] = found
+        return found
+
+    def make_table(self, group: SearchOptions, size: Size) -> Table:
+        """One of kernels made for it, where they can be had."""
+        kind = Table if group.alignments else self.kind
+        return kind(self.network, self.specials, group.beam, size, group.alignments)
+
+    def make_way(self) -> None:
+        """Forget the tables that were asked for longest ago and are not in use."""
+        used = [search.graphs for search in self.searches.values()]
+        for key in [key for key, graphs in self.tables.items() if graphs not in used]:
+            if len(self.tables) < KEPT:
+                break
+            del self.tables[key]
