@@ -66,7 +66,7 @@ def room_for(count: int, least: int = 1) -> int:
 
 
 def source_room(length: int) -> int:
-    """How many ids sources of a length are padded to: to few sizes, and by half at most beyond the smallest."""
+    """How many ids sources of a length are padded to: to few sizes, by less than 16 ids or half of them."""
     step = max(STEP, room_for(length) // 4)
     return -(-length // step) * step
 

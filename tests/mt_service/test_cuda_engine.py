@@ -134,7 +134,7 @@ def test_room_is_made_by_powers_of_two(count: int, room: int) -> None:
 
 def test_sources_are_padded_to_few_sizes_and_not_far() -> None:
     rooms = {length: source_room(length) for length in range(1, 513)}
-    assert all(length <= room <= max(16, 1.5 * length) for length, room in rooms.items())
+    assert all(0 <= room - length < max(16, length / 2) for length, room in rooms.items())
     assert len(set(rooms.values())) <= 16
 
 
