@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 CHUNK_LOGITS = 1 << 21  # 8 MB of float32: what stays in the last-level cache of small machines
+GPU_CHUNK_LOGITS = 1 << 26  # 256 MB: a GPU waits for kernels to be started, not for memory
 
 
 def attract(log_RV: Tensor, strength: float) -> tuple[Tensor, Tensor]:
@@ -60,7 +61,8 @@ class FusedCrossEntropy(torch.autograd.Function):
         low_VD = weight_VD.to(hidden_PND.dtype)
         low_DV = low_VD.t().contiguous()  # measured: this orientation of the product is faster in MKL
         passes, positions, width = hidden_PND.shape
-        chunk = max(64, CHUNK_LOGITS // weight_VD.shape[0]) // passes
+        most = GPU_CHUNK_LOGITS if hidden_PND.is_cuda else CHUNK_LOGITS
+        chunk = max(64, most // weight_VD.shape[0]) // passes
         hidden_gradient_PND = torch.empty_like(hidden_PND)
         weight_gradient_VD = torch.zeros_like(weight_VD, dtype=torch.float32)
         bias_gradient_V = None if bias_V is None else torch.zeros_like(bias_V, dtype=torch.float32)
