@@ -22,6 +22,7 @@ from mt_service.settings import Settings
 from mt_service.translator import Translator
 
 log = logging.getLogger(__name__)
+ROWS = {"cpu": 256, "cuda": 1280}  # hypotheses at once, where the settings leave it open
 
 
 def shipped_bundles() -> list[Path]:
@@ -84,9 +85,9 @@ def make_translator(bundle: Bundle, settings: Settings) -> Translator:
     Raises:
         UserError: as make_engine.
     """
-    worker = Worker(
-        lambda: make_engine(bundle, settings), Limits(settings.max_rows, settings.max_tokens, settings.max_queue)
-    )
+    rows = settings.max_rows or ROWS["cuda" if settings.engine == "cuda" else choose_device(settings.device)]
+    limits = Limits(rows, settings.max_tokens, settings.max_queue)
+    worker = Worker(lambda: make_engine(bundle, settings), limits)
     log.info("%s: %s", bundle.info.name, worker.description)
     return Translator(bundle, worker)
 

@@ -17,7 +17,7 @@ BILLION = 10**9
 RANGES: dict[str, tuple[float, float]] = {
     "port": (0, 65_535),
     "threads": (0, 1024),
-    "max_rows": (1, BILLION),
+    "max_rows": (0, BILLION),
     "max_tokens": (1, BILLION),
     "max_queue": (1, BILLION),
     "max_texts": (1, BILLION),
@@ -45,7 +45,7 @@ class Settings:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine: Literal["auto", "native", "cuda", "reference"] = "auto"  # auto: a fast one where it can be used
     threads: int = 0  # CPU threads of each engine; 0 takes all processors
-    max_rows: int = 256  # hypotheses that an engine decodes at once
+    max_rows: int = 0  # hypotheses that an engine decodes at once; 0: 256, or 1,280 on a GPU
     max_tokens: int = 16_384  # source tokens that an engine holds at once
     max_queue: int = 4096  # sentences that may wait
     max_texts: int = 128  # of a request

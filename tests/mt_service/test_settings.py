@@ -41,7 +41,7 @@ def test_an_unknown_variable_lists_the_valid_ones() -> None:
     [
         ("MT_PORT", "70000", "'port' (MT_PORT) must be from 0 to 65,535, but is 70000"),
         ("MT_PORT", "http", "MT_PORT"),
-        ("MT_MAX_ROWS", "0", "'max_rows' (MT_MAX_ROWS) must be from 1 to"),
+        ("MT_MAX_ROWS", "-1", "'max_rows' (MT_MAX_ROWS) must be from 0 to"),
         ("MT_DEADLINE_SECONDS", "nan", "MT_DEADLINE_SECONDS"),
         ("MT_DEVICE", "tpu", "MT_DEVICE"),
         ("MT_ROOT_PATH", "translate/", "'root_path' (MT_ROOT_PATH) must look like /translate"),

@@ -6,13 +6,17 @@ import asyncio
 import random
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from toy import WORDS
 
 from data.errors import UserError
+from models.bundle import read_bundle
 from mt_service.engine.interface import DeadlineError
+from mt_service.registry import make_translator
+from mt_service.settings import Settings
 from mt_service.translator import Options, Translation, Translator
 
 
@@ -145,3 +149,10 @@ def test_whoever_stops_reading_a_stream_stops_the_engine(translator: Translator)
     next(found)
     found.close()  # type: ignore[attr-defined]
     assert not translator.worker.scheduler.requests
+
+
+@pytest.mark.parametrize(("asked", "rows"), [(0, 256), (7, 7)])
+def test_a_cpu_decodes_256_hypotheses_at_once_unless_told_otherwise(golden: Path, asked: int, rows: int) -> None:
+    made = make_translator(read_bundle(golden), Settings(device="cpu", threads=1, max_rows=asked))
+    made.worker.close()
+    assert made.worker.scheduler.limits.rows == rows
