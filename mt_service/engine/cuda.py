@@ -9,6 +9,7 @@ ahead: what has ended is known one step later, when the step after it has been s
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -24,6 +25,8 @@ from mt_service.engine.graphs import Pool, captured, make_pool
 from mt_service.engine.interface import Job
 from mt_service.engine.report import read_outcomes
 from mt_service.engine.table import Request, Size, Table
+
+log = logging.getLogger(__name__)
 
 AHEAD = 1  # steps that are started before it is looked at what has ended
 STEP = 16  # sources are padded to multiples of so many ids, at least
@@ -186,13 +189,21 @@ def group_of(options: SearchOptions) -> SearchOptions:
     return dataclasses.replace(options, n_best=1, length_penalty=1.0, length_ratio=0.0)
 
 
-def table_kind(weight_VD: Tensor) -> type[Table]:
-    """The fused one on a GPU for which torch brings Triton, unless the vocabulary is too large for it."""
+@torch.inference_mode()
+def table_kind(network: Seq2Seq, specials: Specials) -> type[Table]:
+    """The fused table, where Triton makes its kernels; it comes with torch, but needs a C compiler, too."""
+    weight = network.output_weight
     try:
         from mt_service.engine.fused import LARGEST, FusedTable
-    except ImportError:
+
+        if not weight.is_cuda or len(weight) > LARGEST:
+            return Table
+        FusedTable(network, specials, 1, Size(1, STEP, 1), False).step()
+        torch.cuda.synchronize(weight.device)
+    except Exception as error:  # of many kinds
+        log.warning("sentences are searched for with more and slower steps, since Triton is of no use: %s", error)
         return Table
-    return FusedTable if weight_VD.is_cuda and len(weight_VD) <= LARGEST else Table
+    return FusedTable
 
 
 class CudaEngine:
@@ -209,7 +220,7 @@ class CudaEngine:
         self.network, self.specials = network, specials
         weight = network.output_weight
         self.description = f"{str(weight.dtype).removeprefix('torch.')} on {weight.device.type}, a graph for each step"
-        self.kind = table_kind(weight)
+        self.kind = table_kind(network, specials)
         self.pool = make_pool(weight.device)
         self.tables: OrderedDict[tuple[SearchOptions, Size], Graphs] = OrderedDict()
         self.searches: dict[SearchOptions, Search] = {}

@@ -44,7 +44,7 @@ def kind_of_table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         from mt_service.engine.fused import FusedTable
 
         kind = FusedTable
-    monkeypatch.setattr(cuda, "table_kind", lambda _: kind)
+    monkeypatch.setattr(cuda, "table_kind", lambda *_: kind)
     return kind
 
 
