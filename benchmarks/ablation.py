@@ -38,7 +38,6 @@ WITHOUT = {  # overrides of the recipe
     "teacher's translations": ["teachers=[]"],
     "translations forwards": ["teachers=BACKWARDS"],
     "translations backwards": ["teachers=FORWARDS"],
-    "teachers of another seed": ["teachers=FIRST"],
     "teacher's weights": ["start_from="],
     "label smoothing": ["training.label_smoothing=0"],
     "dropout of residuals": ["model.dropout.residual=0"],
@@ -69,7 +68,6 @@ def overrides_of(name: str, arguments: argparse.Namespace) -> list[str]:
     words = {
         "FORWARDS": entries(plan, lambda lesson: lesson.directions == (forwards,)),
         "BACKWARDS": entries(plan, lambda lesson: lesson.directions != (forwards,)),
-        "FIRST": entries(plan, lambda lesson: lesson.teacher.recipe.seed == recipe.seed),
     }
     changes = WITHOUT[name]
     for word, meaning in words.items():
