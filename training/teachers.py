@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from data.errors import UserError
 from training.config import Recipe, TeacherConfig, load_recipe
 from training.recipe_files import beside
 
-ROOT = "data.root="
+ROOT, VARIANT = "data.root=", "variant="  # the overrides that those take over which a recipe builds on
 
 
 class Plan(NamedTuple):
@@ -31,24 +32,24 @@ class Lesson(NamedTuple):
 
 
 def load_plan(path: Path, overrides: Sequence[str] = (), students: tuple[str, ...] = ()) -> Plan:
-    """Read a recipe and those that it builds on; of the overrides, they take over `data.root` alone.
+    """Read a recipe and those that it builds on; of the overrides, they take over `data.root` and `variant` alone.
 
     Args:
         path: of the recipe.
-        overrides: `section.key=value`, laid over it.
+        overrides: `section.key=value`, laid over it; and `variant=NUMBER`, which makes a variant of it (see `varied`).
         students: the names of the runs that build on it.
     Raises:
         UserError: naming file and key, when a recipe is bad, a teacher cannot translate what it should, or a run would
             build on itself.
     """
-    recipe = load_recipe(path, overrides)
+    recipe = varied(path, overrides)
     circle = " <- ".join((*students, recipe.name))
     check(
         recipe.name not in students,
         f"{path}: the run '{recipe.name}' would build on itself ({circle}): name another recipe, or give a teacher "
         f"another 'name' and no 'teachers' by its overrides",
     )
-    roots = [override for override in overrides if override.startswith(ROOT)]
+    roots = [override for override in overrides if override.startswith((ROOT, VARIANT))]
     lessons: list[Lesson] = []
     for number, teacher in enumerate(recipe.teachers):
         try:
@@ -57,6 +58,21 @@ def load_plan(path: Path, overrides: Sequence[str] = (), students: tuple[str, ..
         except UserError as error:
             raise UserError(f"{path}: teachers[{number}]: {error}") from None
     return Plan(recipe, tuple(lessons), load_first(path, recipe, roots, students))
+
+
+def varied(path: Path, overrides: Sequence[str]) -> Recipe:
+    """Read a recipe; as a variant it is drawn from another seed, and its run has a name of its own.
+
+    Raises:
+        UserError: as load_recipe, or for a variant that is no number.
+    """
+    variants = [override.removeprefix(VARIANT) for override in overrides if override.startswith(VARIANT)]
+    recipe = load_recipe(path, [override for override in overrides if not override.startswith(VARIANT)])
+    if not variants:
+        return recipe
+    number = variants[-1]
+    check(number.isdecimal(), f"{path}: 'variant' must be a whole number, which becomes the seed, but is '{number}'")
+    return dataclasses.replace(recipe, seed=int(number), name=f"{recipe.name}-{int(number)}")
 
 
 def load_first(path: Path, recipe: Recipe, roots: Sequence[str], students: tuple[str, ...]) -> Plan | None:

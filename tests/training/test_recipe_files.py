@@ -10,6 +10,7 @@ from data.errors import UserError
 from training.config import load_recipe
 from training.teachers import load_plan
 
+RECIPES = Path(__file__).parents[2] / "training" / "recipes"
 BASE = """
 name = "base"
 seed = 3
@@ -95,3 +96,18 @@ def test_what_cannot_be_extended_is_told(folder: Path, change: str, message: str
     (folder / "heir.toml").write_text(HEIR.replace('extends = "base.toml"', change), encoding="utf-8")
     with pytest.raises(UserError, match=message):
         load_recipe(folder / "heir.toml")
+
+
+def test_a_variant_of_a_recipe_and_of_all_it_builds_on_has_another_seed_and_name() -> None:
+    path = RECIPES / "multi30k-en-de.toml"
+    plan, names = load_plan(path, ["variant=3"]), set()
+    waiting = [plan]
+    while waiting:
+        one = waiting.pop()
+        assert one.recipe.seed == 3
+        names.add(one.recipe.name.removeprefix("multi30k-en-de"))
+        waiting += [lesson.teacher for lesson in one.lessons] + ([one.first] if one.first else [])
+    assert names == {"-3", "-second-3", "-first-3", "-student-3", "-teacher-3", "-backward-3"}
+    assert load_plan(path, ["variant=3", "variant=04"]).recipe.name == "multi30k-en-de-4"
+    with pytest.raises(UserError, match=r"multi30k-en-de.toml: 'variant' must be a whole number, .* but is 'x'"):
+        load_plan(path, ["variant=x"])
