@@ -22,6 +22,7 @@ from models.hypotheses import Hypothesis, SearchOptions, Specials
 from models.search import pad_to
 from models.seq2seq import Seq2Seq
 from mt_service.engine.graphs import Pool, captured, make_pool
+from mt_service.engine.grouped import Groups
 from mt_service.engine.interface import Job
 from mt_service.engine.report import read_outcomes
 from mt_service.engine.table import Request, Size, Table
@@ -94,12 +95,12 @@ class Graphs:
         begin()
 
 
-class Search:
+class TableSearch:
     """Sentences with the same beam, in one table, which is replaced by a larger one when they do not fit.
 
     Args:
-        lend: gives a table of a size at least.
-        beam: of all its sentences.
+        lend: gives a table of a size.
+        options: what all its sentences have in common.
     """
 
     def __init__(self, lend: Callable[[Size], Graphs], options: SearchOptions) -> None:
@@ -206,7 +207,7 @@ def table_kind(network: Seq2Seq, specials: Specials) -> type[Table]:
     return FusedTable
 
 
-class CudaEngine:
+class CudaEngine(Groups[TableSearch]):
     """Beam search by graphs.
 
     Args:
@@ -214,25 +215,18 @@ class CudaEngine:
         specials: ids that are treated apart.
     """
 
-    pads = True
-
     def __init__(self, network: Seq2Seq, specials: Specials) -> None:
         self.network, self.specials = network, specials
         weight = network.output_weight
-        self.description = f"{str(weight.dtype).removeprefix('torch.')} on {weight.device.type}, a graph for each step"
+        numbers = str(weight.dtype).removeprefix("torch.")
+        super().__init__(self.make_empty, f"{numbers} on {weight.device.type}, a graph for each step")
         self.kind = table_kind(network, specials)
         self.pool = make_pool(weight.device)
         self.tables: OrderedDict[tuple[SearchOptions, Size], Graphs] = OrderedDict()
-        self.searches: dict[SearchOptions, Search] = {}
 
-    def __len__(self) -> int:
-        """Sentences under way."""
-        return sum(map(len, self.searches.values()))
-
-    @property
-    def rows(self) -> int:
-        """Hypotheses under way: a beam for each sentence."""
-        return sum(len(search) * group.beam for group, search in self.searches.items())
+    def make_empty(self, group: SearchOptions) -> TableSearch:
+        """A search without sentences."""
+        return TableSearch(partial(self.lend, group), group)
 
     def admit(self, jobs: Mapping[int, Job]) -> None:
         """Let sentences join at the next step."""
@@ -240,28 +234,7 @@ class CudaEngine:
         for key, job in jobs.items():
             groups.setdefault(group_of(job.search), {})[key] = job
         for group, members in groups.items():
-            if group not in self.searches:
-                self.searches[group] = Search(partial(self.lend, group), group)
-            self.searches[group].add(members)
-
-    def step(self) -> dict[int, list[Hypothesis]]:
-        """Advance every search by one word."""
-        results: dict[int, list[Hypothesis]] = {}
-        for search in self.searches.values():
-            results.update(search.step())
-        self.forget_empty()
-        return results
-
-    def drop(self, keys: Iterable[int]) -> None:
-        """Stop sentences in whichever search they are."""
-        unwanted = list(keys)
-        for search in self.searches.values() if unwanted else ():
-            search.drop(unwanted)
-        self.forget_empty()
-
-    def forget_empty(self) -> None:
-        """Let searches go that nobody is in; their tables stay."""
-        self.searches = {group: search for group, search in self.searches.items() if len(search)}
+            self.search_for(group).add(members)
 
     @torch.inference_mode()
     def lend(self, group: SearchOptions, size: Size) -> Graphs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from models.hypotheses import Hypothesis, SearchOptions
 from mt_service.engine.interface import Job
@@ -11,11 +11,8 @@ from mt_service.engine.interface import Job
 SPREAD = 8  # source lengths that differ by more are encoded apart, so that little is padding
 
 
-class Search(Protocol):
-    """A search for sentences that join and leave between steps, such as models.search.BeamSearch."""
-
-    def add(self, keys: Sequence[int], sources: Sequence[Sequence[int]]) -> None:
-        """Let sentences join."""
+class Steps(Protocol):
+    """A search for sentences that leave between steps."""
 
     def step(self) -> Mapping[Any, list[Hypothesis]]:
         """Advance all by one word; return the n-best lists of those that end."""
@@ -25,6 +22,16 @@ class Search(Protocol):
 
     def __len__(self) -> int:
         """Sentences under way."""
+
+
+class Search(Steps, Protocol):
+    """One that sentences join by their ids, such as models.search.BeamSearch."""
+
+    def add(self, keys: Sequence[int], sources: Sequence[Sequence[int]]) -> None:
+        """Let sentences join."""
+
+
+S = TypeVar("S", bound=Steps)
 
 
 def by_length(jobs: Mapping[int, Job]) -> list[list[int]]:
@@ -37,7 +44,7 @@ def by_length(jobs: Mapping[int, Job]) -> list[list[int]]:
     return groups
 
 
-class GroupedEngine:
+class Groups(Generic[S]):
     """One search per set of options; all advance in turn.
 
     Args:
@@ -46,9 +53,15 @@ class GroupedEngine:
         pads: whether sentences of similar length should join together.
     """
 
-    def __init__(self, make_search: Callable[[SearchOptions], Search], description: str, pads: bool = True) -> None:
+    def __init__(self, make_search: Callable[[SearchOptions], S], description: str, pads: bool = True) -> None:
         self.make_search, self.description, self.pads = make_search, description, pads
-        self.searches: dict[SearchOptions, Search] = {}
+        self.searches: dict[SearchOptions, S] = {}
+
+    def search_for(self, options: SearchOptions) -> S:
+        """The search with some options, which is made if there is none."""
+        if options not in self.searches:
+            self.searches[options] = self.make_search(options)
+        return self.searches[options]
 
     def __len__(self) -> int:
         """Sentences under way."""
@@ -58,17 +71,6 @@ class GroupedEngine:
     def rows(self) -> int:
         """Hypotheses under way: a beam for each sentence."""
         return sum(len(search) * options.beam for options, search in self.searches.items())
-
-    def admit(self, jobs: Mapping[int, Job]) -> None:
-        """Encode sentences and let them join the search with their options."""
-        groups: dict[SearchOptions, dict[int, Job]] = {}
-        for key, job in jobs.items():
-            groups.setdefault(job.search, {})[key] = job
-        for options, members in groups.items():
-            if options not in self.searches:
-                self.searches[options] = self.make_search(options)
-            for keys in by_length(members) if self.pads else [list(members)]:
-                self.searches[options].add(keys, [members[key].source for key in keys])
 
     def step(self) -> dict[int, list[Hypothesis]]:
         """Advance every search by one word."""
@@ -90,3 +92,17 @@ class GroupedEngine:
         """Let searches go that nobody is in."""
         for options in [options for options, search in self.searches.items() if not len(search)]:
             del self.searches[options]
+
+
+class GroupedEngine(Groups[Search]):
+    """An engine of such searches."""
+
+    def admit(self, jobs: Mapping[int, Job]) -> None:
+        """Encode sentences and let them join the search with their options."""
+        groups: dict[SearchOptions, dict[int, Job]] = {}
+        for key, job in jobs.items():
+            groups.setdefault(job.search, {})[key] = job
+        for options, members in groups.items():
+            search = self.search_for(options)
+            for keys in by_length(members) if self.pads else [list(members)]:
+                search.add(keys, [members[key].source for key in keys])
