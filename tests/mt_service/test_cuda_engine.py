@@ -40,7 +40,7 @@ def kind_of_table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     if request.param == "kernels":
         if DEVICE == "cpu":
             os.environ.setdefault("TRITON_INTERPRET", "1")
-        pytest.importorskip("triton", reason="Triton comes with builds of torch for GPUs")
+        pytest.importorskip("triton", reason="there is no Triton for this machine")
         from mt_service.engine.fused import FusedTable
 
         kind = FusedTable
@@ -82,7 +82,7 @@ def same(found: list[Hypothesis], expected: list[Hypothesis]) -> None:
 def test_tables_find_what_beam_search_finds(kind: str, kind_of_table: type[Table]) -> None:
     network, few = network_of(kind), kind_of_table is not Table and DEVICE == "cpu"  # interpreting is slow
     for seed in range(2 if few else 6):
-        jobs = some_jobs(seed, 5 if few else 20)
+        jobs = some_jobs(seed, 4 if few else 20)
         expected = run(ReferenceEngine(network, SPECIALS), jobs)
         for found, wanted in zip(run(CudaEngine(network, SPECIALS), jobs, seed or None), expected, strict=True):
             same(found, wanted)
