@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,3 +10,5 @@ import torch
 
 sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("system", "mt_service")]
 torch.set_num_threads(1)
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # before anything imports Triton, which reads it only then

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -38,8 +37,6 @@ def kind_of_table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     """Tables by torch, and those of kernels, which Triton interprets where there is no GPU."""
     kind: type[Table] = Table
     if request.param == "kernels":
-        if DEVICE == "cpu":
-            os.environ.setdefault("TRITON_INTERPRET", "1")
         pytest.importorskip("triton", reason="there is no Triton for this machine")
         from mt_service.engine.fused import FusedTable
 
