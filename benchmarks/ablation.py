@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from data.config import check
+from data.config import check, plain
 from data.errors import UserError
 from data.files import write_json
 from mt_service.cli import home, translate_file
@@ -52,12 +52,9 @@ RESULTS = Path(__file__).parent / "results"
 
 def entries(plan: Plan, kept: Callable[[Lesson], bool]) -> str:
     """Some of a recipe's teachers, as TOML has them in one line."""
-    found = [
-        f'{{recipe="{lesson.config.recipe}", overrides={json.dumps(lesson.config.overrides)}}}'
-        for lesson in plan.lessons
-        if kept(lesson)
-    ]
-    return f"[{', '.join(found)}]"
+    tables = [plain(lesson.config) for lesson in plan.lessons if kept(lesson)]
+    lines = [", ".join(f"{key}={json.dumps(value)}" for key, value in table.items()) for table in tables]
+    return "[" + ", ".join(f"{{{line}}}" for line in lines) + "]"
 
 
 def overrides_of(name: str, arguments: argparse.Namespace) -> list[str]:

@@ -156,6 +156,14 @@ def real_pairs(config: DataConfig, direction: str) -> Iterator[Pair]:
             yield there
 
 
+def references_of(config: DataConfig, direction: str) -> dict[str, list[str]]:
+    """The targets of each of `distinct_sources`, in that order."""
+    found: dict[str, list[str]] = {}
+    for there in real_pairs(config, direction):
+        found.setdefault(there.source, []).append(there.target)
+    return found
+
+
 def distinct_sources(config: DataConfig, direction: str) -> Iterator[str]:
     """The sources of `real_pairs`, each text once."""
     seen: set[bytes] = set()

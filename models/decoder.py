@@ -46,6 +46,11 @@ def map_state(function: Callable[[Tensor], Tensor], state: DecoderState) -> Deco
     return DecoderState(cells, None if state.feed_ND is None else function(state.feed_ND))
 
 
+def map_memory(function: Callable[[Tensor], Tensor], memory: Memory) -> Memory:
+    """Apply a function to every tensor of a memory (all have the sentences in dimension 0)."""
+    return tuple(AttentionMemory(*map(function, layer)) for layer in memory)
+
+
 def attend(attention: Attention, query_NTD: Tensor, memory: AttentionMemory) -> tuple[Tensor, Tensor]:
     """Attend with all rows and positions of a sentence as its queries; memory has one row per sentence."""
     sentences, rows, positions = memory.bias_BS.shape[0], query_NTD.shape[0], query_NTD.shape[1]

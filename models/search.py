@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from data.collate import padded
 from models.attention import AttentionMemory
-from models.decoder import DecoderState, Memory, map_state
+from models.decoder import DecoderState, Memory, map_memory, map_state
 from models.hypotheses import Hypothesis, SearchOptions, Specials, length_penalty, settled
 from models.seq2seq import Seq2Seq
 
@@ -103,7 +103,7 @@ def tensors_of(state: DecoderState) -> list[Tensor]:
 def select(beams: Beams, index_B: Tensor, beam: int) -> Beams:
     """Some of the sentences; source positions and words that none of them has are cut off by the caller."""
     row_N = (index_B[:, None] * beam + torch.arange(beam, device=index_B.device)).reshape(-1)
-    memory = tuple(AttentionMemory(*(part.index_select(0, index_B) for part in layer)) for layer in beams.memory)
+    memory = map_memory(lambda part: part.index_select(0, index_B), beams.memory)
     attention = beams.attention_BKLS
     return Beams(
         memory,
@@ -302,7 +302,7 @@ class BeamSearch:
         length = max(sentence.length for sentence in self.sentences)
         attention = beams.attention_BKLS
         self.beams = beams._replace(
-            memory=tuple(AttentionMemory(*(part[:, :source] for part in layer)) for layer in beams.memory),
+            memory=map_memory(lambda part: part[:, :source], beams.memory),
             tokens_BKL=beams.tokens_BKL[:, :, : length + 1],
             attention_BKLS=None if attention is None else attention[:, :, :length, :source],
         )

@@ -31,6 +31,15 @@ def shipped_bundles() -> list[Path]:
     return sorted(path.parent for path in folder.glob("*/config.json"))
 
 
+def device_of(settings: Settings) -> str:
+    """Where an engine computes: the one for GPUs asks for a GPU, whatever the device is set to.
+
+    Raises:
+        UserError: when a GPU is asked for and there is none.
+    """
+    return choose_device("cuda" if settings.engine == "cuda" else settings.device)
+
+
 def make_engine(bundle: Bundle, settings: Settings) -> Engine:
     """The engine that is wished for, or the fastest for this bundle on this machine.
 
@@ -42,7 +51,7 @@ def make_engine(bundle: Bundle, settings: Settings) -> Engine:
             or when the bundle's tensors are not those of its architecture.
     """
     obstacle = "its network is of a kind that only the reference knows"
-    on_cpu = choose_device("cuda" if settings.engine == "cuda" else settings.device) == "cpu"
+    on_cpu = device_of(settings) == "cpu"
     if settings.engine in ("auto", "cuda") and not on_cpu and fits(bundle.config.architecture):
         return make_cuda(bundle)
     if settings.engine in ("auto", "native") and on_cpu and fits(bundle.config.architecture):
@@ -64,8 +73,7 @@ def make_cuda(bundle: Bundle) -> Engine:
 
     from mt_service.engine.cuda import CudaEngine
 
-    network = bundle.network(choose_device("cuda"))
-    return CudaEngine(network.to(torch.float16), bundle.specials)
+    return CudaEngine(bundle.network("cuda").to(torch.float16), bundle.specials)
 
 
 def make_reference(bundle: Bundle, settings: Settings) -> Engine:
@@ -85,7 +93,7 @@ def make_translator(bundle: Bundle, settings: Settings) -> Translator:
     Raises:
         UserError: as make_engine.
     """
-    rows = settings.max_rows or ROWS["cuda" if settings.engine == "cuda" else choose_device(settings.device)]
+    rows = settings.max_rows or ROWS[device_of(settings)]
     limits = Limits(rows, settings.max_tokens, settings.max_queue)
     worker = Worker(lambda: make_engine(bundle, settings), limits)
     log.info("%s: %s", bundle.info.name, worker.description)

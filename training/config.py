@@ -115,6 +115,10 @@ class TeacherConfig:
 
     def __post_init__(self) -> None:
         check(self.beam >= 1, f"'beam' must be at least 1, but is {self.beam}")
+        check(
+            self.choose == "best" or self.beam > 1,
+            f"'choose' closest chooses among as many translations as 'beam', which is {self.beam}: make it 2 or more",
+        )
         twice = len(set(self.directions)) < len(self.directions)
         check(not twice, f"'directions' names one twice: {', '.join(self.directions)}")
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from data.config import check, plain
 from data.errors import UserError
 from data.files import atomic_folder, flush, sha256, write_json
-from data.selection import distinct_sources, real_pairs
+from data.selection import distinct_sources, references_of
 from data.sources import DataConfig, TrainCorpusConfig
 from models.bundle import MODEL, TOKENIZER, Bundle, read_bundle
 from training.checkpoint import BEST, resolve
@@ -100,8 +100,9 @@ def translate_direction(
 ) -> None:
     """Write a direction's real side, and its translation, into files named by language."""
     source, target = (folder / language for language in direction.split("-"))
+    references = references_of(data, direction) if config.choose == "closest" else {}
     with source.open("w", encoding="utf-8", newline="\n") as stream:
-        texts = sum(stream.write(text + "\n") > 0 for text in distinct_sources(data, direction))
+        texts = sum(stream.write(text + "\n") > 0 for text in references or distinct_sources(data, direction))
     flush(source)
     check(texts > 0, f"no corpus that people wrote serves {direction}: leave it out of the teacher's 'directions'")
     say(f"{bundle.info.name} translates {texts:,} texts, {direction}, beam {config.beam}")
@@ -110,7 +111,7 @@ def translate_direction(
         return
     candidates = folder / CANDIDATES
     translate(bundle.folder, Wish(direction, config.beam, config.beam), source, candidates)
-    write_closest(candidates, source, real_pairs(data, direction), target)
+    write_closest(candidates, source, references, target.name, target)
     candidates.unlink()
 
 

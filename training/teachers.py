@@ -49,15 +49,15 @@ def load_plan(path: Path, overrides: Sequence[str] = (), students: tuple[str, ..
         f"{path}: the run '{recipe.name}' would build on itself ({circle}): name another recipe, or give a teacher "
         f"another 'name' and no 'teachers' by its overrides",
     )
-    roots = [override for override in overrides if override.startswith((ROOT, VARIANT))]
+    inherited = [override for override in overrides if override.startswith((ROOT, VARIANT))]
     lessons: list[Lesson] = []
     for number, teacher in enumerate(recipe.teachers):
         try:
-            lessons.append(load_lesson(path, recipe, teacher, roots, students))
+            lessons.append(load_lesson(path, recipe, teacher, inherited, students))
             check_name(lessons)
         except UserError as error:
             raise UserError(f"{path}: teachers[{number}]: {error}") from None
-    return Plan(recipe, tuple(lessons), load_first(path, recipe, roots, students))
+    return Plan(recipe, tuple(lessons), load_first(path, recipe, inherited, students))
 
 
 def varied(path: Path, overrides: Sequence[str]) -> Recipe:
@@ -75,7 +75,7 @@ def varied(path: Path, overrides: Sequence[str]) -> Recipe:
     return dataclasses.replace(recipe, seed=int(number), name=f"{recipe.name}-{int(number)}")
 
 
-def load_first(path: Path, recipe: Recipe, roots: Sequence[str], students: tuple[str, ...]) -> Plan | None:
+def load_first(path: Path, recipe: Recipe, inherited: Sequence[str], students: tuple[str, ...]) -> Plan | None:
     """Read the recipe that `start_from` names, if it is one: its run is trained first."""
     if recipe.start_from is None or recipe.start_from.suffix != ".toml":
         return None
@@ -83,14 +83,16 @@ def load_first(path: Path, recipe: Recipe, roots: Sequence[str], students: tuple
         file = beside(path, "start_from", recipe.start_from)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    return load_plan(file, roots, (*students, recipe.name))
+    return load_plan(file, inherited, (*students, recipe.name))
 
 
 def load_lesson(
-    path: Path, student: Recipe, teacher: TeacherConfig, roots: Sequence[str], students: tuple[str, ...]
+    path: Path, student: Recipe, teacher: TeacherConfig, inherited: Sequence[str], students: tuple[str, ...]
 ) -> Lesson:
     """Read a teacher's recipe, and find out what it can translate."""
-    plan = load_plan(beside(path, "recipe", teacher.recipe), [*roots, *teacher.overrides], (*students, student.name))
+    plan = load_plan(
+        beside(path, "recipe", teacher.recipe), [*inherited, *teacher.overrides], (*students, student.name)
+    )
     return Lesson(plan, directions_of(teacher, plan.recipe, student), teacher)
 
 

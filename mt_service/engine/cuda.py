@@ -22,7 +22,7 @@ from models.hypotheses import Hypothesis, SearchOptions, Specials
 from models.search import pad_to
 from models.seq2seq import Seq2Seq
 from mt_service.engine.graphs import Pool, captured, make_pool
-from mt_service.engine.grouped import Groups
+from mt_service.engine.grouped import Groups, by_options
 from mt_service.engine.interface import Job
 from mt_service.engine.report import read_outcomes
 from mt_service.engine.table import Request, Size, Table
@@ -61,12 +61,9 @@ class Outcome:
         return found
 
 
-def room_for(count: int, least: int = 1) -> int:
-    """The smallest power of two, from `least` on, that holds so many."""
-    size = least
-    while size < count:
-        size *= 2
-    return size
+def room_for(count: int) -> int:
+    """The smallest power of two that holds so many."""
+    return 1 << (count - 1).bit_length()
 
 
 def source_room(length: int) -> int:
@@ -230,10 +227,7 @@ class CudaEngine(Groups[TableSearch]):
 
     def admit(self, jobs: Mapping[int, Job]) -> None:
         """Let sentences join at the next step."""
-        groups: dict[SearchOptions, dict[int, Job]] = {}
-        for key, job in jobs.items():
-            groups.setdefault(group_of(job.search), {})[key] = job
-        for group, members in groups.items():
+        for group, members in by_options(jobs, group_of).items():
             self.search_for(group).add(members)
 
     @torch.inference_mode()

@@ -44,6 +44,16 @@ def by_length(jobs: Mapping[int, Job]) -> list[list[int]]:
     return groups
 
 
+def by_options(
+    jobs: Mapping[int, Job], group_of: Callable[[SearchOptions], SearchOptions]
+) -> dict[SearchOptions, dict[int, Job]]:
+    """Jobs by what their searches have in common."""
+    groups: dict[SearchOptions, dict[int, Job]] = {}
+    for key, job in jobs.items():
+        groups.setdefault(group_of(job.search), {})[key] = job
+    return groups
+
+
 class Groups(Generic[S]):
     """One search per set of options; all advance in turn.
 
@@ -99,10 +109,7 @@ class GroupedEngine(Groups[Search]):
 
     def admit(self, jobs: Mapping[int, Job]) -> None:
         """Encode sentences and let them join the search with their options."""
-        groups: dict[SearchOptions, dict[int, Job]] = {}
-        for key, job in jobs.items():
-            groups.setdefault(job.search, {})[key] = job
-        for options, members in groups.items():
+        for options, members in by_options(jobs, lambda options: options).items():
             search = self.search_for(options)
             for keys in by_length(members) if self.pads else [list(members)]:
                 search.add(keys, [members[key].source for key in keys])

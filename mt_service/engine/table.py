@@ -16,8 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.attention import AttentionMemory
-from models.decoder import DecoderState, Memory, map_state
+from models.decoder import DecoderState, Memory, map_memory, map_state
 from models.hypotheses import SearchOptions, Specials
 from models.search import IMPOSSIBLE, best_continuations, tensors_of
 from models.seq2seq import Seq2Seq
@@ -123,7 +122,7 @@ class Table:
         memory, state = self.network.encode(source_1S, torch.ones(1, dtype=torch.long, device=self.device))
         slots = self.size.slots
         return (
-            tuple(AttentionMemory(*(part.repeat_interleave(slots, 0) for part in layer)) for layer in memory),
+            map_memory(lambda part: part.repeat_interleave(slots, 0), memory),
             map_state(lambda part: part.repeat_interleave(slots * self.beam, 0), state),
         )
 

@@ -233,6 +233,7 @@ def test_a_recipe_to_start_from_that_cannot_be_trained_is_told(tmp_path: Path, s
     ("teacher", "message"),
     [
         ('recipe = "no.toml"', r"student.toml: teachers\[0\]: 'recipe' .*no.toml does not exist: mend its path"),
+        ('recipe = "teacher.toml"\nbeam = 1\nchoose = "closest"', r"teachers\[0\]\] 'choose' closest .* make it 2"),
         ('recipe = "teacher.toml"\nbeam = 0', r"teachers\[0\]\] 'beam' must be at least 1"),
         (
             'recipe = "teacher.toml"\nbeams = 1',
