@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.normalize import normalize
-from models.bundle import read_bundle
+from models.bundle import Bundle, read_bundle
+from models.hypotheses import Hypothesis
 from mt_service.engine.interface import Job, Limits
 from mt_service.engine.worker import Worker
 from mt_service.registry import make_engine
@@ -45,26 +46,47 @@ class Measured(NamedTuple):
     peak_megabytes: float
 
 
+def jobs_of(bundle: Bundle, lines: list[str], target: str, beam: int) -> list[Job]:
+    """Lines as an engine takes them, each as one sentence."""
+    search = bundle.info.search(beam)
+    return [Job(tuple(bundle.tokenizer.encode_source(normalize(line), target)), search) for line in lines]
+
+
+def timed(worker: Worker, jobs: list[Job], together: bool) -> tuple[list[Hypothesis], float]:
+    """The best hypotheses of all jobs, asked for at once or one after the other, and the seconds that took."""
+    groups = [jobs] if together else [[job] for job in jobs]
+    started, found = time.perf_counter(), list[Hypothesis]()
+    for name, group in enumerate(groups):
+        found += [future.result()[0] for future in worker.submit(name, group, time.monotonic() + BILLION)]
+    return found, time.perf_counter() - started
+
+
+def texts_of(bundle: Bundle, found: list[Hypothesis]) -> list[str]:
+    """Hypotheses as lines of text."""
+    return [normalize(bundle.tokenizer.decode(one.tokens)) for one in found]
+
+
+def score(target: str, texts: list[str], references: list[str]) -> float:
+    """BLEU; what computes it is imported only now, when memory has been measured."""
+    from training.evaluation import bleu_for
+
+    return round(float(bleu_for(target).corpus_score(texts, [references]).score), 2)
+
+
 def translate(arguments: argparse.Namespace) -> None:
     """Be one measurement: translate a file with one engine, through the worker that serves, and tell how fast."""
     bundle, beam, batch = read_bundle(arguments.bundle), arguments.beam, arguments.batch
     settings = Settings(device="cpu", engine=arguments.engine, threads=arguments.threads)
     worker = Worker(lambda: make_engine(bundle, settings), Limits(rows=batch * beam, tokens=BILLION, queue=BILLION))
     lines = arguments.file.read_text(encoding="utf-8").splitlines()
-    sources = [tuple(bundle.tokenizer.encode_source(normalize(line), arguments.target)) for line in lines]
-    search = bundle.info.search(beam)
-    jobs = [Job(source, search) for source in sources]
-    groups = [[job] for job in jobs] if batch == 1 else [jobs]
+    jobs = jobs_of(bundle, lines, arguments.target, beam)
     for future in worker.submit("warm up", jobs[:WARM_UP], time.monotonic() + BILLION):
         future.result()
-    started, found = time.perf_counter(), []
-    for name, group in enumerate(groups):
-        found += [future.result()[0] for future in worker.submit(name, group, time.monotonic() + BILLION)]
-    seconds = time.perf_counter() - started
+    found, seconds = timed(worker, jobs, together=batch > 1)
     worker.close()
     tokens = sum(len(one.tokens) + 1 for one in found)
     if arguments.output:
-        texts = [normalize(bundle.tokenizer.decode(one.tokens)) for one in found]
+        texts = texts_of(bundle, found)
         arguments.output.write_text("".join(text + "\n" for text in texts), encoding="utf-8")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{len(lines) / seconds:.1f} sentences/s, {tokens / seconds:.0f} tokens/s, peak {peak:.0f} MiB")
@@ -125,18 +147,20 @@ def compare(arguments: argparse.Namespace, setting: tuple[int, int, int], file: 
 
 def bleu(arguments: argparse.Namespace, file: Path, references: list[str]) -> dict[str, float]:
     """BLEU of what each engine wrote with beam 5 and greedily."""
-    from training.evaluation import bleu_for
 
-    def score(engine: str, beam: int) -> float:
-        lines = Path(f"{file}.{engine}.{beam}").read_text(encoding="utf-8").splitlines()
-        return round(float(bleu_for(arguments.target).corpus_score(lines, [references]).score), 2)
+    def written(engine: str, beam: int) -> list[str]:
+        return Path(f"{file}.{engine}.{beam}").read_text(encoding="utf-8").splitlines()
 
-    return {f"{engine}, beam {beam}": score(engine, beam) for engine in arguments.engines for beam in (1, 5)}
+    return {
+        f"{engine}, beam {beam}": score(arguments.target, written(engine, beam), references)
+        for engine in arguments.engines
+        for beam in (1, 5)
+    }
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Arguments."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def common_parser(description: str | None) -> argparse.ArgumentParser:
+    """Arguments of every benchmark of engines."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("bundle", type=Path)
     add("file", type=Path)
@@ -144,6 +168,13 @@ def make_parser() -> argparse.ArgumentParser:
     add("target")
     add("--references", type=Path)
     add("--runs", type=int, default=5)
+    return parser
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Arguments."""
+    parser = common_parser(__doc__)
+    add = parser.add_argument
     add("--lines", type=int)
     add("--peer")
     add("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))

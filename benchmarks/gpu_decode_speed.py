@@ -21,13 +21,15 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
+from decode_speed import common_parser, jobs_of, score, texts_of, timed
 
-from data.normalize import normalize
 from models.bundle import Bundle, read_bundle
-from mt_service.engine.interface import Job, Limits
+from mt_service.engine.interface import Limits
 from mt_service.engine.worker import Worker
 from mt_service.registry import make_engine
 from mt_service.settings import BILLION, Settings
+from training.device import hardware
+from training.manifest import git_state, versions
 
 SETTINGS = ((1, True), (5, True), (1, False), (5, False))  # beam; all at once, or one after the other
 LONE = 200  # sentences that are translated one after the other
@@ -52,16 +54,9 @@ def ours(bundle: Bundle, engine: Any, lines: list[str], arguments: argparse.Name
         limits = Limits(rows=arguments.batch * beam, tokens=BILLION, queue=BILLION)
         worker = workers.pop(beam, None) or Worker(lambda: make_engine(bundle, settings), limits)
         workers[beam] = worker
-        search, chosen = bundle.info.search(beam), lines if together else lines[:LONE]
-        sources = [tuple(bundle.tokenizer.encode_source(normalize(line), arguments.target)) for line in chosen]
-        jobs = [Job(source, search) for source in sources]
-        groups = [jobs] if together else [[job] for job in jobs]
-        started, found = time.perf_counter(), []
-        for number, group in enumerate(groups):
-            found += [future.result()[0] for future in worker.submit(number, group, time.monotonic() + BILLION)]
-        seconds = time.perf_counter() - started
-        texts = [normalize(bundle.tokenizer.decode(one.tokens)) for one in found]
-        return Work(len(found), sum(len(one.tokens) + 1 for one in found), seconds, texts)
+        jobs = jobs_of(bundle, lines if together else lines[:LONE], arguments.target, beam)
+        found, seconds = timed(worker, jobs, together)
+        return Work(len(found), sum(len(one.tokens) + 1 for one in found), seconds, texts_of(bundle, found))
 
     return run
 
@@ -116,14 +111,8 @@ def compare(systems: dict[str, System], beam: int, together: bool, runs: int) ->
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common_parser(__doc__)
     add = parser.add_argument
-    add("bundle", type=Path)
-    add("file", type=Path)
-    add("source")
-    add("target")
-    add("--references", type=Path)
-    add("--runs", type=int, default=5)
     add("--repeat", type=int, default=4, help="times that the file is translated in a run")
     add("--batch", type=int, default=256)
     add("--engines", nargs="+", default=["cuda", "reference"])
@@ -140,15 +129,9 @@ def main() -> None:
         found, works = compare(systems, beam, together, arguments.runs)
         report["results"].append(found)
         if arguments.references and together:
-            from training.evaluation import bleu_for
-
             references = arguments.references.read_text(encoding="utf-8").splitlines()
             for name, work in works.items():
-                score = bleu_for(arguments.target).corpus_score(work.texts[: len(lines)], [references]).score
-                bleu[f"{name}, beam {beam}"] = round(float(score), 2)
-    from training.device import hardware
-    from training.manifest import git_state, versions
-
+                bleu[f"{name}, beam {beam}"] = score(arguments.target, work.texts[: len(lines)], references)
     report |= {"bleu": bleu, "peak_gpu_megabytes": round(torch.cuda.max_memory_allocated() / 2**20)}
     print(json.dumps({**report, "hardware": hardware(), "versions": versions(), "git": git_state()}, indent=2))
 
