@@ -29,6 +29,8 @@ class BatchingConfig:
     max_length: pairs with more pieces on a side are left out.
     sampling: subword sampling, the alpha of data.subwords.sampler; 0 is off.
     placeholder_rate: the share of pairs whose shared spans are replaced by placeholder symbols.
+    concatenation_rate: the share of pairs that another random one is appended to, which makes long sentences of short
+        ones (Nguyen et al. 2021, Data Augmentation by Concatenation for Low-Resource Translation).
     bucket_noise: how many pieces the lengths that share a batch may differ by; 0 pads least.
     """
 
@@ -36,6 +38,7 @@ class BatchingConfig:
     max_length: int = 100
     sampling: float = 0.0
     placeholder_rate: float = 0.0
+    concatenation_rate: float = 0.0
     bucket_noise: float = 1.0
 
     def __post_init__(self) -> None:
@@ -43,7 +46,8 @@ class BatchingConfig:
         least = self.max_length + EXTRA
         check(self.tokens >= least, f"tokens = {self.tokens} cannot hold one pair of max_length; it must be >= {least}")
         check(0 <= self.sampling < 1, f"sampling must be at least 0 and less than 1, but is {self.sampling}")
-        check(0 <= self.placeholder_rate <= 1, f"placeholder_rate must lie in 0..1, but is {self.placeholder_rate}")
+        for name in ("placeholder_rate", "concatenation_rate"):
+            check(0 <= getattr(self, name) <= 1, f"{name} must lie in 0..1, but is {getattr(self, name)}")
         check(self.bucket_noise >= 0, f"bucket_noise must be 0 or more, but is {self.bucket_noise}")
 
 
@@ -153,12 +157,30 @@ def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: i
     pairs, tokenizer = prepared.shard(shard), prepared.tokenizer
     symbols, rate = tokenizer.placeholders, config.placeholder_rate
     texts = [text for pair in pairs for text in substitute(pair.source, pair.target, symbols, rng, rate)]
-    ids = [array("i", one) for one in tokenizer.encode_batch(texts, config.sampling, rng)]
+    alone = [array("i", one) for one in tokenizer.encode_batch(texts, config.sampling, rng)]
+    ids = concatenated(alone, pairs, config, rng) if config.concatenation_rate else alone
     fits = [max(len(ids[2 * i]), len(ids[2 * i + 1])) <= config.max_length for i in range(len(pairs))]
     tags = {direction: tokenizer.tag_id(direction.split("-")[1]) for direction in prepared.directions}
     examples = [one for i, pair in enumerate(pairs) if fits[i] for one in directed(i, pair, tags, ids)]
     batches = cut(examples, config, rng)
     return Shard(ids, batches, [i for i, fit in enumerate(fits) if not fit])
+
+
+def concatenated(
+    ids: Sequence[array[int]], pairs: Sequence[Pair], config: BatchingConfig, rng: random.Random
+) -> list[array[int]]:
+    """Append to some pairs another one of the same languages, where both are within max_length; their texts' ids."""
+    partners: dict[str, list[int]] = {}
+    for index, pair in enumerate(pairs):
+        partners.setdefault(pair.direction, []).append(index)
+    longer = list(ids)
+    for index, pair in enumerate(pairs):
+        if rng.random() < config.concatenation_rate:
+            own, other = 2 * index, 2 * rng.choice(partners[pair.direction])
+            both = ids[own] + ids[other], ids[own + 1] + ids[other + 1]
+            if max(map(len, both)) <= config.max_length:
+                longer[own : own + 2] = both
+    return longer
 
 
 def directed(index: int, pair: Pair, tags: Mapping[str, int], ids: Sequence[Sequence[int]]) -> list[Example]:

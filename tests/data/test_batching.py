@@ -135,6 +135,30 @@ def test_placeholders_stand_on_both_sides(prepared: Prepared) -> None:
     assert count > 100
 
 
+def test_some_pairs_are_continued_by_another_within_the_longest_length(prepared: Prepared) -> None:
+    tokenizer = prepared.tokenizer
+    pairs = [pair for number in range(prepared.shards) for pair in prepared.shard(number)]
+    texts = {(pair.source, pair.target) for pair in pairs}
+    config = BatchingConfig(tokens=160, max_length=60, sampling=0.2, concatenation_rate=0.5)
+    batches = epochs(stream(prepared, config), 1)
+    appended = 0
+    for batch in batches:
+        for i, number in enumerate(batch.pairs):
+            source = tokenizer.decode(batch.source_BS[i, : batch.source_length_B[i]].tolist())
+            target = tokenizer.decode(batch.target_output_BT[i, : batch.target_length_B[i]].tolist())
+            pair = pairs[number - 1]
+            if source != pair.source and target != pair.source:
+                german, english = (source, target) if source.startswith(pair.source) else (target, source)
+                rest = german.removeprefix(f"{pair.source} "), english.removeprefix(f"{pair.target} ")
+                assert rest in texts
+                appended += 1
+        assert int(batch.source_length_B.max()) <= 62
+    kept = {number for batch in batches for number in batch.pairs}
+    plain = epochs(stream(prepared, BatchingConfig(tokens=160, max_length=60, sampling=0.2)), 1)
+    assert kept == {number for batch in plain for number in batch.pairs}
+    assert 0.5 * len(kept) < appended < 1.1 * len(kept)  # in both directions, but where the two are too long
+
+
 def test_too_long_pairs_are_counted_and_logged_once(prepared: Prepared, caplog: pytest.LogCaptureFixture) -> None:
     config = BatchingConfig(tokens=160, max_length=30)
     lengths = [
@@ -178,6 +202,7 @@ def test_shards_without_a_round_are_passed_over(make_config: Callable[..., DataC
         ({"tokens": 101}, "must be >= 102"),
         ({"sampling": 1.0}, "sampling"),
         ({"placeholder_rate": 1.5}, "placeholder_rate"),
+        ({"concatenation_rate": -0.1}, "concatenation_rate"),
         ({"bucket_noise": -1.0}, "bucket_noise"),
     ],
 )
