@@ -132,6 +132,8 @@ class Recipe:
     seed: int = 1
     # to take vocabulary and weights from: a bundle, a run's name or folder, or a recipe beside this one, trained first
     start_from: Path | None = None
+    start_variants: tuple[int, ...] = ()  # of that recipe: each is trained, and the mean of their weights is the start
+    shared: bool = False  # a variant of what builds on this recipe builds on this recipe itself, not on a variant of it
     teachers: tuple[TeacherConfig, ...] = ()  # are trained first, and translate the training text
     batching: BatchingConfig = field(default_factory=BatchingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -141,11 +143,24 @@ class Recipe:
     def __post_init__(self) -> None:
         plain_name = self.name not in ("", ".", "..") and not set(self.name) & set("/\\:\0")
         check(plain_name, f"'name' must be a plain folder name, but is {self.name!r}")
+        self.check_start()
         check(
             self.training.method != "ridge" or self.model.tie == "none",
             f"'training.method' ridge solves for the output layer alone, but 'model.tie' {self.model.tie} makes that "
             f"layer an embedding too: set 'model.tie' to none",
         )
+
+    def check_start(self) -> None:
+        """Refuse variants of what is no recipe, and one that is named twice."""
+        told = ", ".join(map(str, self.start_variants))
+        trained = self.start_from is not None and self.start_from.suffix == ".toml"
+        check(
+            trained or not self.start_variants,
+            f"'start_variants' {told} are variants of the recipe that 'start_from' names, which is "
+            f"{self.start_from or 'not there'}: name a recipe, or leave out 'start_variants'",
+        )
+        check(len(set(self.start_variants)) == len(self.start_variants), f"'start_variants' names one twice: {told}")
+        check(min(self.start_variants, default=0) >= 0, f"'start_variants' are seeds, 0 or more, but are {told}")
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:

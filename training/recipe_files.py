@@ -9,13 +9,14 @@ from typing import Any
 from data.config import check, read_toml
 from data.errors import UserError
 
-EXTENDS = "extends"
+EXTENDS, SHARED = "extends", "shared"
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[Path]]:
     """Read a recipe's settings, laid over those of the recipe that its `extends` names, if it names one, and so on.
 
     Sections are laid over each other key by key; any other value, lists included, takes the place of the other's.
+    `shared` is not taken over.
 
     Args:
         path: of the recipe.
@@ -29,7 +30,9 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, An
     while (named := tree.pop(EXTENDS, "")) != "":
         files.append(extended(files, named))
         folder /= Path(named).parent
-        tree = laid_over(seen_from(read_toml(files[-1]), folder), tree)
+        base = seen_from(read_toml(files[-1]), folder)
+        base.pop(SHARED, None)  # is said of that run alone
+        tree = laid_over(base, tree)
     return tree, files
 
 

@@ -11,9 +11,9 @@ from data.prepare import Prepared, corpus_files, prepare
 from training import distributed
 from training.distributed import World
 from training.ridge_trainer import RidgeTrainer
-from training.start import Start, load_start
+from training.start import Start, load_start, mean_start
 from training.synthesis import Translate, synthesize, with_synthetic
-from training.teachers import Plan, load_plan
+from training.teachers import Plan, in_order, load_plan
 from training.telemetry import say
 from training.trainer import NotFiniteError, Trainer
 
@@ -25,9 +25,9 @@ def prepare_for(plan: Plan, start: Start | None, home: Path, force: bool = False
 
 
 def find_start(plan: Plan, home: Path) -> Start | None:
-    """What a recipe's `start_from` names."""
-    if plan.first is not None:
-        return load_start((home / "runs" / plan.first.recipe.name).resolve(), home)
+    """What a recipe's `start_from` names; of several runs the mean."""
+    if plan.starts:
+        return mean_start([load_start((home / "runs" / one.recipe.name).resolve(), home) for one in plan.starts])
     return None if plan.recipe.start_from is None else load_start(plan.recipe.start_from, home)
 
 
@@ -83,25 +83,30 @@ def trainer_for(plan: Plan, home: Path, world: World) -> Trainer | RidgeTrainer:
 
 def teach(plan: Plan, home: Path, world: World, translate: Translate | None) -> bool:
     """Train what a plan builds on, one after the other, and let teachers translate; False when a signal ended it."""
-    if plan.lessons or plan.first is not None:
-        corpus_files(plan.recipe.data)  # what is missing is better told now than when the others are trained
-    if plan.first is not None and not finish(plan.first, home, world, translate):
-        return False
-    for lesson in plan.lessons:
-        if not finish(lesson.teacher, home, world, translate):
+    *bases, _ = plans = in_order(plan)
+    if bases:
+        for one in plans:
+            corpus_files(one.recipe.data)  # what is missing is better told now than when the others are trained
+    for base in bases:
+        learn_from_teachers(base, home, world, translate)
+        if not finish(base, home, world):
             return False
-        if world.leads:
-            if translate is None:
-                raise ValueError(f"{plan.recipe.name} has teachers, so a way to translate must be given")
-            synthesize(plan.recipe, lesson, home, translate)
-    distributed.share(None, world)  # the others wait until all is translated
+    learn_from_teachers(plan, home, world, translate)
     return True
 
 
-def finish(plan: Plan, home: Path, world: World, translate: Translate | None) -> bool:
-    """Train a run that another one builds on, and all below it, to its end, if it is not there yet; whether it is."""
-    if not teach(plan, home, world, translate):
-        return False
+def learn_from_teachers(plan: Plan, home: Path, world: World, translate: Translate | None) -> None:
+    """Let the teachers of a plan, which are trained, translate for it; the leading process sees to it."""
+    if plan.lessons and translate is None:
+        raise ValueError(f"{plan.recipe.name} has teachers, so a way to translate must be given")
+    for lesson in plan.lessons:
+        if world.leads and translate is not None:
+            synthesize(plan.recipe, lesson, home, translate)
+    distributed.share(None, world)  # the others wait until all is translated
+
+
+def finish(plan: Plan, home: Path, world: World) -> bool:
+    """Train a run that another one builds on to its end, if it is not there yet; whether it is."""
     threads = torch.get_num_threads()
     try:
         trainer = trainer_for(plan, home, world)

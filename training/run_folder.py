@@ -14,9 +14,11 @@ from training.config import Recipe
 from training.telemetry import say
 
 RECIPE, CHECKPOINTS = "recipe.json", "checkpoints"
-MAY_CHANGE = {  # keys of `training` that a resumed run may set anew, since they leave the past as it was
-    *("evaluate_every", "dev_sentences", "dev_beam", "log_every", "checkpoint_every", "checkpoint_minutes"),
-    *("keep_last", "keep_best", "patience", "threads", "updates", "ridge_passes"),
+MAY_CHANGE = {  # keys that a resumed run may set anew, since they leave the past as it was; and of `training`:
+    *("shared", "data.root"),
+    *("training." + name for name in ("evaluate_every", "dev_sentences", "dev_beam", "log_every", "checkpoint_every")),
+    *("training." + name for name in ("checkpoint_minutes", "keep_last", "keep_best", "patience", "threads")),
+    *("training." + name for name in ("updates", "ridge_passes")),
 }
 
 
@@ -56,7 +58,7 @@ def agree(folder: Path, recipe: Recipe) -> None:
     if path.exists():
         kept = json.loads(path.read_text(encoding="utf-8"))
         theirs = plain(build(Recipe, kept))  # keys that came after it take their defaults
-        differing = sorted(differences(theirs, mine) - {f"training.{key}" for key in MAY_CHANGE} - {"data.root"})
+        differing = sorted(differences(theirs, mine) - MAY_CHANGE)
         if differing:
             raise UserError(
                 f"{folder} holds a run of another recipe ({', '.join(differing)} differ): "

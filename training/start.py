@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from data.config import check
+from data.files import sha256
 from data.prepared import MODEL, Prepared
 from models.bundle import CONFIG, TOKENIZER, read_bundle
 from models.seq2seq import Seq2Seq, kept_tensors
-from training.average import choose_weights
+from training.average import choose_weights, mean
 from training.config import Recipe
 from training.run_folder import RECIPE, prepared_folder
 
@@ -47,6 +49,24 @@ def load_start(place: Path, home: Path) -> Start:
     return Start(folder, prepared_folder(folder) / MODEL, weights)
 
 
+def mean_start(starts: Sequence[Start]) -> Start:
+    """The mean of several runs' weights, which works as well as each of them where they began with the same ones.
+
+    Wortsman et al. 2022 (model soups) has why; runs that were drawn from different seeds have nothing in common.
+
+    Raises:
+        UserError: when their vocabularies or tensors differ.
+    """
+    first, *others = starts
+    for other in others:
+        check(
+            sha256(other.vocabulary) == sha256(first.vocabulary) and shapes(other.weights) == shapes(first.weights),
+            f"'start_from': {first.origin} and {other.origin} have no mean, since their vocabularies or networks "
+            f"differ: let them start from the same run",
+        )
+    return first._replace(weights=mean([start.weights for start in starts])) if others else first
+
+
 def first_network(recipe: Recipe, prepared: Prepared, start: Start | None, device: torch.device) -> Seq2Seq:
     """A recipe's network before any training: drawn from the recipe's seed, or with a start's weights.
 
@@ -69,10 +89,14 @@ def take_over(network: nn.Module, start: Start) -> None:
         UserError: naming the first tensors that are missing, superfluous or of another shape.
     """
     tensors = kept_tensors(network)
-    mine = {name: tuple(part.shape) for name, part in tensors.items()}
-    theirs = {name: tuple(part.shape) for name, part in start.weights.items()}
+    mine, theirs = shapes(tensors), shapes(start.weights)
     differing = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
     listed = ", ".join(f"{name} {theirs.get(name, '-')} there, {mine.get(name, '-')} here" for name in differing[:3])
     check(not differing, f"'start_from': {start.origin} is another network than [model]: {listed}")
     for name, part in tensors.items():
         part.copy_(start.weights[name])
+
+
+def shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """The shape of each of some tensors."""
+    return {name: tuple(part.shape) for name, part in tensors.items()}

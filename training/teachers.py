@@ -16,11 +16,11 @@ ROOT, VARIANT = "data.root=", "variant="  # the overrides that those take over w
 
 
 class Plan(NamedTuple):
-    """A recipe, what its teachers do for it, and the run that its weights start from, if a recipe says which."""
+    """A recipe, what its teachers do for it, and the runs whose mean weights it starts from, if it names a recipe."""
 
     recipe: Recipe
     lessons: tuple[Lesson, ...]
-    first: Plan | None = None
+    starts: tuple[Plan, ...] = ()
 
 
 class Lesson(NamedTuple):
@@ -29,6 +29,16 @@ class Lesson(NamedTuple):
     teacher: Plan
     directions: tuple[str, ...]
     config: TeacherConfig  # how it translates
+
+
+def in_order(plan: Plan) -> list[Plan]:
+    """A plan and all that it builds on, each once, after what it builds on itself."""
+    below = (*plan.starts, *(lesson.teacher for lesson in plan.lessons))
+    found: list[Plan] = []
+    for one in (one for base in below for one in in_order(base)):
+        if one not in found:
+            found.append(one)
+    return [*found, plan]
 
 
 def load_plan(path: Path, overrides: Sequence[str] = (), students: tuple[str, ...] = ()) -> Plan:
@@ -57,11 +67,13 @@ def load_plan(path: Path, overrides: Sequence[str] = (), students: tuple[str, ..
             check_name(lessons)
         except UserError as error:
             raise UserError(f"{path}: teachers[{number}]: {error}") from None
-    return Plan(recipe, tuple(lessons), load_first(path, recipe, inherited, students))
+    return Plan(recipe, tuple(lessons), load_starts(path, recipe, inherited, students))
 
 
 def varied(path: Path, overrides: Sequence[str]) -> Recipe:
     """Read a recipe; as a variant it is drawn from another seed, and its run has a name of its own.
+
+    With the seed that it has anyway it is itself.
 
     Raises:
         UserError: as load_recipe, or for a variant that is no number.
@@ -72,28 +84,41 @@ def varied(path: Path, overrides: Sequence[str]) -> Recipe:
         return recipe
     number = variants[-1]
     check(number.isdecimal(), f"{path}: 'variant' must be a whole number, which becomes the seed, but is '{number}'")
+    if int(number) == recipe.seed:
+        return recipe
     return dataclasses.replace(recipe, seed=int(number), name=f"{recipe.name}-{int(number)}")
 
 
-def load_first(path: Path, recipe: Recipe, inherited: Sequence[str], students: tuple[str, ...]) -> Plan | None:
-    """Read the recipe that `start_from` names, if it is one: its run is trained first."""
+def load_starts(path: Path, recipe: Recipe, inherited: Sequence[str], students: tuple[str, ...]) -> tuple[Plan, ...]:
+    """Read the recipe that `start_from` names, if it is one, once for each of its variants: these are trained first."""
     if recipe.start_from is None or recipe.start_from.suffix != ".toml":
-        return None
+        return ()
+    variants = [[f"{VARIANT}{number}"] for number in recipe.start_variants] or [[]]
     try:
-        file = beside(path, "start_from", recipe.start_from)
+        return tuple(
+            load_base(path, "start_from", recipe.start_from, inherited, chosen, (*students, recipe.name))
+            for chosen in variants
+        )
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    return load_plan(file, inherited, (*students, recipe.name))
 
 
 def load_lesson(
     path: Path, student: Recipe, teacher: TeacherConfig, inherited: Sequence[str], students: tuple[str, ...]
 ) -> Lesson:
     """Read a teacher's recipe, and find out what it can translate."""
-    plan = load_plan(
-        beside(path, "recipe", teacher.recipe), [*inherited, *teacher.overrides], (*students, student.name)
-    )
+    plan = load_base(path, "recipe", teacher.recipe, inherited, teacher.overrides, (*students, student.name))
     return Lesson(plan, directions_of(teacher, plan.recipe, student), teacher)
+
+
+def load_base(
+    path: Path, key: str, named: Path, inherited: Sequence[str], chosen: Sequence[str], students: tuple[str, ...]
+) -> Plan:
+    """Read a recipe that another one builds on; variants of the other share it, if it says so."""
+    file = beside(path, key, named)
+    if load_recipe(file).shared:
+        inherited = [override for override in inherited if not override.startswith(VARIANT)]
+    return load_plan(file, [*inherited, *chosen], students)
 
 
 def directions_of(teacher: TeacherConfig, known: Recipe, student: Recipe) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import pytest
 
 from data.errors import UserError
 from training.config import load_recipe
-from training.teachers import load_plan
+from training.teachers import in_order, load_plan
 
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
 BASE = """
@@ -76,8 +76,8 @@ def test_recipes_that_a_base_in_another_folder_names_are_found_there(folder: Pat
     for name in ("first", "other"):
         (folder / f"{name}.toml").write_text(plain.replace('"base"', f'"{name}"'), encoding="utf-8")
     plan = load_plan(elsewhere / "mine.toml")
-    assert plan.first is not None
-    assert [plan.first.recipe.name, *(lesson.teacher.recipe.name for lesson in plan.lessons)] == ["first", "other"]
+    (start,) = plan.starts
+    assert [start.recipe.name, *(lesson.teacher.recipe.name for lesson in plan.lessons)] == ["first", "other"]
 
 
 @pytest.mark.parametrize(
@@ -98,16 +98,57 @@ def test_what_cannot_be_extended_is_told(folder: Path, change: str, message: str
         load_recipe(folder / "heir.toml")
 
 
-def test_a_variant_of_a_recipe_and_of_all_it_builds_on_has_another_seed_and_name() -> None:
+def test_a_variant_of_a_recipe_has_another_seed_and_name_as_has_what_it_builds_on_unless_that_is_shared() -> None:
     path = RECIPES / "multi30k-en-de.toml"
-    plan, names = load_plan(path, ["variant=3"]), set()
-    waiting = [plan]
-    while waiting:
-        one = waiting.pop()
-        assert one.recipe.seed == 3
-        names.add(one.recipe.name.removeprefix("multi30k-en-de"))
-        waiting += [lesson.teacher for lesson in one.lessons] + ([one.first] if one.first else [])
-    assert names == {"-3", "-second-3", "-first-3", "-student-3", "-teacher-3", "-backward-3"}
+    found = {
+        plan.recipe.name.removeprefix("multi30k-en-de"): plan.recipe
+        for plan in in_order(load_plan(path, ["variant=3"]))
+    }
+    assert found.keys() == {"-3", "-second-3", "-first-3", "-student-3", "-teacher", "-backward"}
+    assert {name: recipe.seed for name, recipe in found.items() if recipe.seed != 3} == {"-teacher": 1, "-backward": 1}
+    assert {name for name, recipe in found.items() if recipe.shared} == {"-teacher", "-backward"}
     assert load_plan(path, ["variant=3", "variant=04"]).recipe.name == "multi30k-en-de-4"
+    assert load_plan(path, ["variant=1"]) == load_plan(path)
+    assert load_plan(RECIPES / "multi30k-en-de-teacher.toml", ["variant=2"]).recipe.name == "multi30k-en-de-teacher-2"
     with pytest.raises(UserError, match=r"multi30k-en-de.toml: 'variant' must be a whole number, .* but is 'x'"):
         load_plan(path, ["variant=x"])
+
+
+def test_what_several_runs_build_on_is_there_once_and_before_them() -> None:
+    names = [plan.recipe.name for plan in in_order(load_plan(RECIPES / "multi30k-en-de-last.toml"))]
+    assert len(names) == len(set(names)) == 16
+    for before, after in (
+        ("teacher", "student-2"),
+        ("first-2", "second-2"),
+        ("backward", "student"),
+        ("third", "last"),
+    ):
+        assert names.index(f"multi30k-en-de-{before}") < names.index(f"multi30k-en-de-{after}")
+
+
+def test_a_start_may_be_the_mean_of_variants(folder: Path) -> None:
+    alone = BASE.replace('start_from = "first.toml"\n', "").replace('[[teachers]]\nrecipe = "other.toml"', "")
+    (folder / "first.toml").write_text(alone.replace('"base"', '"first"'), encoding="utf-8")
+    path, changes = folder / "heir.toml", ["start_variants=[2, 3, 5]", "teachers=[]"]
+    plan = load_plan(path, changes)
+    assert [(one.recipe.name, one.recipe.seed) for one in plan.starts] == [("first-2", 2), ("first", 3), ("first-5", 5)]
+    other = load_plan(path, [*changes, "variant=7"])
+    assert (other.recipe.seed, other.starts) == (7, plan.starts)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            ["start_variants=[1]", "start_from="],
+            "'start_variants' 1 are variants of the recipe that .*, which is not there",
+        ),
+        (["start_variants=[1, 2]", "start_from=run"], "which is run: name a recipe, or leave out 'start_variants'"),
+        (["start_variants=[1, 2, 1]"], "'start_variants' names one twice: 1, 2, 1"),
+        (["start_variants=[1, -2]"], "'start_variants' are seeds, 0 or more, but are 1, -2"),
+        (["start_variants=[1.5]"], "must be of type int"),
+    ],
+)
+def test_variants_that_cannot_be_are_told(folder: Path, changes: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_plan(folder / "heir.toml", changes)

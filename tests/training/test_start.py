@@ -13,7 +13,7 @@ from models.bundle import read_bundle
 from training import checkpoint
 from training.average import choose_weights
 from training.run import prepare_recipe, train_recipe
-from training.start import load_start
+from training.start import load_start, mean_start
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
 FEW = {"training__updates": 4, "training__evaluate_every": 4, "training__dev_sentences": 4, "optimizer__warmup": 0}
@@ -62,6 +62,26 @@ def test_another_network_is_told_by_its_tensors(toy: Path) -> None:
     message = r"toy is another network than \[model\]: .*0.project.weight - there, \(32, 40\) here"
     with pytest.raises(UserError, match=message):
         train(toy, name="wide", start_from="toy", model__decoder__hidden=40)
+
+
+def test_a_start_is_the_mean_of_the_variants_that_are_trained_first(toy: Path) -> None:
+    words = {"start_from": "toy.toml", "start_variants": [2, 3], "optimizer__rate": 1e-9}
+    few = (toy / "toy.toml").read_text(encoding="utf-8").replace("updates = 400", "updates = 4")
+    (toy / "toy.toml").write_text(few, encoding="utf-8")
+    mean = train(toy, name="mean", **words)
+    runs = [choose_weights(toy / "home" / "runs" / name, "best", 1)[0] for name in ("toy", "toy-2")]
+    moved = [name for name in mean if not torch.allclose(runs[0][name], runs[1][name], atol=1e-3)]
+    assert len(moved) > 20
+    for name, tensor in mean.items():
+        assert torch.allclose(tensor, (runs[0][name] + runs[1][name]) / 2, atol=1e-6)
+
+
+def test_runs_without_a_mean_are_told(toy: Path) -> None:
+    train(toy)
+    train(toy, name="other", data__tokenizer__vocabulary_size=320)
+    starts = [load_start(Path(name), toy / "home") for name in ("toy", "other")]
+    with pytest.raises(UserError, match=r"toy and .*other have no mean, .* let them start from the same run"):
+        mean_start(starts)
 
 
 def test_a_start_that_is_none_is_told(toy: Path) -> None:
