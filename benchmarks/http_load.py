@@ -5,9 +5,10 @@ usage: python benchmarks/http_load.py URL FILE SOURCE TARGET [--clients 64] [--r
 
 Each client sends its next sentence as soon as it has an answer. First one client alone, for the latency of a lone
 request; then all. With the bundle that is served, the engine alone translates the same sentences after each, one at a
-time or as many as there are clients, with as many threads as are named; a machine that changes its speed changes it for
-both. Prints JSON: requests/s, tokens/s, percentiles of latency in milliseconds, what was refused, and by how much a
-request takes longer, or all of them fewer a second, than the engine alone: the median over the rounds.
+time or as many as there are clients, with as many threads as are named, ids in and ids out; a machine that changes its
+speed changes it for both. Prints JSON: requests/s, tokens/s, percentiles of latency in milliseconds, what was refused,
+and the median over the rounds of two ratios: the median latency of a lone request over that of the engine, and the
+requests/s of all clients over the engine's sentences/s.
 """
 
 from __future__ import annotations
@@ -26,8 +27,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import uvloop
-from decode_speed import command, measure
+from decode_speed import command, jobs_of, measure, timed
 
+from models.bundle import read_bundle
+from mt_service.engine.interface import Limits
+from mt_service.engine.worker import Worker
+from mt_service.registry import make_engine
+from mt_service.settings import BILLION, Settings
 from training.device import hardware
 from training.manifest import git_state, versions
 
@@ -44,13 +50,17 @@ class Tally:
 
     def report(self, seconds: float) -> dict[str, Any]:
         """Rates and percentiles."""
-        ranked = sorted(self.milliseconds)
-        at = {f"p{share}": round(ranked[min(len(ranked) - 1, len(ranked) * share // 100)], 1) for share in PERCENTILES}
         rates = {
-            "requests_per_second": round(len(ranked) / seconds, 1),
+            "requests_per_second": round(len(self.milliseconds) / seconds, 1),
             "tokens_per_second": round(self.tokens / seconds),
         }
-        return {**rates, "latency_ms": at, "statuses": dict(self.statuses)}
+        return {**rates, "latency_ms": percentiles(self.milliseconds), "statuses": dict(self.statuses)}
+
+
+def percentiles(milliseconds: list[float]) -> dict[str, float]:
+    """What so many of a hundred did not exceed."""
+    ranked = sorted(milliseconds)
+    return {f"p{share}": round(ranked[min(len(ranked) - 1, len(ranked) * share // 100)], 2) for share in PERCENTILES}
 
 
 class Connection:
@@ -106,26 +116,39 @@ def alone(arguments: argparse.Namespace, lines: list[str], batch: int) -> float:
         return measure(command(arguments, "native", setting, file)).sentences_per_second
 
 
+def alone_one_by_one(arguments: argparse.Namespace, lines: list[str]) -> dict[str, float]:
+    """Percentiles of the milliseconds that a sentence takes without a server, each asked for upon the last answer."""
+    bundle, milliseconds = read_bundle(arguments.bundle), []
+    settings = Settings(device="cpu", engine="native", threads=arguments.threads)
+    worker = Worker(lambda: make_engine(bundle, settings), Limits(arguments.beam, BILLION, BILLION))
+    for job in jobs_of(bundle, lines, arguments.target, arguments.beam):
+        started = time.perf_counter()
+        timed(worker, [job], together=True)
+        milliseconds.append((time.perf_counter() - started) * 1000)
+    worker.close()
+    return percentiles(milliseconds)
+
+
 def one_round(arguments: argparse.Namespace, lines: list[str]) -> list[dict[str, Any]]:
     """One client, then many; each beside the engine alone if its bundle is named."""
     body = {"source": arguments.source, "target": arguments.target, "beam": arguments.beam}
     results = []
     for clients, requests in ((1, LONE), (arguments.clients, arguments.requests)):
         found = uvloop.run(load(arguments.url, lines, body, clients, requests))
-        if arguments.bundle:
+        if arguments.bundle and clients == 1:
+            engine = alone_one_by_one(arguments, list(islice(cycle(lines), requests)))
+            found |= {"engine_latency_ms": engine, "ratio": round(found["latency_ms"]["p50"] / engine["p50"], 3)}
+        elif arguments.bundle:
             rate = alone(arguments, list(islice(cycle(lines), requests)), clients)
-            found |= {"engine_alone": rate, "share": round(found["requests_per_second"] / rate, 3)}
+            found |= {"engine_alone": rate, "ratio": round(found["requests_per_second"] / rate, 3)}
         results.append(found)
     return results
 
 
 def summary(rounds: list[list[dict[str, Any]]]) -> dict[str, float]:
     """Medians of what was measured beside the engine alone."""
-    lone, many = ([found["share"] for found in column] for column in zip(*rounds, strict=True))
-    return {
-        "lone_request_over_engine": round(1 / statistics.median(lone), 2),
-        "throughput_over_engine": round(statistics.median(many), 2),
-    }
+    lone, many = (statistics.median(found["ratio"] for found in column) for column in zip(*rounds, strict=True))
+    return {"lone_latency_over_engine": round(lone, 2), "throughput_over_engine": round(many, 2)}
 
 
 def main() -> None:
