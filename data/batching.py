@@ -7,10 +7,12 @@ import random
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from data.collate import Batch, collate
 from data.config import check
+from data.elsewhere import Elsewhere
 from data.errors import UserError
 from data.placeholders import substitute
 from data.prepared import Pair, Prepared, shard_file
@@ -81,13 +83,18 @@ class BatchStream:
 
     Rank r of w takes batches r, r + w, ... of each shard; the last batches of a shard that do not go round are left
     out, other ones in every epoch, so that all ranks step equally often. `dropped` counts the pairs met so far that
-    are over max_length; each shard's are logged once.
+    are over max_length; each shard's are logged once. With `ahead`, another process encodes the next shard while the
+    batches of one are taken, which costs memory for both.
     """
 
-    def __init__(self, prepared: Prepared, config: BatchingConfig, seed: int, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self, prepared: Prepared, config: BatchingConfig, seed: int, rank: int = 0, world: int = 1, ahead: bool = False
+    ) -> None:
         check(0 <= rank < world, f"rank must lie in 0..{world - 1}, but is {rank}")
         self.position = Position(0, 0, 0)
         self._prepared, self._config, self._seed, self._rank, self._world = prepared, config, seed, rank, world
+        self._ahead = ahead
+        self._next: tuple[tuple[int, int], Elsewhere[..., Shard]] | None = None
         self._key = (-1, -1)
         self._shard = Shard([], [], [])
         self._too_long: dict[int, set[int]] = {}
@@ -103,6 +110,13 @@ class BatchStream:
         check(0 <= position.shard < shards, f"cannot resume at shard {position.shard}: the data has {shards} shards")
         self.position = position
 
+    def close(self) -> None:
+        """Let go of shards, and of the process that encodes the next one; another batch brings them back."""
+        self._key, self._shard = (-1, -1), Shard([], [], [])
+        if self._next is not None:
+            self._next[1].stop()
+            self._next = None
+
     def __iter__(self) -> BatchStream:
         return self
 
@@ -116,8 +130,7 @@ class BatchStream:
             epoch, shard, batch = self.position
             self._load(epoch, shard)
             rounds = len(self._shard.batches) // self._world
-            last_shard = shard + 1 == self._prepared.shards
-            following = Position(epoch + last_shard, 0 if last_shard else shard + 1, 0)
+            following = Position(*self._after(epoch, shard), 0)
             if batch < rounds:
                 self.position = Position(epoch, shard, batch + 1) if batch + 1 < rounds else following
                 return self._collate(shard, self._shard.batches[batch * self._world + self._rank])
@@ -130,11 +143,35 @@ class BatchStream:
     def _load(self, epoch: int, shard: int) -> None:
         if self._key == (epoch, shard):
             return
-        self._shard = encode_shard(self._prepared, self._config, self._seed, epoch, shard)
+        self._shard = self._take_next(epoch, shard) or encode_shard(
+            self._prepared, self._config, self._seed, epoch, shard
+        )
         self._key = (epoch, shard)
+        if self._ahead:
+            following = self._after(epoch, shard)
+            arguments = self._prepared.folder, self._config, self._seed, *following
+            self._next = following, Elsewhere(encode_folder, *arguments)
         if shard not in self._too_long and self._shard.too_long and self._rank == 0:
             self._report(shard)
         self._too_long.setdefault(shard, set()).update(self._shard.too_long)
+
+    def _after(self, epoch: int, shard: int) -> tuple[int, int]:
+        """The epoch and shard that follow."""
+        return (epoch, shard + 1) if shard + 1 < self._prepared.shards else (epoch + 1, 0)
+
+    def _take_next(self, epoch: int, shard: int) -> Shard | None:
+        """The shard that another process encoded, if it is this one, and the process was not killed."""
+        if self._next is None:
+            return None
+        (key, coming), self._next = self._next, None
+        if key != (epoch, shard):
+            coming.stop()
+            return None
+        try:
+            return coming.result()
+        except EOFError:
+            log.warning("the process that encoded %s is gone; it is encoded here", shard_file(shard))
+            return None
 
     def _report(self, shard: int) -> None:
         lines = self._shard.too_long
@@ -164,6 +201,11 @@ def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: i
     examples = [one for i, pair in enumerate(pairs) if fits[i] for one in directed(i, pair, tags, ids)]
     batches = cut(examples, config, rng)
     return Shard(ids, batches, [i for i, fit in enumerate(fits) if not fit])
+
+
+def encode_folder(folder: Path, config: BatchingConfig, seed: int, epoch: int, shard: int) -> Shard:
+    """The same for a folder of prepared data, in a process that has not read it yet."""
+    return encode_shard(Prepared.load(folder), config, seed, epoch, shard)
 
 
 def concatenated(

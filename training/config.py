@@ -58,6 +58,7 @@ class TrainingConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto takes a GPU when there is one
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto takes bfloat16 where the processor has it
     threads: int = 0  # CPU threads; 0 leaves torch's choice
+    read_ahead: Literal["auto", "yes", "no"] = "auto"  # another process encodes the next shard; auto: for a GPU
     log_every: int = 50  # updates
     evaluate_every: int = 1000  # updates between BLEU on the dev sets
     dev_sentences: int = 500  # of each dev set and direction, at most; 0 takes all

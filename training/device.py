@@ -40,6 +40,11 @@ def choose(config: TrainingConfig, local_rank: int = 0) -> Choice:
     return Choice(device, torch.float32, "the processor has neither amx_bf16 nor avx512_bf16")
 
 
+def reads_ahead(config: TrainingConfig, device: torch.device) -> bool:
+    """Whether another process encodes what comes next; where the processors compute, they have no time to spare."""
+    return config.read_ahead == "yes" or (config.read_ahead == "auto" and device.type == "cuda")
+
+
 def hardware() -> dict[str, Any]:
     """What a result depends on: processor, threads, GPU."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None

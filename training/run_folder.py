@@ -18,7 +18,7 @@ MAY_CHANGE = {  # keys that a resumed run may set anew, since they leave the pas
     *("shared", "data.root"),
     *("training." + name for name in ("evaluate_every", "dev_sentences", "dev_beam", "log_every", "checkpoint_every")),
     *("training." + name for name in ("checkpoint_minutes", "keep_last", "keep_best", "patience", "threads")),
-    *("training." + name for name in ("updates", "ridge_passes")),
+    *("training." + name for name in ("updates", "ridge_passes", "read_ahead")),
 }
 
 

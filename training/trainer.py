@@ -25,7 +25,7 @@ from models.truncation import truncate
 from training import checkpoint, distributed
 from training.checkpoint import Checkpoint
 from training.config import Recipe
-from training.device import choose
+from training.device import choose, reads_ahead
 from training.distributed import World
 from training.evaluation import dev_bleu
 from training.loss import token_loss
@@ -105,7 +105,8 @@ class Trainer:
         torch.manual_seed(recipe.seed * 1000 + world.rank)  # every process drops other units
         self.optimizer = make_optimizer(recipe.optimizer, self.network)
         self.average = MovingAverage(self.network, settings.ema_decay) if settings.average == "ema" else None
-        self.stream = BatchStream(prepared, recipe.batching, recipe.seed, world.rank, world.size)
+        ahead = reads_ahead(settings, self.choice.device)
+        self.stream = BatchStream(prepared, recipe.batching, recipe.seed, world.rank, world.size, ahead)
         truncate(self.network, settings.truncate)
         self.update = self.tokens = self.without_progress = 0
         self.seconds = 0.0
@@ -213,7 +214,11 @@ class Trainer:
     def run(self) -> None:
         """Train to the end, or until SIGTERM, SIGINT or patience ends it; always leaves a checkpoint."""
         telemetry = self.open_telemetry() if self.world.leads else None
-        with stop_signals(self), contextlib.closing(telemetry) if telemetry else contextlib.nullcontext():
+        with (
+            stop_signals(self),
+            contextlib.closing(self.stream),
+            contextlib.closing(telemetry) if telemetry else contextlib.nullcontext(),
+        ):
             self.network.train()
             self.fit(telemetry)
         if telemetry is not None:

@@ -1,4 +1,7 @@
 import logging
+import multiprocessing
+import os
+import signal
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
@@ -99,6 +102,29 @@ def test_a_position_survives_as_plain_numbers(prepared: Prepared) -> None:
     resumed = stream(prepared)
     resumed.seek(Position(*list(whole.position)))
     assert same(next(resumed), next(whole))
+
+
+def test_encoding_ahead_changes_no_batch_whatever_becomes_of_the_other_process(prepared: Prepared) -> None:
+    plain, ahead = stream(prepared), BatchStream(prepared, CONFIG, 1, ahead=True)
+    before = set(multiprocessing.active_children())
+    assert same(next(plain), next(ahead))
+    (process,) = set(multiprocessing.active_children()) - before
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGINT)  # as Ctrl-C does to all processes of a terminal
+    while plain.position.epoch < 1:
+        assert same(next(plain), next(ahead))
+        assert plain.position == ahead.position
+    assert same(next(plain), next(ahead))
+    for process in set(multiprocessing.active_children()) - before:
+        process.kill()
+    assert all_same(epochs(ahead, 2), epochs(plain, 2))
+    for one in (plain, ahead):
+        one.seek(Position(0, 1, 2))
+    assert all_same(epochs(ahead, 1), epochs(plain, 1))
+    ahead.close()
+    assert set(multiprocessing.active_children()) == before
+    assert same(next(plain), next(ahead))
+    ahead.close()
 
 
 def test_seeking_back_repeats(prepared: Prepared) -> None:
