@@ -90,8 +90,8 @@ def share_translations(recipe: str, run: str, home: Path) -> None:
 def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Train without an ingredient; return the dev score."""
     overrides = overrides_of(name, arguments)
-    recipe = load_recipe(arguments.recipe, overrides)
-    share_translations(load_recipe(arguments.recipe).name, recipe.name, arguments.home)
+    whole, recipe = (load_recipe(arguments.recipe, words) for words in (overrides_of(WHOLE, arguments), overrides))
+    share_translations(whole.name, recipe.name, arguments.home)
     code = train_recipe(arguments.recipe, overrides, arguments.home, translate_file)
     folder = arguments.home / "runs" / recipe.name / CHECKPOINTS
     state = json.loads((resolve(folder, BEST) / STATE).read_text(encoding="utf-8")) if code == 0 else {}
