@@ -118,13 +118,11 @@ def alone(arguments: argparse.Namespace, lines: list[str], batch: int) -> float:
 
 def alone_one_by_one(arguments: argparse.Namespace, lines: list[str]) -> dict[str, float]:
     """Percentiles of the milliseconds that a sentence takes without a server, each asked for upon the last answer."""
-    bundle, milliseconds = read_bundle(arguments.bundle), []
+    bundle = read_bundle(arguments.bundle)
     settings = Settings(device="cpu", engine="native", threads=arguments.threads)
     worker = Worker(lambda: make_engine(bundle, settings), Limits(arguments.beam, BILLION, BILLION))
-    for job in jobs_of(bundle, lines, arguments.target, arguments.beam):
-        started = time.perf_counter()
-        timed(worker, [job], together=True)
-        milliseconds.append((time.perf_counter() - started) * 1000)
+    jobs = jobs_of(bundle, lines, arguments.target, arguments.beam)
+    milliseconds = [timed(worker, [job], together=True)[1] * 1000 for job in jobs]
     worker.close()
     return percentiles(milliseconds)
 

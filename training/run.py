@@ -97,10 +97,10 @@ def teach(plan: Plan, home: Path, world: World, translate: Translate | None) -> 
 
 def learn_from_teachers(plan: Plan, home: Path, world: World, translate: Translate | None) -> None:
     """Let the teachers of a plan, which are trained, translate for it; the leading process sees to it."""
-    if plan.lessons and translate is None:
-        raise ValueError(f"{plan.recipe.name} has teachers, so a way to translate must be given")
-    for lesson in plan.lessons:
-        if world.leads and translate is not None:
+    if plan.lessons and world.leads:
+        if translate is None:
+            raise ValueError(f"{plan.recipe.name} has teachers, so a way to translate must be given")
+        for lesson in plan.lessons:
             synthesize(plan.recipe, lesson, home, translate)
     distributed.share(None, world)  # the others wait until all is translated
 

@@ -14,12 +14,12 @@ from training.config import Recipe
 from training.telemetry import say
 
 RECIPE, CHECKPOINTS = "recipe.json", "checkpoints"
-MAY_CHANGE = {  # keys that a resumed run may set anew, since they leave the past as it was; and of `training`:
-    *("shared", "data.root"),
-    *("training." + name for name in ("evaluate_every", "dev_sentences", "dev_beam", "log_every", "checkpoint_every")),
-    *("training." + name for name in ("checkpoint_minutes", "keep_last", "keep_best", "patience", "threads")),
-    *("training." + name for name in ("updates", "ridge_passes", "read_ahead")),
-}
+HOW_TO_GO_ON = (  # of `training`
+    *("evaluate_every", "dev_sentences", "dev_beam", "log_every", "checkpoint_every", "checkpoint_minutes"),
+    *("keep_last", "keep_best", "patience", "threads", "updates", "ridge_passes", "read_ahead"),
+)
+# Keys that a resumed run may set anew, since they leave the past as it was.
+MAY_CHANGE = {"shared", "data.root", *(f"training.{name}" for name in HOW_TO_GO_ON)}
 
 
 def prepared_folder(run: Path) -> Path:

@@ -41,25 +41,30 @@ def in_order(plan: Plan) -> list[Plan]:
     return [*found, plan]
 
 
-def load_plan(path: Path, overrides: Sequence[str] = (), students: tuple[str, ...] = ()) -> Plan:
+def load_plan(
+    path: Path, overrides: Sequence[str] = (), students: tuple[str, ...] = (), handed_down: Sequence[str] = ()
+) -> Plan:
     """Read a recipe and those that it builds on; of the overrides, they take over `data.root` and `variant` alone.
 
     Args:
         path: of the recipe.
         overrides: `section.key=value`, laid over it; and `variant=NUMBER`, which makes a variant of it (see `varied`).
         students: the names of the runs that build on it.
+        handed_down: what it takes over from these; a variant of theirs only when it is not shared.
     Raises:
         UserError: naming file and key, when a recipe is bad, a teacher cannot translate what it should, or a run would
             build on itself.
     """
-    recipe = varied(path, overrides)
+    recipe = load_recipe(path, [*without_variants(handed_down), *without_variants(overrides)])
+    given = [*(without_variants(handed_down) if recipe.shared else handed_down), *overrides]
+    recipe = varied(path, recipe, given)
     circle = " <- ".join((*students, recipe.name))
     check(
         recipe.name not in students,
         f"{path}: the run '{recipe.name}' would build on itself ({circle}): name another recipe, or give a teacher "
         f"another 'name' and no 'teachers' by its overrides",
     )
-    inherited = [override for override in overrides if override.startswith((ROOT, VARIANT))]
+    inherited = [override for override in given if override.startswith((ROOT, VARIANT))]
     lessons: list[Lesson] = []
     for number, teacher in enumerate(recipe.teachers):
         try:
@@ -70,16 +75,20 @@ def load_plan(path: Path, overrides: Sequence[str] = (), students: tuple[str, ..
     return Plan(recipe, tuple(lessons), load_starts(path, recipe, inherited, students))
 
 
-def varied(path: Path, overrides: Sequence[str]) -> Recipe:
-    """Read a recipe; as a variant it is drawn from another seed, and its run has a name of its own.
+def without_variants(overrides: Sequence[str]) -> list[str]:
+    """The overrides of a recipe's own keys."""
+    return [override for override in overrides if not override.startswith(VARIANT)]
+
+
+def varied(path: Path, recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+    """The variant of a recipe that is asked for: it is drawn from another seed, and its run has a name of its own.
 
     With the seed that it has anyway it is itself.
 
     Raises:
-        UserError: as load_recipe, or for a variant that is no number.
+        UserError: for a variant that is no number.
     """
     variants = [override.removeprefix(VARIANT) for override in overrides if override.startswith(VARIANT)]
-    recipe = load_recipe(path, [override for override in overrides if not override.startswith(VARIANT)])
     if not variants:
         return recipe
     number = variants[-1]
@@ -95,10 +104,8 @@ def load_starts(path: Path, recipe: Recipe, inherited: Sequence[str], students: 
         return ()
     variants = [[f"{VARIANT}{number}"] for number in recipe.start_variants] or [[]]
     try:
-        return tuple(
-            load_base(path, "start_from", recipe.start_from, inherited, chosen, (*students, recipe.name))
-            for chosen in variants
-        )
+        file = beside(path, "start_from", recipe.start_from)
+        return tuple(load_plan(file, chosen, (*students, recipe.name), inherited) for chosen in variants)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 
@@ -107,18 +114,9 @@ def load_lesson(
     path: Path, student: Recipe, teacher: TeacherConfig, inherited: Sequence[str], students: tuple[str, ...]
 ) -> Lesson:
     """Read a teacher's recipe, and find out what it can translate."""
-    plan = load_base(path, "recipe", teacher.recipe, inherited, teacher.overrides, (*students, student.name))
+    file = beside(path, "recipe", teacher.recipe)
+    plan = load_plan(file, teacher.overrides, (*students, student.name), inherited)
     return Lesson(plan, directions_of(teacher, plan.recipe, student), teacher)
-
-
-def load_base(
-    path: Path, key: str, named: Path, inherited: Sequence[str], chosen: Sequence[str], students: tuple[str, ...]
-) -> Plan:
-    """Read a recipe that another one builds on; variants of the other share it, if it says so."""
-    file = beside(path, key, named)
-    if load_recipe(file).shared:
-        inherited = [override for override in inherited if not override.startswith(VARIANT)]
-    return load_plan(file, [*inherited, *chosen], students)
 
 
 def directions_of(teacher: TeacherConfig, known: Recipe, student: Recipe) -> tuple[str, ...]:
