@@ -126,6 +126,15 @@ def test_what_several_runs_build_on_is_there_once_and_before_them() -> None:
         assert names.index(f"multi30k-en-de-{before}") < names.index(f"multi30k-en-de-{after}")
 
 
+def test_every_recipe_that_comes_along_has_variants() -> None:
+    for path in RECIPES.glob("*.toml"):
+        if ".card." not in path.name:
+            plan, other = load_plan(path), load_plan(path, ["variant=2"])
+            assert (other.recipe.seed, other.recipe.name) == (2, f"{plan.recipe.name}-2")
+    third = load_plan(RECIPES / "multi30k-en-de-third.toml")
+    assert in_order(load_plan(RECIPES / "multi30k-en-de-third.toml", ["variant=2"]))[:-1] == in_order(third)[:-1]
+
+
 def test_a_start_may_be_the_mean_of_variants(folder: Path) -> None:
     alone = BASE.replace('start_from = "first.toml"\n', "").replace('[[teachers]]\nrecipe = "other.toml"', "")
     (folder / "first.toml").write_text(alone.replace('"base"', '"first"'), encoding="utf-8")
