@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from data.config import check
 from data.files import sha256
 from data.prepared import MODEL, Prepared
 from models.bundle import CONFIG, TOKENIZER, read_bundle
+from models.growth import grow
 from models.seq2seq import Seq2Seq, kept_tensors
 from training.average import choose_weights, mean
 from training.config import Recipe
 from training.run_folder import RECIPE, prepared_folder
+from training.telemetry import say
 
 
 class Start(NamedTuple):
@@ -82,19 +84,22 @@ def first_network(recipe: Recipe, prepared: Prepared, start: Start | None, devic
 
 
 @torch.no_grad()
-def take_over(network: nn.Module, start: Start) -> None:
-    """Copy a start's weights into a network.
+def take_over(network: Seq2Seq, start: Start) -> None:
+    """Copy a start's weights into a network, whose blocks may be more (see models.growth).
 
     Raises:
         UserError: naming the first tensors that are missing, superfluous or of another shape.
     """
+    weights, added = grow(network, start.weights)
     tensors = kept_tensors(network)
-    mine, theirs = shapes(tensors), shapes(start.weights)
+    mine, theirs = shapes(tensors), shapes(weights)
     differing = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
     listed = ", ".join(f"{name} {theirs.get(name, '-')} there, {mine.get(name, '-')} here" for name in differing[:3])
     check(not differing, f"'start_from': {start.origin} is another network than [model]: {listed}")
+    if added:
+        say(f"not in {start.origin}, so begin by adding nothing: {', '.join(added)}")
     for name, part in tensors.items():
-        part.copy_(start.weights[name])
+        part.copy_(weights[name])
 
 
 def shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

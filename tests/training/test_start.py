@@ -57,6 +57,17 @@ def test_a_start_brings_its_reservoirs_along(toy: Path) -> None:
     assert all(torch.equal(first[name], second[name]) for name in frozen)
 
 
+def test_a_deeper_run_goes_on_from_a_shallower_one(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = train(toy)
+    deeper = {"model__encoder__layers": 2, "model__decoder__layers": 3, "model__encoder__feed_forward": 48}
+    second = train(toy, name="deep", start_from="toy", optimizer__rate=1e-9, **deeper)
+    told = "begin by adding nothing: decoder.block_list.2, encoder.blocks.0.feed_forward, encoder.blocks.1"
+    assert told in " ".join(capsys.readouterr().err.split())
+    rows = {name: second[name][: len(tensor)] for name, tensor in first.items()}
+    best, _ = choose_weights(toy / "home" / "runs" / "toy", "best", 1)
+    assert {name: tensor for name, tensor in rows.items() if not torch.allclose(tensor, best[name], atol=1e-6)} == {}
+
+
 def test_another_network_is_told_by_its_tensors(toy: Path) -> None:
     train(toy)
     message = r"toy is another network than \[model\]: .*0.project.weight - there, \(32, 40\) here"
