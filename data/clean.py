@@ -183,7 +183,7 @@ def to_text(reports: Sequence[CorpusReport]) -> str:
     """A table to read: kept and dropped per rule, with the first line numbers."""
     lines: list[str] = []
     for report in reports:
-        lines.append(f"{report.name}: {report.read} pairs read, {report.kept} kept")
+        lines.append(f"{report.name}: {report.read} read, {report.kept} kept")
         for rule, numbers in sorted(report.dropped.items(), key=lambda item: -len(item[1])):
             first = ", ".join(map(str, numbers[:LISTED])) + (", ..." if len(numbers) > LISTED else "")
             lines.append(f"  {rule:<12}{len(numbers):>10}  lines {first}")

@@ -10,6 +10,7 @@ from data.clean import CleanConfig
 from data.config import check
 from data.corpus import CorpusConfig
 from data.errors import UserError
+from data.monolingual import MonolingualConfig
 from data.tokenizer import TokenizerConfig
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z0-9]+)*")
@@ -46,6 +47,7 @@ class DataConfig:
     train: tuple[TrainCorpusConfig, ...]
     root: Path = Path()
     dev: dict[str, CorpusConfig] = field(default_factory=dict)
+    monolingual: tuple[MonolingualConfig, ...] = ()  # for teachers to translate beside the training text
     clean: CleanConfig = field(default_factory=CleanConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     shard_pairs: int = 200_000
@@ -82,6 +84,9 @@ class DataConfig:
             served = any(set(corpus.languages) == pair for corpus in self.train)
             check(served, f"no train corpus has both languages of the direction '{direction}'")
             wanted.append(pair)
+        for one in self.monolingual:
+            known = one.language in self.languages
+            check(known, f"the language of {one.path} must be one of {', '.join(self.languages)}, not '{one.language}'")
         for corpus in (*self.train, *self.dev.values()):
             languages = "-".join(corpus.languages)
             serves = set(corpus.languages) in wanted

@@ -22,7 +22,7 @@ def write_closest(
     Args:
         candidates: n-best lists as Moses writes them.
         source: the lines that were translated; named in messages.
-        references: of each of these lines, in their order.
+        references: of each of these lines, in their order; where there is none, the first translation is taken.
         language: of the translations.
         target: where the chosen ones go, a line each.
     Raises:
@@ -38,4 +38,6 @@ def write_closest(
 
 def closest(found: Sequence[Candidate], references: Sequence[str], metric: BLEU) -> str:
     """The candidate with the best sentence BLEU; the first of equals."""
+    if not references:
+        return found[0].text
     return max(dict.fromkeys(one.text for one in found), key=lambda text: metric.sentence_score(text, references).score)

@@ -103,15 +103,18 @@ class TrainingConfig:
 class TeacherConfig:
     """A run that translates the training text, to be trained on beside it (data diversification, Nguyen et al. 2020).
 
-    What it translates forwards is sequence-level distillation (Kim and Rush 2016): real source, synthetic target. What
-    it translates backwards is back-translation (Sennrich et al. 2016): synthetic source, real target.
+    It also translates monolingual text, which has what the training text lacks. What it translates forwards is
+    sequence-level distillation (Kim and Rush 2016): real source, synthetic target. What it translates backwards is
+    back-translation (Sennrich et al. 2016): synthetic source, real target.
     """
 
     recipe: Path  # the teacher's; a relative path starts at the folder of the recipe that names it
     overrides: tuple[str, ...] = ()  # key=value, laid over the teacher's recipe: another name and seed, for example
     directions: tuple[str, ...] = ()  # that it translates; none named takes all that serve the student
     beam: int = 5
-    # the best translation, or of as many as the beam the one closest to the reference (sequence-level interpolation)
+    translates: Literal["all", "training", "monolingual"] = "all"  # the training text, data.monolingual, or both
+    # the best translation, or of as many as the beam the one closest to the reference, if there is any
+    # (sequence-level interpolation)
     choose: Literal["best", "closest"] = "best"
 
     def __post_init__(self) -> None:
@@ -145,6 +148,10 @@ class Recipe:
         plain_name = self.name not in ("", ".", "..") and not set(self.name) & set("/\\:\0")
         check(plain_name, f"'name' must be a plain folder name, but is {self.name!r}")
         self.check_start()
+        check(
+            bool(self.teachers) or not self.data.monolingual,
+            "'data.monolingual' is of use to teachers alone, who translate it: name one in 'teachers', or leave it out",
+        )
         check(
             self.training.method != "ridge" or self.model.tie == "none",
             f"'training.method' ridge solves for the output layer alone, but 'model.tie' {self.model.tie} makes that "

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from data.prepare import Prepared, corpus_files, prepare
+from data.monolingual import files_of
+from data.prepare import DataConfig, Prepared, corpus_files, prepare
 from training import distributed
 from training.distributed import World
 from training.ridge_trainer import RidgeTrainer
@@ -86,13 +87,20 @@ def teach(plan: Plan, home: Path, world: World, translate: Translate | None) -> 
     *bases, _ = plans = in_order(plan)
     if bases:
         for one in plans:
-            corpus_files(one.recipe.data)  # what is missing is better told now than when the others are trained
+            check_files(one.recipe.data)  # what is missing is better told now than when the others are trained
     for base in bases:
         learn_from_teachers(base, home, world, translate)
         if not finish(base, home, world):
             return False
     learn_from_teachers(plan, home, world, translate)
     return True
+
+
+def check_files(data: DataConfig) -> None:
+    """Raise UserError for the first file that is missing."""
+    corpus_files(data)
+    for one in data.monolingual:
+        files_of(one, data.root)
 
 
 def learn_from_teachers(plan: Plan, home: Path, world: World, translate: Translate | None) -> None:

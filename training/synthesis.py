@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from data.clean import CorpusReport, to_text
 from data.config import check, plain
 from data.errors import UserError
 from data.files import atomic_folder, flush, sha256, write_json
+from data.monolingual import files_of, fingerprint, read_monolingual
 from data.selection import distinct_sources, references_of
 from data.sources import DataConfig, TrainCorpusConfig
 from models.bundle import MODEL, TOKENIZER, Bundle, read_bundle
@@ -72,7 +74,7 @@ def corpus_of(folder: Path, direction: str, home: Path) -> TrainCorpusConfig:
 
 
 def synthesize(student: Recipe, lesson: Lesson, home: Path, translate: Translate) -> None:
-    """Let a trained teacher translate the student's real training text into `home/corpora/STUDENT/TEACHER/DIRECTION`.
+    """Let a trained teacher translate the student's texts into `home/corpora/STUDENT/TEACHER/DIRECTION`.
 
     What was made before by the same teacher from the same text is kept; a direction appears whole or not at all.
 
@@ -100,9 +102,12 @@ def translate_direction(
 ) -> None:
     """Write a direction's real side, and its translation, into files named by language."""
     source, target = (folder / language for language in direction.split("-"))
-    references = references_of(data, direction) if config.choose == "closest" else {}
+    references, texts = dict[str, Sequence[str]](), 0
     with source.open("w", encoding="utf-8", newline="\n") as stream:
-        texts = sum(stream.write(text + "\n") > 0 for text in references or distinct_sources(data, direction))
+        for text, wanted in texts_for(config, data, direction):
+            texts += stream.write(text + "\n") > 0
+            if config.choose == "closest":
+                references[text] = wanted
     flush(source)
     check(texts > 0, f"no corpus that people wrote serves {direction}: leave it out of the teacher's 'directions'")
     say(f"{bundle.info.name} translates {texts:,} texts, {direction}, beam {config.beam}")
@@ -115,6 +120,28 @@ def translate_direction(
     candidates.unlink()
 
 
+def texts_for(config: TeacherConfig, data: DataConfig, direction: str) -> Iterator[tuple[str, Sequence[str]]]:
+    """What a teacher is to translate, each text once; where it chooses, beside what people made of it."""
+    if config.translates != "monolingual" and config.choose == "closest":
+        yield from references_of(data, direction).items()
+    elif config.translates != "monolingual":
+        yield from ((text, ()) for text in distinct_sources(data, direction))
+    if config.translates != "training":
+        yield from ((text, ()) for text in monolingual_texts(data, direction))
+
+
+def monolingual_texts(data: DataConfig, direction: str) -> Iterator[str]:
+    """The monolingual texts in a direction's source language that the training text lacks; tells what is left out."""
+    language, reports = direction.split("-")[0], list[CorpusReport]()
+    files = [one for one in data.monolingual if one.language == language]
+    seen = {fingerprint(text) for text in distinct_sources(data, direction)} if files else set()
+    for one in files:
+        reports.append(CorpusReport(str(one.path)))
+        yield from read_monolingual(one, data.root, data.dev.values(), seen, reports[-1])
+    if reports:
+        say(to_text(reports).rstrip())
+
+
 def origin_of(data: DataConfig, teacher: str, direction: str, config: TeacherConfig, bundle: Bundle) -> dict[str, Any]:
     """Everything that a teacher's translations depend on, as JSON has it."""
     corpora = [
@@ -123,7 +150,7 @@ def origin_of(data: DataConfig, teacher: str, direction: str, config: TeacherCon
         if not corpus.synthetic
         for path, file in zip((corpus.source, corpus.target), corpus.files(data.root), strict=False)  # some have one
     ]
-    search = bundle.info.search(config.beam)
+    search, monolingual = bundle.info.search(config.beam), monolingual_sums(data, direction, config)
     return {
         "direction": direction,
         "teacher": {"name": teacher, **{name: sha256(bundle.folder / name) for name in (MODEL, TOKENIZER)}},
@@ -131,7 +158,18 @@ def origin_of(data: DataConfig, teacher: str, direction: str, config: TeacherCon
         "choose": config.choose,
         "clean": plain(data.clean),
         "sources": corpora,
+        **({"translates": config.translates, "monolingual": monolingual} if monolingual else {}),
     }
+
+
+def monolingual_sums(data: DataConfig, direction: str, config: TeacherConfig) -> list[dict[str, Any]]:
+    """What a direction's monolingual text depends on beside the training text, if a teacher translates any."""
+    if config.translates == "training":
+        return []
+    language = direction.split("-")[0]
+    files = [file for one in data.monolingual if one.language == language for file in files_of(one, data.root)]
+    dev = [file for corpus in data.dev.values() for file in corpus.files(data.root)] if files else []
+    return [{file.name: sha256(file)} for file in (*files, *dev)]
 
 
 def is_made_from(folder: Path, origin: dict[str, Any]) -> bool:

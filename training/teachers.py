@@ -120,7 +120,10 @@ def load_lesson(
 
 
 def directions_of(teacher: TeacherConfig, known: Recipe, student: Recipe) -> tuple[str, ...]:
-    """The directions to translate: those asked for, or all of the student's language pairs that the teacher knows."""
+    """The directions to translate: those asked for, or all of the student's language pairs that the teacher knows.
+
+    One that translates monolingual text alone does so from the languages of that.
+    """
     pairs = [set(direction.split("-")) for direction in student.data.directions]
     useful = tuple(direction for direction in known.data.directions if set(direction.split("-")) in pairs)
     check(
@@ -128,6 +131,15 @@ def directions_of(teacher: TeacherConfig, known: Recipe, student: Recipe) -> tup
         f"'{known.name}' translates {', '.join(known.data.directions)}, which is of no use to '{student.name}', "
         f"trained for {', '.join(student.data.directions)}: name another recipe",
     )
+    if teacher.translates == "monolingual":
+        useful = tuple(
+            one for one in useful if one.split("-")[0] in {text.language for text in student.data.monolingual}
+        )
+        check(
+            bool(useful),
+            f"'translates' is monolingual, but 'data.monolingual' of '{student.name}' has no text that '{known.name}' "
+            f"translates from: name one, or leave out 'translates'",
+        )
     for direction in teacher.directions:
         check(
             direction in useful,

@@ -93,7 +93,7 @@ def test_the_report_lists_every_line_and_the_table_the_first() -> None:
     assert rows[0] == {"corpus": "a.de", "rule": "ratio", "count": 7, "lines": [1, 2, 3, 4, 5, 6, 7]}
     assert rows[1]["lines"] == [9]
     table = to_text([report]).splitlines()
-    assert table[0] == "a.de: 20 pairs read, 12 kept"
+    assert table[0] == "a.de: 20 read, 12 kept"
     assert table[1].split() == ["ratio", "7", "lines", "1,", "2,", "3,", "4,", "5,", "..."]
     assert table[2].split() == ["empty", "1", "lines", "9"]
     assert table[3] == "all: 20 read, 12 kept, 8 dropped"

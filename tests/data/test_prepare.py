@@ -72,7 +72,7 @@ def test_dropped_pairs_are_reported_with_their_lines(tmp_path: Path) -> None:
     prepared = prepare(config, tmp_path / "p", 1)
     rows = json.loads((prepared.folder / "cleaning.json").read_text())
     assert {row["rule"]: row["lines"] for row in rows} == {"empty": [4], "encoding": [11], "duplicates": [21]}
-    assert "60 pairs read, 57 kept" in (prepared.folder / "cleaning.txt").read_text()
+    assert "60 read, 57 kept" in (prepared.folder / "cleaning.txt").read_text()
     assert len(pairs_of(prepared)) == 57
 
 

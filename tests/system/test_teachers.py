@@ -186,6 +186,49 @@ def test_of_several_translations_the_one_closest_to_the_reference_is_taken(taugh
     assert json.loads((made / "manifest.json").read_text())["choose"] == "closest"
 
 
+MONOLINGUAL = '[[data.monolingual]]\nlanguage = "bb"\npath = "more.bb"\nheld_out = ["held.bb"]\n[data.dev'
+
+
+@pytest.mark.parametrize("translates", ["all", "monolingual"])
+def test_monolingual_text_is_translated(taught: Path, translates: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path, translator, home = taught / "student.toml", Translator("zu"), taught / "home"
+    known, dev = lines(taught / "train.bb"), lines(taught / "dev.bb")
+    write_lines(taught / "more.bb", [known[0], "gei mo lei", dev[0], "lo lo lo!", "Gei  mo lei."])
+    write_lines(taught / "held.bb", ["Lo lo lo"])
+    text = path.read_text(encoding="utf-8").replace("[data.dev", MONOLINGUAL, 1)
+    path.write_text(text.replace("[[teachers]]", f'[[teachers]]\ntranslates = "{translates}"'), encoding="utf-8")
+    words = [f"data.root={taught}"]
+    assert prepare_recipe(path, words, home, force=True, translate=translator) == 0
+    assert translator.asked == [("bb-aa", 5)]
+    made = home / "corpora" / "student" / "teacher" / "bb-aa"
+    expected = ["gei mo lei"] if translates == "monolingual" else [*dict.fromkeys(known), "gei mo lei"]
+    assert lines(made / "bb") == expected
+    assert ("gei mo lei zu", "gei mo lei") in pairs(home / "prepared" / "student")
+    told = capsys.readouterr().err
+    assert "more.bb: 5 read, 1 kept" in told
+    assert prepare_recipe(path, words, home, force=True, translate=translator) == 0
+    assert len(translator.asked) == 1
+    write_lines(taught / "held.bb", ["Lo lo lo", "mo"])
+    assert prepare_recipe(path, words, home, force=True, translate=translator) == 0
+    assert len(translator.asked) == 2
+
+
+def write_lines(path: Path, texts: list[str]) -> None:
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [("cc", "language of more.bb must be one of aa, bb, not 'cc'"), ("bb", "'data.monolingual' is of use to teachers")],
+)
+def test_monolingual_text_that_nobody_can_use_is_told(tmp_path: Path, language: str, message: str) -> None:
+    path = write_recipes(tmp_path)
+    text = path.read_text(encoding="utf-8").replace("[data.dev", MONOLINGUAL.replace('"bb"', f'"{language}"'), 1)
+    path.write_text(text[: text.index("[[teachers]]")], encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        load_plan(path)
+
+
 def test_several_teachers_make_several_corpora(taught: Path) -> None:
     second = 'directions = ["bb-aa"]\nbeam = 2\n' + overrides_line(*QUICK, "name=second", "seed=2")
     write_recipes(taught, *(f'recipe = "teacher.toml"\n{rest}' for rest in (overrides_line(*QUICK), second)))
@@ -234,6 +277,10 @@ def test_a_recipe_to_start_from_that_cannot_be_trained_is_told(tmp_path: Path, s
     [
         ('recipe = "no.toml"', r"student.toml: teachers\[0\]: 'recipe' .*no.toml does not exist: mend its path"),
         ('recipe = "teacher.toml"\nbeam = 1\nchoose = "closest"', r"teachers\[0\]\] 'choose' closest .* make it 2"),
+        (
+            'recipe = "teacher.toml"\ntranslates = "monolingual"',
+            "'translates' is monolingual, but 'data.monolingual' of 'student' has no text that 'teacher'",
+        ),
         ('recipe = "teacher.toml"\nbeam = 0', r"teachers\[0\]\] 'beam' must be at least 1"),
         (
             'recipe = "teacher.toml"\nbeams = 1',
