@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data.clean import CorpusReport, to_text
 from data.config import check, plain
 from data.errors import UserError
 from data.files import atomic_folder, flush, sha256, write_json
-from data.monolingual import files_of, fingerprint, read_monolingual
-from data.selection import distinct_sources, references_of
 from data.sources import DataConfig, TrainCorpusConfig
 from models.bundle import MODEL, TOKENIZER, Bundle, read_bundle
 from training.checkpoint import BEST, resolve
@@ -25,6 +22,7 @@ from training.export_job import add_arguments
 from training.run_folder import CHECKPOINTS
 from training.teachers import Lesson, Plan
 from training.telemetry import say
+from training.untranslated import monolingual_sums, texts_for
 
 BUNDLE, CORPORA, MANIFEST, CANDIDATES = "bundle", "corpora", "manifest.json", "candidates"
 
@@ -120,28 +118,6 @@ def translate_direction(
     candidates.unlink()
 
 
-def texts_for(config: TeacherConfig, data: DataConfig, direction: str) -> Iterator[tuple[str, Sequence[str]]]:
-    """What a teacher is to translate, each text once; where it chooses, beside what people made of it."""
-    if config.translates != "monolingual" and config.choose == "closest":
-        yield from references_of(data, direction).items()
-    elif config.translates != "monolingual":
-        yield from ((text, ()) for text in distinct_sources(data, direction))
-    if config.translates != "training":
-        yield from ((text, ()) for text in monolingual_texts(data, direction))
-
-
-def monolingual_texts(data: DataConfig, direction: str) -> Iterator[str]:
-    """The monolingual texts in a direction's source language that the training text lacks; tells what is left out."""
-    language, reports = direction.split("-")[0], list[CorpusReport]()
-    files = [one for one in data.monolingual if one.language == language]
-    seen = {fingerprint(text) for text in distinct_sources(data, direction)} if files else set()
-    for one in files:
-        reports.append(CorpusReport(str(one.path)))
-        yield from read_monolingual(one, data.root, data.dev.values(), seen, reports[-1])
-    if reports:
-        say(to_text(reports).rstrip())
-
-
 def origin_of(data: DataConfig, teacher: str, direction: str, config: TeacherConfig, bundle: Bundle) -> dict[str, Any]:
     """Everything that a teacher's translations depend on, as JSON has it."""
     corpora = [
@@ -160,16 +136,6 @@ def origin_of(data: DataConfig, teacher: str, direction: str, config: TeacherCon
         "sources": corpora,
         **({"translates": config.translates, "monolingual": monolingual} if monolingual else {}),
     }
-
-
-def monolingual_sums(data: DataConfig, direction: str, config: TeacherConfig) -> list[dict[str, Any]]:
-    """What a direction's monolingual text depends on beside the training text, if a teacher translates any."""
-    if config.translates == "training":
-        return []
-    language = direction.split("-")[0]
-    files = [file for one in data.monolingual if one.language == language for file in files_of(one, data.root)]
-    dev = [file for corpus in data.dev.values() for file in corpus.files(data.root)] if files else []
-    return [{file.name: sha256(file)} for file in (*files, *dev)]
 
 
 def is_made_from(folder: Path, origin: dict[str, Any]) -> bool:
