@@ -88,12 +88,17 @@ def duplicates(config: CleanConfig) -> Rule | None:
 
     def repeated(pair: Candidate) -> bool:
         sides = sorted(zip(pair.languages, (pair.source, pair.target), strict=True))
-        key = hashlib.blake2b(repr(sides).encode(), digest_size=12).digest()
+        key = key_of(repr(sides))
         known = key in seen
         seen.add(key)
         return known
 
     return repeated if config.duplicates else None
+
+
+def key_of(text: str) -> bytes:
+    """What stands for a text where very many are remembered."""
+    return hashlib.blake2b(text.encode(), digest_size=12).digest()
 
 
 def encoding(config: CleanConfig) -> Rule | None:

@@ -62,12 +62,17 @@ def read(corpus: CorpusConfig, root: Path) -> Iterator[Line]:
     """
     files = corpus.files(root)
     for path in files:
-        check(path.is_file(), f"corpus file {path} does not exist: mend its path, or the root that it starts at")
+        check_there(path, "corpus")
     count = 0
     for line in lines_of(corpus, files):
         count += 1
         yield line
     check(count > 0, f"corpus {files[0]} is empty")
+
+
+def check_there(path: Path, kind: str) -> None:
+    """Raise UserError, naming the kind of file, when there is none."""
+    check(path.is_file(), f"{kind} file {path} does not exist: mend its path, or the root that it starts at")
 
 
 def lines_of(corpus: CorpusConfig, files: tuple[Path, ...]) -> Iterator[Line]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from data.clean import CorpusReport, to_json, to_text
 from data.config import build, check, plain
-from data.corpus import CorpusConfig, read
+from data.corpus import CorpusConfig, check_there, read
 from data.files import atomic_folder, sha256, write_text
 from data.normalize import normalize
 from data.prepared import (
@@ -74,7 +74,7 @@ def corpus_files(config: DataConfig) -> list[Path]:
     """The files of all corpora; UserError for one that is missing."""
     paths = [path for corpus in (*config.train, *config.dev.values()) for path in corpus.files(config.root)]
     for path in paths:
-        check(path.is_file(), f"corpus file {path} does not exist: mend its path, or the root that it starts at")
+        check_there(path, "corpus")
     return paths
 
 

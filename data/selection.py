@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from tqdm import tqdm
 
-from data.clean import Candidate, Cleaner, CorpusReport
+from data.clean import Candidate, Cleaner, CorpusReport, key_of
 from data.config import check
 from data.corpus import read
 from data.normalize import normalize
@@ -168,7 +167,7 @@ def distinct_sources(config: DataConfig, direction: str) -> Iterator[str]:
     """The sources of `real_pairs`, each text once."""
     seen: set[bytes] = set()
     for there in real_pairs(config, direction):
-        key = hashlib.blake2b(there.source.encode(), digest_size=12).digest()
+        key = key_of(there.source)
         if key not in seen:
             seen.add(key)
             yield there.source
