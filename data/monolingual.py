@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
-from data.clean import CorpusReport
-from data.config import check
-from data.corpus import CorpusConfig, read, read_lines
+from data.clean import CorpusReport, key_of
+from data.corpus import CorpusConfig, check_there, read, read_lines
 from data.normalize import normalize
 
 NO_WORD = re.compile(r"[\W_]+")
@@ -30,58 +28,54 @@ def files_of(one: MonolingualConfig, root: Path) -> list[Path]:
     """The file itself, then those whose lines it must not have; UserError for one that is missing."""
     paths = [root / path for path in (one.path, *one.held_out)]
     for path in paths:
-        check(path.is_file(), f"monolingual file {path} does not exist: mend its path, or the root that it starts at")
+        check_there(path, "monolingual")
     return paths
 
 
 def read_monolingual(
-    one: MonolingualConfig, root: Path, dev: Iterable[CorpusConfig], seen: set[bytes], report: CorpusReport
+    one: MonolingualConfig, root: Path, scored: Set[bytes], seen: set[bytes], report: CorpusReport
 ) -> Iterator[str]:
     """Stream the texts that are new, normalised.
 
-    Left out, and entered in the report, is what stands in a dev set or a file of `held_out`, or was there before,
+    Left out, and entered in the report, is what will be scored, stands in a file of `held_out`, or was there before,
     whatever its case and punctuation.
 
     Args:
         one: which file.
         root: where its paths start.
-        dev: sets of parallel text that will be scored.
+        scored: fingerprints of what stands in dev sets.
         seen: fingerprints of what is there already; the new ones are added.
         report: of the file.
     Raises:
         UserError: for a missing or malformed file.
     """
     path, *others = files_of(one, root)
-    lines = [line for other in others for line in read_lines(other)]
-    kept_out = {fingerprint(line) for line in (*lines, *sides_in(one.language, root, dev))}
+    held_out = scored | {fingerprint(normalize(line)) for other in others for line in read_lines(other)}
     for number, line in enumerate(read_lines(path), start=1):
         report.read += 1
         text = normalize(line)
-        rule = reason(text, kept_out, seen)
+        key = fingerprint(text)
+        rule = EMPTY if key == NOTHING else HELD_OUT if key in held_out else REPEATED if key in seen else None
         if rule:
             report.drop(rule, number)
         else:
-            seen.add(fingerprint(text))
+            seen.add(key)
             yield text
 
 
-def reason(text: str, kept_out: set[bytes], seen: set[bytes]) -> str | None:
-    """Why a text is left out; None keeps it."""
-    if NO_WORD.fullmatch(text) or not text:
-        return EMPTY
-    key = fingerprint(text)
-    return HELD_OUT if key in kept_out else REPEATED if key in seen else None
-
-
 def fingerprint(text: str) -> bytes:
-    """Equal for texts of the same words, whatever their case and punctuation."""
-    words = NO_WORD.sub(" ", normalize(text).casefold()).strip()
-    return blake2b(words.encode(), digest_size=12).digest()
+    """Equal for normalised texts of the same words, whatever their case and punctuation."""
+    return key_of(NO_WORD.sub(" ", text.casefold()).strip())
 
 
-def sides_in(language: str, root: Path, corpora: Iterable[CorpusConfig]) -> Iterator[str]:
-    """The side of some corpora that is in a language, where there is one."""
-    for corpus in corpora:
-        if language in corpus.languages:
-            side = corpus.languages.index(language)
-            yield from ((line.source, line.target)[side] for line in read(corpus, root))
+NOTHING = fingerprint("")
+
+
+def scored_in(language: str, root: Path, corpora: Iterable[CorpusConfig]) -> set[bytes]:
+    """Fingerprints of the sides of parallel text that are in a language."""
+    return {
+        fingerprint(normalize((line.source, line.target)[corpus.languages.index(language)]))
+        for corpus in corpora
+        if language in corpus.languages
+        for line in read(corpus, root)
+    }

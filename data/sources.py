@@ -63,6 +63,9 @@ class DataConfig:
         real = not all(corpus.synthetic for corpus in self.train)
         check(real, "every train corpus is synthetic: name one that people wrote, to learn the vocabulary from")
         check(self.shard_pairs >= 1, f"shard_pairs must be 1 or more, but is {self.shard_pairs}")
+        for one in self.monolingual:
+            known = one.language in self.languages
+            check(known, f"the language of {one.path} must be one of {', '.join(self.languages)}, not '{one.language}'")
         self._check_dev_names()
         self._check_directions()
 
@@ -84,9 +87,6 @@ class DataConfig:
             served = any(set(corpus.languages) == pair for corpus in self.train)
             check(served, f"no train corpus has both languages of the direction '{direction}'")
             wanted.append(pair)
-        for one in self.monolingual:
-            known = one.language in self.languages
-            check(known, f"the language of {one.path} must be one of {', '.join(self.languages)}, not '{one.language}'")
         for corpus in (*self.train, *self.dev.values()):
             languages = "-".join(corpus.languages)
             serves = set(corpus.languages) in wanted

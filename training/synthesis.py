@@ -103,7 +103,8 @@ def translate_direction(
     references, texts = dict[str, Sequence[str]](), 0
     with source.open("w", encoding="utf-8", newline="\n") as stream:
         for text, wanted in texts_for(config, data, direction):
-            texts += stream.write(text + "\n") > 0
+            stream.write(text + "\n")
+            texts += 1
             if config.choose == "closest":
                 references[text] = wanted
     flush(source)
@@ -126,7 +127,7 @@ def origin_of(data: DataConfig, teacher: str, direction: str, config: TeacherCon
         if not corpus.synthetic
         for path, file in zip((corpus.source, corpus.target), corpus.files(data.root), strict=False)  # some have one
     ]
-    search, monolingual = bundle.info.search(config.beam), monolingual_sums(data, direction, config)
+    search, monolingual = bundle.info.search(config.beam), monolingual_sums(config, data, direction)
     return {
         "direction": direction,
         "teacher": {"name": teacher, **{name: sha256(bundle.folder / name) for name in (MODEL, TOKENIZER)}},

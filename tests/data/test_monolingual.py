@@ -9,7 +9,7 @@ import pytest
 from data.clean import CorpusReport
 from data.corpus import CorpusConfig
 from data.errors import UserError
-from data.monolingual import MonolingualConfig, fingerprint, read_monolingual
+from data.monolingual import MonolingualConfig, fingerprint, read_monolingual, scored_in
 
 DEV = CorpusConfig("text", ("de", "en"), Path("dev.de"), Path("dev.en"))
 
@@ -24,10 +24,11 @@ def test_what_is_there_or_will_be_scored_is_left_out_and_listed(tmp_path: Path) 
     write(tmp_path, dev_de="The German's\n", dev_en="in dev.\n", test_en="In  test\n")
     one, report = MonolingualConfig("en", Path("more.en"), (Path("test.en"),)), CorpusReport("more.en")
     seen = {fingerprint("old")}
-    assert list(read_monolingual(one, tmp_path, [DEV], seen, report)) == ["New one.", "The German's", "Last"]
+    scored = scored_in("en", tmp_path, [DEV])
+    assert list(read_monolingual(one, tmp_path, scored, seen, report)) == ["New one.", "The German's", "Last"]
     assert (report.read, report.kept) == (9, 3)
     assert report.dropped == {"repeated": [2, 5], "empty": [3, 4], "held_out": [6, 7]}
-    assert list(read_monolingual(one, tmp_path, [], seen, CorpusReport("again"))) == ["In dev"]
+    assert list(read_monolingual(one, tmp_path, set(), seen, CorpusReport("again"))) == ["In dev"]
 
 
 @pytest.mark.parametrize("missing", ["more.en", "test.en"])
@@ -36,4 +37,4 @@ def test_a_missing_file_is_told(tmp_path: Path, missing: str) -> None:
     (tmp_path / missing).unlink()
     one = MonolingualConfig("en", Path("more.en"), (Path("test.en"),))
     with pytest.raises(UserError, match=f"monolingual file .*{missing} does not exist: mend its path, or the root"):
-        next(read_monolingual(one, tmp_path, [], set(), CorpusReport("more.en")))
+        next(read_monolingual(one, tmp_path, set(), set(), CorpusReport("more.en")))
