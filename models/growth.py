@@ -40,8 +40,9 @@ def grow(network: Seq2Seq, weights: Mapping[str, Tensor]) -> tuple[dict[str, Ten
         Weights by name, and the names of what was added.
     """
     new = [part for part in additions(network) if not any(name.startswith(part.prefixes) for name in weights)]
-    for weight, quiet in [(weight, part.quiet) for part in new for weight in part.weights]:
-        weight.mul_(quiet)
+    for part in new:
+        for weight in part.weights:
+            weight.mul_(part.quiet)
     prefixes = tuple(prefix for part in new for prefix in part.prefixes)
     tensors = kept_tensors(network)
     added = {name: tensor for name, tensor in tensors.items() if name.startswith(prefixes)}

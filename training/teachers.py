@@ -132,9 +132,8 @@ def directions_of(teacher: TeacherConfig, known: Recipe, student: Recipe) -> tup
         f"trained for {', '.join(student.data.directions)}: name another recipe",
     )
     if teacher.translates == "monolingual":
-        useful = tuple(
-            one for one in useful if one.split("-")[0] in {text.language for text in student.data.monolingual}
-        )
+        languages = {text.language for text in student.data.monolingual}
+        useful = tuple(direction for direction in useful if direction.split("-")[0] in languages)
         check(
             bool(useful),
             f"'translates' is monolingual, but 'data.monolingual' of '{student.name}' has no text that '{known.name}' "
