@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from toy import RECIPE, WORDS, write_corpus
+from lessons import FEW, LINES, MONOLINGUAL, QUICK, overrides_line, write_recipes
+from toy import RECIPE, WORDS
 
 from data.errors import UserError
 from data.prepared import Prepared
@@ -19,31 +20,7 @@ from mt_service.cli import main
 from training import checkpoint
 from training.run import prepare_recipe, train_recipe
 from training.synthesis import Wish
-from training.teachers import load_plan
 from training.trainer import Trainer, Update
-
-TEACHER = RECIPE.replace('name = "toy"', 'name = "teacher"').replace('["aa-bb"]', '["aa-bb", "bb-aa"]')
-FEW = ["training.updates=4", "training.evaluate_every=4", "training.dev_sentences=4", "optimizer.warmup=0"]
-QUICK = [*FEW, "data.dev={}"]  # nothing to tune an export on, which takes most of its time
-LINES = 150
-RECIPES = Path(__file__).parent.parent.parent / "training" / "recipes"
-
-
-def write_recipes(folder: Path, *teachers: str) -> Path:
-    """Corpora, a recipe of a teacher, and that of a student, which is returned."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_corpus(folder, "train", LINES, 1)
-    write_corpus(folder, "dev", 3, 2)
-    (folder / "teacher.toml").write_text(TEACHER, encoding="utf-8")
-    entries = teachers or ('recipe = "teacher.toml"\n' + overrides_line(*QUICK),)
-    path = folder / "student.toml"
-    tables = "".join(f"[[teachers]]\n{entry}\n" for entry in entries)
-    path.write_text(RECIPE.replace('"toy"', '"student"', 1) + tables, encoding="utf-8")
-    return path
-
-
-def overrides_line(*overrides: str) -> str:
-    return f"overrides = {json.dumps(overrides)}\n"
 
 
 class Translator:
@@ -91,6 +68,10 @@ def taught(finished: tuple[Path, Translator], tmp_path: Path) -> Path:
 
 def lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
+
+
+def write_lines(path: Path, texts: list[str]) -> None:
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
 
 
 def pairs(prepared: Path) -> set[tuple[str, str]]:
@@ -186,9 +167,6 @@ def test_of_several_translations_the_one_closest_to_the_reference_is_taken(taugh
     assert json.loads((made / "manifest.json").read_text())["choose"] == "closest"
 
 
-MONOLINGUAL = '[[data.monolingual]]\nlanguage = "bb"\npath = "more.bb"\nheld_out = ["held.bb"]\n[data.dev'
-
-
 @pytest.mark.parametrize("translates", ["all", "monolingual"])
 def test_monolingual_text_is_translated(taught: Path, translates: str, capsys: pytest.CaptureFixture[str]) -> None:
     path, translator, home = taught / "student.toml", Translator("zu"), taught / "home"
@@ -211,22 +189,6 @@ def test_monolingual_text_is_translated(taught: Path, translates: str, capsys: p
     write_lines(taught / "held.bb", ["Lo lo lo", "mo"])
     assert prepare_recipe(path, words, home, force=True, translate=translator) == 0
     assert len(translator.asked) == 2
-
-
-def write_lines(path: Path, texts: list[str]) -> None:
-    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    ("language", "message"),
-    [("cc", "language of more.bb must be one of aa, bb, not 'cc'"), ("bb", "'data.monolingual' is of use to teachers")],
-)
-def test_monolingual_text_that_nobody_can_use_is_told(tmp_path: Path, language: str, message: str) -> None:
-    path = write_recipes(tmp_path)
-    text = path.read_text(encoding="utf-8").replace("[data.dev", MONOLINGUAL.replace('"bb"', f'"{language}"'), 1)
-    path.write_text(text[: text.index("[[teachers]]")], encoding="utf-8")
-    with pytest.raises(UserError, match=message):
-        load_plan(path)
 
 
 def test_several_teachers_make_several_corpora(taught: Path) -> None:
@@ -258,80 +220,6 @@ def test_the_recipe_that_a_student_starts_from_is_trained_first(tmp_path: Path) 
     tuned, first = (last(tmp_path / "home", name) for name in ("tuned", "student"))
     assert (first.state["update"], (tmp_path / "home" / "corpora" / "student" / "teacher").is_dir()) == (4, True)
     assert all(torch.allclose(part, first.average[name], atol=1e-6) for name, part in tuned.model.items())
-
-
-@pytest.mark.parametrize(
-    ("start", "message"),
-    [
-        ("no.toml", "'start_from' .*no.toml does not exist: mend its path, which starts at the folder of student.toml"),
-        ("student.toml", r"the run 'student' would build on itself \(student <- student\)"),
-    ],
-)
-def test_a_recipe_to_start_from_that_cannot_be_trained_is_told(tmp_path: Path, start: str, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        load_plan(write_recipes(tmp_path), [f"start_from={start}"])
-
-
-@pytest.mark.parametrize(
-    ("teacher", "message"),
-    [
-        ('recipe = "no.toml"', r"student.toml: teachers\[0\]: 'recipe' .*no.toml does not exist: mend its path"),
-        ('recipe = "teacher.toml"\nbeam = 1\nchoose = "closest"', r"teachers\[0\]\] 'choose' closest .* make it 2"),
-        (
-            'recipe = "teacher.toml"\ntranslates = "monolingual"',
-            "'translates' is monolingual, but 'data.monolingual' of 'student' has no text that 'teacher'",
-        ),
-        ('recipe = "teacher.toml"\nbeam = 0', r"teachers\[0\]\] 'beam' must be at least 1"),
-        (
-            'recipe = "teacher.toml"\nbeams = 1',
-            r"unknown key 'teachers\[0\].beams'; valid keys are: beam, choose, directions",
-        ),
-        (
-            'recipe = "teacher.toml"\noverrides = ["seed=many"]',
-            r"student.toml: teachers\[0\]: .*teacher.toml: 'seed' must be of type int, but is 'many'",
-        ),
-        (
-            'recipe = "teacher.toml"\ndirections = ["aa-cc"]',
-            r"'directions' has aa-cc, but what 'teacher' can translate for 'student' is: aa-bb, bb-aa",
-        ),
-        (
-            """recipe = "teacher.toml"
-overrides = ["data.languages=['aa','bb','cc']", "data.directions=['aa-cc']", "data.train=[{format='tsv', \\
-languages=['aa','cc'], source='x'}]", "data.dev={}"]""".replace("\\\n", ""),
-            "'teacher' translates aa-cc, which is of no use to 'student', trained for aa-bb",
-        ),
-        ('recipe = "student.toml"', r"the run 'student' would build on itself \(student <- student\)"),
-        (
-            'recipe = "student.toml"\noverrides = ["name=other"]',
-            r"the run 'other' would build on itself \(student <- other <- other\): name another recipe, or give",
-        ),
-    ],
-)
-def test_bad_teachers_are_told_before_anything_is_trained(tmp_path: Path, teacher: str, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        load_plan(write_recipes(tmp_path, teacher))
-
-
-def test_the_same_run_twice_is_told(tmp_path: Path) -> None:
-    path = write_recipes(tmp_path, *['recipe = "teacher.toml"'] * 2)
-    with pytest.raises(
-        UserError, match=r"teachers\[1\]: the run 'teacher' is a teacher already: give this one another"
-    ):
-        load_plan(path)
-
-
-def test_a_recipe_may_teach_itself_under_another_name(tmp_path: Path) -> None:
-    path = write_recipes(tmp_path, 'recipe = "student.toml"\n' + overrides_line("name=first", "teachers=[]"))
-    ((teacher, directions, _),) = load_plan(path).lessons
-    assert (teacher.recipe.name, teacher.lessons, directions) == ("first", (), ("aa-bb",))
-
-
-def test_teachers_read_where_the_student_does_unless_told_otherwise(tmp_path: Path) -> None:
-    own = f'recipe = "teacher.toml"\n{overrides_line("name=own", "data.root=/own")}'
-    path = write_recipes(tmp_path, 'recipe = "teacher.toml"', own)
-    lessons = load_plan(path, ["data.root=/corpora", "training.updates=7"]).lessons
-    assert [str(lesson.teacher.recipe.data.root) for lesson in lessons] == ["/corpora", "/own"]
-    assert [lesson.teacher.recipe.training.updates for lesson in lessons] == [400, 400]
 
 
 def test_what_the_student_lacks_is_told_before_its_teacher_is_trained(tmp_path: Path) -> None:
@@ -386,18 +274,3 @@ def test_one_command_does_all_and_goes_on_after_an_interruption(
 
 def last(home: Path, name: str) -> checkpoint.Checkpoint:
     return checkpoint.load(checkpoint.resolve(home / "runs" / name / "checkpoints", "last"))
-
-
-def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
-    plans = {path.name: load_plan(path) for path in RECIPES.glob("*.toml") if ".card." not in path.name}
-    starts = {name: " ".join(start.recipe.name for start in plan.starts) for name, plan in plans.items()}
-    for pair, back in (("en-de", "de-en"), ("en-fr", "fr-en")):
-        name = f"multi30k-{pair}"
-        assert starts[f"{name}.toml"] == f"{name}-second"
-        assert starts[f"{name}-second.toml"] == f"{name}-first"
-        taught = [lesson.teacher.recipe.name.removeprefix(name) for lesson in plans[f"{name}-student.toml"].lessons]
-        assert taught == ["-teacher", "-backward"]
-        lessons = plans[f"{name}-second.toml"].lessons
-        assert [lesson.directions for lesson in lessons] == [(pair,), (back,)]
-        assert [lesson.config.choose for lesson in lessons] == ["closest", "best"]
-        assert plans[f"{name}.toml"].lessons == ()

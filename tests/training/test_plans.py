@@ -1,0 +1,114 @@
+"""What a recipe builds on, found before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lessons import MONOLINGUAL, overrides_line, write_recipes
+
+from data.errors import UserError
+from training.teachers import load_plan
+
+RECIPES = Path(__file__).parent.parent.parent / "training" / "recipes"
+
+
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [("cc", "language of more.bb must be one of aa, bb, not 'cc'"), ("bb", "'data.monolingual' is of use to teachers")],
+)
+def test_monolingual_text_that_nobody_can_use_is_told(tmp_path: Path, language: str, message: str) -> None:
+    path = write_recipes(tmp_path)
+    text = path.read_text(encoding="utf-8").replace("[data.dev", MONOLINGUAL.replace('"bb"', f'"{language}"'), 1)
+    path.write_text(text[: text.index("[[teachers]]")], encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        load_plan(path)
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ("no.toml", "'start_from' .*no.toml does not exist: mend its path, which starts at the folder of student.toml"),
+        ("student.toml", r"the run 'student' would build on itself \(student <- student\)"),
+    ],
+)
+def test_a_recipe_to_start_from_that_cannot_be_trained_is_told(tmp_path: Path, start: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_plan(write_recipes(tmp_path), [f"start_from={start}"])
+
+
+@pytest.mark.parametrize(
+    ("teacher", "message"),
+    [
+        ('recipe = "no.toml"', r"student.toml: teachers\[0\]: 'recipe' .*no.toml does not exist: mend its path"),
+        ('recipe = "teacher.toml"\nbeam = 1\nchoose = "closest"', r"teachers\[0\]\] 'choose' closest .* make it 2"),
+        (
+            'recipe = "teacher.toml"\ntranslates = "monolingual"',
+            "'translates' is monolingual, but 'data.monolingual' of 'student' has no text that 'teacher'",
+        ),
+        ('recipe = "teacher.toml"\nbeam = 0', r"teachers\[0\]\] 'beam' must be at least 1"),
+        (
+            'recipe = "teacher.toml"\nbeams = 1',
+            r"unknown key 'teachers\[0\].beams'; valid keys are: beam, choose, directions",
+        ),
+        (
+            'recipe = "teacher.toml"\noverrides = ["seed=many"]',
+            r"student.toml: teachers\[0\]: .*teacher.toml: 'seed' must be of type int, but is 'many'",
+        ),
+        (
+            'recipe = "teacher.toml"\ndirections = ["aa-cc"]',
+            r"'directions' has aa-cc, but what 'teacher' can translate for 'student' is: aa-bb, bb-aa",
+        ),
+        (
+            """recipe = "teacher.toml"
+overrides = ["data.languages=['aa','bb','cc']", "data.directions=['aa-cc']", "data.train=[{format='tsv', \\
+languages=['aa','cc'], source='x'}]", "data.dev={}"]""".replace("\\\n", ""),
+            "'teacher' translates aa-cc, which is of no use to 'student', trained for aa-bb",
+        ),
+        ('recipe = "student.toml"', r"the run 'student' would build on itself \(student <- student\)"),
+        (
+            'recipe = "student.toml"\noverrides = ["name=other"]',
+            r"the run 'other' would build on itself \(student <- other <- other\): name another recipe, or give",
+        ),
+    ],
+)
+def test_bad_teachers_are_told_before_anything_is_trained(tmp_path: Path, teacher: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_plan(write_recipes(tmp_path, teacher))
+
+
+def test_the_same_run_twice_is_told(tmp_path: Path) -> None:
+    path = write_recipes(tmp_path, *['recipe = "teacher.toml"'] * 2)
+    with pytest.raises(
+        UserError, match=r"teachers\[1\]: the run 'teacher' is a teacher already: give this one another"
+    ):
+        load_plan(path)
+
+
+def test_a_recipe_may_teach_itself_under_another_name(tmp_path: Path) -> None:
+    path = write_recipes(tmp_path, 'recipe = "student.toml"\n' + overrides_line("name=first", "teachers=[]"))
+    ((teacher, directions, _),) = load_plan(path).lessons
+    assert (teacher.recipe.name, teacher.lessons, directions) == ("first", (), ("aa-bb",))
+
+
+def test_teachers_read_where_the_student_does_unless_told_otherwise(tmp_path: Path) -> None:
+    own = f'recipe = "teacher.toml"\n{overrides_line("name=own", "data.root=/own")}'
+    path = write_recipes(tmp_path, 'recipe = "teacher.toml"', own)
+    lessons = load_plan(path, ["data.root=/corpora", "training.updates=7"]).lessons
+    assert [str(lesson.teacher.recipe.data.root) for lesson in lessons] == ["/corpora", "/own"]
+    assert [lesson.teacher.recipe.training.updates for lesson in lessons] == [400, 400]
+
+
+def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
+    plans = {path.name: load_plan(path) for path in RECIPES.glob("*.toml") if ".card." not in path.name}
+    starts = {name: " ".join(start.recipe.name for start in plan.starts) for name, plan in plans.items()}
+    for pair, back in (("en-de", "de-en"), ("en-fr", "fr-en")):
+        name = f"multi30k-{pair}"
+        assert starts[f"{name}.toml"] == f"{name}-second"
+        assert starts[f"{name}-second.toml"] == f"{name}-first"
+        taught = [lesson.teacher.recipe.name.removeprefix(name) for lesson in plans[f"{name}-student.toml"].lessons]
+        assert taught == ["-teacher", "-backward"]
+        lessons = plans[f"{name}-second.toml"].lessons
+        assert [lesson.directions for lesson in lessons] == [(pair,), (back,)]
+        assert [lesson.config.choose for lesson in lessons] == ["closest", "best"]
+        assert plans[f"{name}.toml"].lessons == ()
