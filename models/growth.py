@@ -29,7 +29,7 @@ class Addition(NamedTuple):
 
 @torch.no_grad()
 def grow(network: Seq2Seq, weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-    """Complete a trained network's weights with those of the blocks and feed-forward parts that it lacks.
+    """Complete a trained network's weights with those of the blocks, attentions and feed-forward parts that it lacks.
 
     These begin by adding nothing to the stream or, where no projection follows a recurrence, a hundredth.
 
@@ -58,7 +58,10 @@ def additions(network: Seq2Seq) -> Iterator[Addition]:
         for index, block in enumerate(typed(network.encoder.blocks, EncoderBlock)):
             cells = [cell for cell in block.recurrence.modules() if isinstance(cell, Cell)]
             yield from recurrence(block, cells, f"encoder.blocks.{index}.")
-    if isinstance(network.decoder, BlockDecoder) and len(network.decoder.attentions) == 1:
+    if isinstance(network.decoder, BlockDecoder):
+        for index, attention in enumerate(network.decoder.attentions):
+            names = (f"decoder.attention_list.{index}.", f"decoder.block_list.{index}.attention_norm.")
+            yield Addition(names, (attention.output.weight,), 0.0)
         blocks = typed(network.decoder.block_list, DecoderBlock)
         for index, (decoder_block, cell) in enumerate(zip(blocks, network.decoder.cells, strict=True)):
             names = (f"decoder.block_list.{index}.", f"decoder.cell_list.{index}.")

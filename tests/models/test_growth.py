@@ -64,6 +64,22 @@ def test_a_deeper_network_begins_as_the_one_that_it_grew_from_and_learns_in_all_
     assert sum(moved) > 0.8 * len(moved)
 
 
+def test_blocks_that_attend_can_be_added_and_those_that_did_not_can_begin_to() -> None:
+    for layers, attending, expected in (
+        (2, "first", ["decoder.attention_list.1"]),
+        (1, "all", ["decoder.attention_list.1", "decoder.block_list.1"]),
+    ):
+        before = network({}, {"layers": layers, "attention_blocks": attending}, seed=1)
+        after = network({}, {"layers": 2, "attention_blocks": "all"}, seed=2)
+        added = grown(before, after)
+        assert added == expected
+        assert (logits(after) - logits(before)).abs().max() < 0.1
+        logits(after).square().mean().backward()
+        gradient = after.decoder.attentions[1].output.weight.grad
+        assert gradient is not None
+        assert gradient.abs().max() > 0
+
+
 def test_what_is_not_residual_does_not_grow() -> None:
     before, after = (network({"residual": False, "layers": layers}, {}, seed=1) for layers in (1, 2))
     weights, added = grow(after, kept_tensors(before))
