@@ -44,12 +44,14 @@ class Tally:
     """What came back."""
 
     def __init__(self) -> None:
-        self.milliseconds: list[float] = []
+        self.milliseconds: list[float] = []  # of each request that was answered with a translation
         self.statuses: Counter[int] = Counter()
         self.tokens = 0
 
     def report(self, seconds: float) -> dict[str, Any]:
-        """Rates and percentiles."""
+        """Rates and percentiles of what was translated."""
+        if not self.milliseconds:
+            raise SystemExit(f"http_load: nothing was translated; statuses: {dict(self.statuses)}")
         rates = {
             "requests_per_second": round(len(self.milliseconds) / seconds, 1),
             "tokens_per_second": round(self.tokens / seconds),
@@ -93,9 +95,10 @@ async def client(url: str, texts: Iterator[str], body: dict[str, Any], tally: Ta
         for text in texts:
             started = time.perf_counter()
             status, answer = await connection.post({**body, "text": text})
-            tally.milliseconds.append((time.perf_counter() - started) * 1000)
+            milliseconds = (time.perf_counter() - started) * 1000
             tally.statuses[status] += 1
-            if status == 200:
+            if status == 200:  # what is refused is quick, and no translation
+                tally.milliseconds.append(milliseconds)
                 tally.tokens += json.loads(answer)["usage"]["tokens"]
 
 
