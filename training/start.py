@@ -19,7 +19,6 @@ from models.seq2seq import Seq2Seq, kept_tensors
 from training.average import choose_weights, mean
 from training.config import Recipe
 from training.run_folder import RECIPE, prepared_folder
-from training.telemetry import say
 
 
 class Start(NamedTuple):
@@ -69,23 +68,25 @@ def mean_start(starts: Sequence[Start]) -> Start:
     return first._replace(weights=mean([start.weights for start in starts])) if others else first
 
 
-def first_network(recipe: Recipe, prepared: Prepared, start: Start | None, device: torch.device) -> Seq2Seq:
+def first_network(
+    recipe: Recipe, prepared: Prepared, start: Start | None, device: torch.device
+) -> tuple[Seq2Seq, list[str]]:
     """A recipe's network before any training: drawn from the recipe's seed, or with a start's weights.
 
+    Returns:
+        The network, and what is worth saying when its training begins.
     Raises:
         UserError: when the start is of another network.
     """
     torch.manual_seed(recipe.seed)
     model = dataclasses.replace(recipe.model, vocabulary_size=len(prepared.tokenizer))
     network = Seq2Seq(model).to(device)
-    if start is not None:
-        take_over(network, start)
-    return network
+    return network, [] if start is None else take_over(network, start)
 
 
 @torch.no_grad()
-def take_over(network: Seq2Seq, start: Start) -> None:
-    """Copy a start's weights into a network, whose blocks may be more (see models.growth).
+def take_over(network: Seq2Seq, start: Start) -> list[str]:
+    """Copy a start's weights into a network, which may have more parts (see models.growth); tell which.
 
     Raises:
         UserError: naming the first tensors that are missing, superfluous or of another shape.
@@ -96,10 +97,9 @@ def take_over(network: Seq2Seq, start: Start) -> None:
     differing = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
     listed = ", ".join(f"{name} {theirs.get(name, '-')} there, {mine.get(name, '-')} here" for name in differing[:3])
     check(not differing, f"'start_from': {start.origin} is another network than [model]: {listed}")
-    if added:
-        say(f"not in {start.origin}, so begin by adding nothing: {', '.join(added)}")
     for name, part in tensors.items():
         part.copy_(weights[name])
+    return [f"not in {start.origin}, so begin by adding nothing: {', '.join(added)}"] if added else []
 
 
 def shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

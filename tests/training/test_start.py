@@ -63,6 +63,8 @@ def test_a_deeper_run_goes_on_from_a_shallower_one(toy: Path, capsys: pytest.Cap
     second = train(toy, name="deep", start_from="toy", optimizer__rate=1e-9, **deeper)
     told = "begin by adding nothing: decoder.block_list.2, encoder.blocks.0.feed_forward, encoder.blocks.1"
     assert told in " ".join(capsys.readouterr().err.split())
+    train(toy, name="deep", start_from="toy", optimizer__rate=1e-9, **deeper)  # there is nothing left to do
+    assert "begin by adding nothing" not in capsys.readouterr().err
     rows = {name: second[name][: len(tensor)] for name, tensor in first.items()}
     best, _ = choose_weights(toy / "home" / "runs" / "toy", "best", 1)
     assert {name: tensor for name, tensor in rows.items() if not torch.allclose(tensor, best[name], atol=1e-6)} == {}
