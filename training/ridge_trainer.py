@@ -50,7 +50,7 @@ class RidgeTrainer:
             torch.set_num_threads(settings.threads)
         reason = "ridge regression adds up in float64"
         self.choice = choose(settings, world.local_rank)._replace(precision=torch.float32, reason=reason)
-        self.network, self.news = first_network(recipe, prepared, start, self.choice.device)
+        self.network, self.lacked = first_network(recipe, prepared, start, self.choice.device)
         self.network.eval().requires_grad_(False)
         self.stream = BatchStream(prepared, recipe.batching, recipe.seed, world.rank, world.size)
         self.sums = NormalEquations(self.network)
@@ -98,8 +98,8 @@ class RidgeTrainer:
     def open_telemetry(self) -> Telemetry:
         """Write the manifest, and tell what is about to be done."""
         write_manifest(self.folder, self.prepared, self.recipe.seed, self.choice, self.world.size)
-        for sentence in [] if self.passes else self.news:
-            say(sentence)
+        if self.lacked and not self.passes:
+            say(self.lacked)
         say(
             f"{self.recipe.name}: ridge regression of {self.network.output_weight.numel():,} output weights "
             f"on {self.choice.device}, pass {self.passes + 1} of {self.recipe.training.ridge_passes}; a pass that is "

@@ -70,22 +70,22 @@ def mean_start(starts: Sequence[Start]) -> Start:
 
 def first_network(
     recipe: Recipe, prepared: Prepared, start: Start | None, device: torch.device
-) -> tuple[Seq2Seq, list[str]]:
+) -> tuple[Seq2Seq, str]:
     """A recipe's network before any training: drawn from the recipe's seed, or with a start's weights.
 
     Returns:
-        The network, and what is worth saying when its training begins.
+        The network, and a sentence on what its start lacked, to be said when its training begins; or nothing.
     Raises:
         UserError: when the start is of another network.
     """
     torch.manual_seed(recipe.seed)
     model = dataclasses.replace(recipe.model, vocabulary_size=len(prepared.tokenizer))
     network = Seq2Seq(model).to(device)
-    return network, [] if start is None else take_over(network, start)
+    return network, "" if start is None else take_over(network, start)
 
 
 @torch.no_grad()
-def take_over(network: Seq2Seq, start: Start) -> list[str]:
+def take_over(network: Seq2Seq, start: Start) -> str:
     """Copy a start's weights into a network, which may have more parts (see models.growth); tell which.
 
     Raises:
@@ -99,7 +99,7 @@ def take_over(network: Seq2Seq, start: Start) -> list[str]:
     check(not differing, f"'start_from': {start.origin} is another network than [model]: {listed}")
     for name, part in tensors.items():
         part.copy_(weights[name])
-    return [f"not in {start.origin}, so begin by adding nothing: {', '.join(added)}"] if added else []
+    return f"not in {start.origin}, so begin by adding nothing: {', '.join(added)}" if added else ""
 
 
 def shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

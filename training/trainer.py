@@ -101,7 +101,7 @@ class Trainer:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.choice = choose(settings, world.local_rank)
-        self.network, self.news = first_network(recipe, prepared, start, self.choice.device)
+        self.network, self.lacked = first_network(recipe, prepared, start, self.choice.device)
         torch.manual_seed(recipe.seed * 1000 + world.rank)  # every process drops other units
         self.optimizer = make_optimizer(recipe.optimizer, self.network)
         self.average = MovingAverage(self.network, settings.ema_decay) if settings.average == "ema" else None
@@ -228,8 +228,8 @@ class Trainer:
         """Write the manifest, and tell what is about to be trained."""
         write_manifest(self.folder, self.prepared, self.recipe.seed, self.choice, self.world.size)
         size = sum(part.numel() for part in self.network.parameters())
-        for sentence in [] if self.update else self.news:
-            say(sentence)
+        if self.lacked and not self.update:
+            say(self.lacked)
         say(
             f"{self.recipe.name}: {size:,} parameters on {self.choice.device}, "
             f"{str(self.choice.precision).removeprefix('torch.')} ({self.choice.reason}), "
