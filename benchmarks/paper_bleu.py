@@ -15,10 +15,8 @@ from pathlib import Path
 import sacremoses
 from sacrebleu.metrics import BLEU
 
-
-def lines_of(path: Path) -> list[str]:
-    """The lines of a file, without their ends."""
-    return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+from data.errors import UserError
+from training.evaluation_job import read_lines, same_length
 
 
 def scored(metric: BLEU, hypotheses: list[str], references: list[str]) -> dict[str, str | float]:
@@ -34,9 +32,11 @@ def main() -> None:
     parser.add_argument("references", type=Path)
     parser.add_argument("language")
     arguments = parser.parse_args()
-    hypotheses, references = lines_of(arguments.hypotheses), lines_of(arguments.references)
-    if len(hypotheses) != len(references):
-        parser.error(f"{arguments.hypotheses} has {len(hypotheses)} lines, {arguments.references} {len(references)}")
+    try:
+        hypotheses, references = read_lines(arguments.hypotheses), read_lines(arguments.references)
+        same_length(arguments.hypotheses, len(hypotheses), arguments.references, len(references))
+    except UserError as error:
+        parser.error(str(error))
     normalizer = sacremoses.MosesPunctNormalizer(arguments.language)
     tokenizer = sacremoses.MosesTokenizer(arguments.language)
 
