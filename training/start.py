@@ -68,9 +68,7 @@ def mean_start(starts: Sequence[Start]) -> Start:
     return first._replace(weights=mean([start.weights for start in starts])) if others else first
 
 
-def first_network(
-    recipe: Recipe, prepared: Prepared, start: Start | None, device: torch.device
-) -> tuple[Seq2Seq, str]:
+def first_network(recipe: Recipe, prepared: Prepared, start: Start | None, device: torch.device) -> tuple[Seq2Seq, str]:
     """A recipe's network before any training: drawn from the recipe's seed, or with a start's weights.
 
     Returns:
