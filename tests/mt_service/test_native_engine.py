@@ -6,6 +6,7 @@ import ctypes
 import os
 import random
 import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "tie": "target",
     },
     "a bag of words": {"encoder": {"layers": 0}},
+    "for the matrix unit": {"width": 64, "encoder": {"hidden": 64}, "decoder": {"hidden": 64, "feed_forward": 128}},
     "a wide encoder": {"encoder": {"hidden": 32, "feed_forward": 64}, "decoder": {"bridge": "ends"}},
 }
 
@@ -57,7 +59,8 @@ def made(kind: str = "flagship") -> Seq2Seq:
     decoder = DecoderConfig(**{"hidden": 32, **changes.pop("decoder", {})})
     encoder = EncoderConfig(**{"hidden": 16, **changes.pop("encoder", {})})
     attention = AttentionConfig(heads=2)
-    network = Seq2Seq(ModelConfig(VOCABULARY, 32, encoder=encoder, decoder=decoder, attention=attention, **changes))
+    width = changes.pop("width", 32)
+    network = Seq2Seq(ModelConfig(VOCABULARY, width, encoder=encoder, decoder=decoder, attention=attention, **changes))
     with torch.no_grad():
         for part in network.parameters():
             if part.dim() == 1:
@@ -104,11 +107,13 @@ def both(bundle: Bundle) -> tuple[Engine, Engine]:
     return NativeEngine(bundle, 2), ReferenceEngine(bundle.network(), bundle.specials)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 64])
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 16, 17, 33, 64, 69])
 @pytest.mark.parametrize("outputs", [16, 70, 144, 400])
-def test_products_against_integers(rows: int, outputs: int) -> None:
+@pytest.mark.parametrize("inputs", [48, 128])
+def test_products_against_integers(rows: int, outputs: int, inputs: int) -> None:
     rng = numpy.random.default_rng(rows * outputs)
-    weight_OI, row_NI = rng.normal(size=(outputs, 48)), rng.normal(size=(rows, 48)) * rng.lognormal(size=(rows, 1))
+    weight_OI = rng.normal(size=(outputs, inputs))
+    row_NI = rng.normal(size=(rows, inputs)) * rng.lognormal(size=(rows, 1))
     matrix, bias_O = quantize(weight_OI.astype(numpy.float32)), rng.normal(size=outputs).astype(numpy.float32)
     row_NI = row_NI.astype(numpy.float32)
     step_N1 = numpy.abs(row_NI).max(1, keepdims=True) / 127
@@ -197,33 +202,39 @@ def test_what_never_ends_is_stopped_where_the_reference_does(beam: int, tmp_path
         assert len(one.alignment or ()) == len(one.tokens) >= 1.3 * len(job.source)
 
 
+@pytest.mark.parametrize("kind", ["flagship", "for the matrix unit"])
 @pytest.mark.parametrize("beam", [1, 3])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_results_do_not_depend_on_who_shares_the_batch(
-    beam: int, threads: int, bundle_of: Callable[..., Bundle]
+    kind: str, beam: int, threads: int, bundle_of: Callable[..., Bundle]
 ) -> None:
     jobs = [Job(source, SearchOptions(beam, n_best=beam, alignments=True)) for source in sources(40, seed=5)]
-    together = run(NativeEngine(bundle_of(), 1), jobs)
+    together = run(NativeEngine(bundle_of(kind), 1), jobs)
     for seed in (1, 2):
-        assert run(NativeEngine(bundle_of(), threads), jobs, seed) == together  # to the bit
+        assert run(NativeEngine(bundle_of(kind), threads), jobs, seed) == together  # to the bit
 
 
+HERE = Path(__file__).parent
+EMULATED_VNNI = ("-include", str(HERE / "emulated_vnni.h"))
 TUNINGS = [
     ("-march=x86-64",),
     ("-march=haswell",),
-    ("-march=haswell", "-include", str(Path(__file__).parent / "emulated_vnni.h")),
+    ("-march=haswell", *EMULATED_VNNI),
+    ("-march=haswell", *EMULATED_VNNI, "-include", str(HERE / "emulated_tiles.h")),
+    ("-march=native", "-mno-amx-int8"),
     ("-march=armv8-a",),
     ("-march=armv8.2-a+dotprod",),
     ("-march=native", "-O1"),
 ]
 
 
-@pytest.mark.parametrize("tuning", TUNINGS, ids=lambda tuning: Path(" ".join(tuning)).name)
+@pytest.mark.parametrize("tuning", TUNINGS, ids=lambda tuning: " ".join(Path(one).name for one in tuning))
 def test_other_processors_compute_the_same(
     tuning: tuple[str, ...], tmp_path: Path, bundle_of: Callable[..., Bundle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = [Job(source, SearchOptions(beam=3)) for source in sources(8, seed=6)]
-    expected = run(NativeEngine(bundle_of(), 1), jobs)
+    bundle = bundle_of("for the matrix unit")
+    expected = run(NativeEngine(bundle, 1), jobs)
     assert compiler
     try:
         compile_library(compiler, tmp_path / "other.so", [tuning])
@@ -234,10 +245,21 @@ def test_other_processors_compute_the_same(
     other = declare(ctypes.CDLL(str(tmp_path / "other.so")))
     assert build.correct(other)
     monkeypatch.setattr(module, "library", lambda: other)
-    found = run(NativeEngine(bundle_of(), 1), jobs)
+    found = run(NativeEngine(bundle, 1), jobs)
     assert [[one.tokens for one in row] for row in found] == [[one.tokens for one in row] for row in expected]
     for row, other_row in zip(found, expected, strict=True):
         assert row[0].score == pytest.approx(other_row[0].score, abs=1e-5)
+
+
+def test_the_matrix_unit_is_used_where_there_is_one() -> None:
+    if "amx_int8" not in cpu_flags() or "__AMX_INT8__" not in known_to_the_compiler():
+        pytest.skip("this processor has no matrix unit, or the C compiler does not know it")
+    assert library().mt_instructions() == b"AMX"
+
+
+def known_to_the_compiler() -> str:
+    command = [str(compiler), "-march=native", "-dM", "-E", "-x", "c", "/dev/null"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 @pytest.mark.parametrize("storage", ["float32", "bfloat16"])

@@ -7,6 +7,7 @@
 
 #include "vectors.h"
 #include "products.h"
+#include "tiles.h"
 #include "layers.h"
 #include "network.h"
 #include "pool.h"
@@ -275,6 +276,7 @@ int mt_multiply(const Product *product, const float *in, int rows, float *out) {
 
 /* What the products were compiled for. */
 const char *mt_instructions(void) {
+    if (tiles_given) return "AMX";
 #if defined(__AVX512VNNI__)
     return "AVX-512 VNNI";
 #elif defined(__AVXVNNI__)

@@ -47,10 +47,8 @@ static void round_row(const float *row, int inputs, Digit *integers, float *scal
         total += whole;
         *(vd *)(integers + i) = __builtin_convertvector(whole, vd);
     }
-    int32_t sum = 0;
-    for (int i = 0; i < LANES; i++) sum += total[i];
     *scale = step;
-    *excess = OFFSET * sum;
+    *excess = OFFSET * whole_sum_of(total);
 }
 
 static void round_rows(const float *rows, int stride, int count, int inputs, Rounded to) {
@@ -167,6 +165,17 @@ static inline const uint8_t *part_of(const Product *product, int part) {
     return product->packed + (size_t)(part / parts) * product->inputs * SIDE + part % parts * 4 * PART;
 }
 
+/* Sums of a row and of the outputs from `first` on become floats. */
+static inline void scale_sums(const Product *product, Rounded rows, int row, int first, vi sums, float *out,
+                              int stride, int add) {
+    vf value = __builtin_convertvector(sums - rows.excess[row], vf);
+    value *= rows.scale[row] * load(product->scale + first);
+    if (product->bias) value += load(product->bias + first);
+    float *place = out + (size_t)row * stride + first;
+    if (add) value += load(place);
+    store(place, value);
+}
+
 /* A tile of the product; `height` and `width` are constants where this is inlined, so that all sums stay in registers. */
 static inline __attribute__((always_inline)) void tile(const Product *product, Rounded rows, int row, int part,
                                                        float *out, int stride, int add, const int height,
@@ -189,15 +198,8 @@ static inline __attribute__((always_inline)) void tile(const Product *product, R
         UNROLLED for (int p = 0; p < width; p++) {
             int32_t total[PART];
             totals(sums[r][p], total);
-            UNROLLED for (int i = 0; i < PART; i += LANES) {
-                int first = (part + p) * PART + i;
-                vf value = __builtin_convertvector(*(vi *)(total + i) - rows.excess[row + r], vf);
-                value *= rows.scale[row + r] * load(product->scale + first);
-                if (product->bias) value += load(product->bias + first);
-                float *place = out + (size_t)(row + r) * stride + first;
-                if (add) value += load(place);
-                store(place, value);
-            }
+            UNROLLED for (int i = 0; i < PART; i += LANES)
+                scale_sums(product, rows, row + r, (part + p) * PART + i, *(vi *)(total + i), out, stride, add);
         }
     }
 }
@@ -214,7 +216,7 @@ static inline __attribute__((always_inline)) void columns(const Product *product
 }
 
 /* out[count][outputs] = rows W^T + bias, or that added to what is there. */
-static void multiply(const Product *product, Rounded rows, int count, float *out, int stride, int add) {
+static void multiply_by_vectors(const Product *product, Rounded rows, int count, float *out, int stride, int add) {
     int parts = product->outputs / PART, part = 0;
     for (; count == 1 && part + LONE <= parts; part += LONE)
         tile(product, rows, 0, part, out, stride, add, 1, LONE);

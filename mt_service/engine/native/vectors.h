@@ -45,8 +45,19 @@ static inline vf larger(vf a, vf b) {
 
 static inline vf smaller(vf a, vf b) { return -larger(-a, -b); }
 
+#if defined(__AVX512VNNI__)
+static inline float sum_of(vf value) { return _mm512_reduce_add_ps((__m512)value); }
+static inline int32_t whole_sum_of(vi value) { return _mm512_reduce_add_epi32((__m512i)value); }
+static inline float largest_of(vf value) { return _mm512_reduce_max_ps((__m512)value); }
+#else
 static inline float sum_of(vf value) {
     float total = 0;
+    for (int i = 0; i < LANES; i++) total += value[i];
+    return total;
+}
+
+static inline int32_t whole_sum_of(vi value) {
+    int32_t total = 0;
     for (int i = 0; i < LANES; i++) total += value[i];
     return total;
 }
@@ -56,6 +67,7 @@ static inline float largest_of(vf value) {
     for (int i = 1; i < LANES; i++) most = value[i] > most ? value[i] : most;
     return most;
 }
+#endif
 
 /* Whether any of the floats is above a threshold. */
 static inline int any_above(vf value, float threshold) {
