@@ -39,11 +39,11 @@ static void normalise(const Norm *norm, const float *row, float *out) {
     float mean = sum_of(total) / size;
     for (int i = 0; i < size; i += LANES) {
         vf apart = load(row + i) - mean;
-        spread += apart * apart;
+        spread = fused(apart, apart, spread);
     }
     float scale = 1.0f / sqrtf(sum_of(spread) / size + norm->epsilon);
     for (int i = 0; i < size; i += LANES)
-        store(out + i, (load(row + i) - mean) * scale * load(norm->weight + i) + load(norm->bias + i));
+        store(out + i, fused((load(row + i) - mean) * scale, load(norm->weight + i), load(norm->bias + i)));
 }
 
 /* Rows after normalisation, or the rows themselves where there is none. */
@@ -66,7 +66,7 @@ static void advance_lstm(int hidden, const float *gates, const float *memory, fl
     for (int i = 0; i < hidden; i += LANES) {
         vf input = sigmoid_of(load(gates + i)), forget = sigmoid_of(load(gates + hidden + i));
         vf candidate = tanh_of(load(gates + 2 * hidden + i)), output = sigmoid_of(load(gates + 3 * hidden + i));
-        vf kept = forget * load(memory + i) + input * candidate;
+        vf kept = fused(forget, load(memory + i), input * candidate);
         store(new_memory + i, kept);
         store(new_hidden + i, output * tanh_of(kept));
     }
@@ -76,8 +76,8 @@ static void advance_gru(int hidden, const float *gates, const float *recurrent, 
     for (int i = 0; i < hidden; i += LANES) {
         vf reset = sigmoid_of(load(gates + i) + load(recurrent + i));
         vf update = sigmoid_of(load(gates + hidden + i) + load(recurrent + hidden + i));
-        vf fresh = tanh_of(load(gates + 2 * hidden + i) + reset * load(recurrent + 2 * hidden + i));
-        store(after + i, fresh + update * (load(before + i) - fresh));
+        vf fresh = tanh_of(fused(reset, load(recurrent + 2 * hidden + i), load(gates + 2 * hidden + i)));
+        store(after + i, fused(update, load(before + i) - fresh, fresh));
     }
 }
 
@@ -122,7 +122,7 @@ static void look(const Attention *attention, const float *query, const float *ke
         for (int position = 0; position < positions; position++) {
             vf sum = {0};
             for (int i = first; i < first + channels; i += LANES)
-                sum += load(query + i) * load(keys + (size_t)position * width + i);
+                sum = fused(load(query + i), load(keys + (size_t)position * width + i), sum);
             scores[position] = sum_of(sum);
         }
         for (int position = positions; position < padded; position++) scores[position] = -INFINITY;
@@ -136,7 +136,7 @@ static void look(const Attention *attention, const float *query, const float *ke
         for (int i = first; i < first + channels; i += LANES) {
             vf sum = {0};
             for (int position = 0; position < positions; position++)
-                sum += scores[position] * load(values + (size_t)position * width + i);
+                sum = fused(splat(scores[position]), load(values + (size_t)position * width + i), sum);
             store(context + i, sum * inverse);
         }
         if (weights)

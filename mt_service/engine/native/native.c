@@ -14,7 +14,8 @@
 #include "search.h"
 
 /* Rows that are computed at once: as many as stay in a core's cache, and a whole beam at least. */
-static int most_rows(const Search *search) { return most(MOST_ROWS, search->options.beam); }
+static int rows_at_once(void) { return tiles_given ? MOST_ROWS_OF_TILES : MOST_ROWS; }
+static int most_rows(const Search *search) { return most(rows_at_once(), search->options.beam); }
 
 static int prepare_scratch(Engine *engine, int rows, int steps) {
     if (rows <= engine->rows && steps <= engine->steps) return 1;
@@ -169,7 +170,7 @@ void mt_drop(Search *search, int count, const int64_t *keys) {
 static int step_all(Search *search) {
     int rows = 0, threads = search->engine->pool.threads;
     for (int i = 0; i < search->count; i++) rows += search->sentences[i]->live;
-    int pieces = (rows + MOST_ROWS - 1) / MOST_ROWS;
+    int pieces = (rows + rows_at_once() - 1) / rows_at_once();
     pieces = (pieces + threads - 1) / threads * threads;
     if (pieces > search->count) pieces = search->count;
     Stepping stepping = {search, pieces};

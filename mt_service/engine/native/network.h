@@ -42,7 +42,8 @@ typedef struct {
     float *memories; /* of each block that attends: keys [length][width], then values */
 } Source;
 
-enum { MOST_ROWS = 32, MOST_POSITIONS = 512 }; /* computed at once, so that logits and gates stay in a core's cache */
+/* Computed at once, so that logits and gates stay in a core's cache; the matrix unit waits for weights if rows are few. */
+enum { MOST_ROWS = 32, MOST_ROWS_OF_TILES = 64, MOST_POSITIONS = 512 };
 
 static void embed(const Embedding *embedding, int32_t id, int width, float *row) {
     const int8_t *integers = embedding->integers + (size_t)id * width;

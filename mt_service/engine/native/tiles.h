@@ -34,6 +34,14 @@ typedef struct {
     int row, upper, lower, part, wide;
 } Block;
 
+/* Ask for the weights of 64 inputs and two parts, which are multiplied next: few rows pass while they come from afar. */
+static inline void fetch_tiles(const uint8_t *left, const uint8_t *right) {
+    for (int line = 0; line < DEPTH * TILE; line += 64) {
+        __builtin_prefetch(left + line);
+        __builtin_prefetch(right + line);
+    }
+}
+
 static inline __attribute__((always_inline)) void gather_tiles(const Product *product, Rounded rows, Block block,
                                                                const int both, const int wide) {
     const int inputs = product->inputs;
@@ -45,6 +53,7 @@ static inline __attribute__((always_inline)) void gather_tiles(const Product *pr
     if (both) _tile_zero(2);
     if (both && wide) _tile_zero(3);
     for (int i = 0; i < inputs; i += DEPTH) {
+        fetch_tiles(left + 2 * size + (size_t)i * TILE, left + 3 * size + (size_t)i * TILE);
         _tile_loadd(4, high + i, inputs);
         _tile_loadd(6, left + (size_t)i * TILE, DEPTH);
         _tile_dpbsud(0, 4, 6);

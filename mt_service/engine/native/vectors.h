@@ -31,6 +31,17 @@ static inline vf load(const float *from) { return *(const vf *)from; }
 static inline void store(float *to, vf value) { *(vf *)to = value; }
 static inline vf splat(float value) { return (vf){0} + value; }
 
+/* a * b + c, in one instruction where there is one: said in words, so that it is so wherever it is compiled. */
+static inline vf fused(vf a, vf b, vf c) {
+#if defined(__AVX512VNNI__)
+    return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__) && defined(__FMA__)
+    return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return a * b + c;
+#endif
+}
+
 /* GCC compares wider vectors than a register holds number by number, so vectors are no wider than that. */
 static inline vf larger(vf a, vf b) {
 #if defined(__AVX512VNNI__)
@@ -43,7 +54,15 @@ static inline vf larger(vf a, vf b) {
 #endif
 }
 
-static inline vf smaller(vf a, vf b) { return -larger(-a, -b); }
+static inline vf smaller(vf a, vf b) {
+#if defined(__AVX512VNNI__)
+    return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    return -larger(-a, -b);
+#endif
+}
 
 #if defined(__AVX512VNNI__)
 static inline float sum_of(vf value) { return _mm512_reduce_add_ps((__m512)value); }
@@ -90,22 +109,33 @@ static inline vf floats_of(const int8_t *integers) {
 
 /* 2^n e^r, where n is the nearest integer to x / ln 2, found in the mantissa of a large sum; e^r by its Taylor series. */
 static inline vf exp_of(vf x) {
-    const float shift = 12582912.0f; /* 1.5 * 2^23 */
+    const vf shift = splat(12582912.0f); /* 1.5 * 2^23 */
     x = smaller(larger(x, splat(-87.0f)), splat(88.0f));
-    vf shifted = x * 1.44269504f + shift, whole = shifted - shift;
-    vf r = (x - whole * 0.693145752f) - whole * 1.42860677e-6f; /* ln 2 in two parts, the first one exact in products */
+    vf shifted = fused(x, splat(1.44269504f), shift), whole = shifted - shift;
+    vf r = fused(whole, splat(-0.693145752f), x); /* ln 2 in two parts, the first one exact in products */
+    r = fused(whole, splat(-1.42860677e-6f), r);
     vf series = splat(1.0f / 720);
-    series = series * r + 1.0f / 120;
-    series = series * r + 1.0f / 24;
-    series = series * r + 1.0f / 6;
-    series = series * r + 0.5f;
-    series = series * r + 1.0f;
-    series = series * r + 1.0f;
+    series = fused(series, r, splat(1.0f / 120));
+    series = fused(series, r, splat(1.0f / 24));
+    series = fused(series, r, splat(1.0f / 6));
+    series = fused(series, r, splat(0.5f));
+    series = fused(series, r, splat(1.0f));
+    series = fused(series, r, splat(1.0f));
     return (vf)((vi)series + ((vi)shifted << 23));
 }
 
-static inline vf sigmoid_of(vf x) { return 1.0f / (1.0f + exp_of(-x)); }
-static inline vf tanh_of(vf x) { return 1.0f - 2.0f / (1.0f + exp_of(x + x)); }
+/* 1 / x, within 1e-7 of it relatively: an estimate of 14 bits and Newton's step take a fifth of a division's time. */
+static inline vf inverse_of(vf x) {
+#if defined(__AVX512VNNI__)
+    vf estimate = (vf)_mm512_rcp14_ps((__m512)x);
+    return fused(fused(-x, estimate, splat(1.0f)), estimate, estimate);
+#else
+    return 1.0f / x;
+#endif
+}
+
+static inline vf sigmoid_of(vf x) { return inverse_of(1.0f + exp_of(-x)); }
+static inline vf tanh_of(vf x) { return fused(splat(-2.0f), inverse_of(1.0f + exp_of(x + x)), splat(1.0f)); }
 
 static inline void *reserve(size_t bytes) {
     void *place = NULL;
