@@ -91,6 +91,27 @@ typedef struct {
     int32_t row, word;
 } Candidate;
 
+enum { BLOCK = 8 * LANES }; /* words that are looked at together */
+
+/* The logarithm of a row's sum of exponentials, in one pass: sums begin anew, smaller, when a larger number is met.
+   `most` [blocks] gets the largest of each block. */
+static float log_sum_exp(const float *logits, int words, float *most) {
+    float top = -INFINITY;
+    vf total = {0};
+    for (int first = 0; first < words; first += BLOCK, most++) {
+        const int end = first + BLOCK < words ? first + BLOCK : words;
+        vf highest = splat(-INFINITY);
+        for (int i = first; i < end; i += LANES) highest = larger(highest, load(logits + i));
+        *most = largest_of(highest);
+        if (*most > top) {
+            total *= exp_of(splat(top - *most));
+            top = *most;
+        }
+        for (int i = first; i < end; i += LANES) total += exp_of(load(logits + i) - top);
+    }
+    return top + logf(sum_of(total));
+}
+
 /* The best continuations of a sentence's hypotheses, best first; equals in order of row and word. And the best end. */
 static int find_candidates(const Search *search, const Sentence *sentence, const float *logits, Candidate *best,
                            Candidate *end) {
@@ -98,15 +119,15 @@ static int find_candidates(const Search *search, const Sentence *sentence, const
     const int words = search->engine->network->output.outputs;
     const int wanted = search->options.beam == 1 ? 1 : 2 * search->options.beam;
     int found = 0;
-    float worst = -INFINITY;
+    float worst = -INFINITY, most[words / BLOCK + 1];
     for (int row = 0; row < sentence->live; row++, logits += words) {
-        vf highest = splat(-INFINITY), total = {0};
-        for (int i = 0; i < words; i += LANES) highest = larger(highest, load(logits + i));
-        float top = largest_of(highest);
-        for (int i = 0; i < words; i += LANES) total += exp_of(load(logits + i) - top);
-        float offset = sentence->scores[row] - (top + logf(sum_of(total)));
+        const float offset = sentence->scores[row] - log_sum_exp(logits, words, most);
         if (!row || logits[eos] + offset > end->total) *end = (Candidate){logits[eos] + offset, row, eos};
         for (int first = 0; first < words; first += LANES) {
+            if (first % BLOCK == 0 && !(most[first / BLOCK] + offset > worst)) {
+                first += BLOCK - LANES;
+                continue;
+            }
             vf value = load(logits + first) + offset;
             if (!any_above(value, worst)) continue;
             for (int i = 0; i < LANES; i++) {
