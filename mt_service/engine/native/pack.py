@@ -175,6 +175,7 @@ def pack(bundle: Bundle) -> Kept:
     allowed_W = numpy.array(sorted(set(range(config.vocabulary_size)) - specials.banned), numpy.int32)
     names = [packer.tied(name) for name in ("source_weight", "target_weight")]
     tables = {name: packer.embedding(name) for name in dict.fromkeys(names)}
+    output = packer.output(allowed_W)  # the largest first: packing takes memory for copies, which is there again later
     encoder = [packer.encoder_block(index) for index in range(config.encoder.layers)]
     decoder = [packer.decoder_block(index) for index in range(config.decoder.layers)]
     network = structures.Network(
@@ -190,7 +191,7 @@ def pack(bundle: Bundle) -> Kept:
         packer.bridge(),
         (structures.DecoderBlock * len(decoder))(*decoder),
         packer.norm("decoder.norm"),
-        packer.output(allowed_W),
+        output,
         packer.keep(allowed_W),
     )
     packer.tensors.finish()

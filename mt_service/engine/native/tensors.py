@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -33,9 +34,15 @@ def quantize(weight_OI: Array) -> Matrix:
     return Matrix(integer_OI, scale_O)
 
 
-def read_arrays(path: Path) -> dict[str, Array]:
-    """All tensors of a safetensors file, mapped, not read; bfloat16 as the upper halves of floats."""
-    data = numpy.memmap(path, numpy.uint8, "r")
+def map_file(path: Path) -> mmap.mmap:
+    """A file as memory, which is read where it is looked at."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def arrays_of(mapped: mmap.mmap) -> dict[str, Array]:
+    """All tensors of a mapped safetensors file; bfloat16 as the upper halves of floats."""
+    data = numpy.frombuffer(mapped, numpy.uint8)
     start = 8 + int.from_bytes(data[:8].tobytes(), "little")
     header = json.loads(data[8:start].tobytes())
     arrays = {}
@@ -63,13 +70,19 @@ class Tensors:
         self.path, self.storage = path, storage
         self.expected: dict[str, Entry] = {}
         try:
-            self.arrays = read_arrays(path)
+            self.mapped = map_file(path)
+            self.arrays = arrays_of(self.mapped)
         except (OSError, ValueError, KeyError, TypeError):
             verify_tensors(path, {})  # which tells what is wrong
             raise
 
     def take(self, name: str, kind: str, *shape: int) -> Array:
-        """A tensor as it is stored; UserError when it is missing, or of another shape or type."""
+        """A tensor as it is stored; UserError when it is missing, or of another shape or type.
+
+        What has been read of the file leaves memory: it would else be there twice when all is packed.
+        """
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self.mapped.madvise(mmap.MADV_DONTNEED)
         self.expected[name] = entry = Entry(kind, shape)
         array = self.arrays.get(name)
         if array is None or array.shape != shape or array.dtype != KINDS[kind]:
