@@ -93,13 +93,18 @@ typedef struct {
 
 enum { BLOCK = 8 * LANES }; /* words that are looked at together */
 
+static inline int end_of_block(int block, int words) {
+    const int end = (block + 1) * BLOCK;
+    return end < words ? end : words;
+}
+
 /* The logarithm of a row's sum of exponentials, in one pass: sums begin anew, smaller, when a larger number is met.
    `most` [blocks] gets the largest of each block. */
 static float log_sum_exp(const float *logits, int words, float *most) {
     float top = -INFINITY;
     vf total = {0};
-    for (int first = 0; first < words; first += BLOCK, most++) {
-        const int end = first + BLOCK < words ? first + BLOCK : words;
+    for (int block = 0; block * BLOCK < words; block++, most++) {
+        const int first = block * BLOCK, end = end_of_block(block, words);
         vf highest = splat(-INFINITY);
         for (int i = first; i < end; i += LANES) highest = larger(highest, load(logits + i));
         *most = largest_of(highest);
@@ -110,6 +115,14 @@ static float log_sum_exp(const float *logits, int words, float *most) {
         for (int i = first; i < end; i += LANES) total += exp_of(load(logits + i) - top);
     }
     return top + logf(sum_of(total));
+}
+
+/* Put a candidate among the best, of which there are `found` and may be `wanted`; return how many there are then. */
+static int enter(Candidate *best, int found, int wanted, Candidate one) {
+    int place = found < wanted ? found++ : wanted - 1;
+    for (; place && best[place - 1].total < one.total; place--) best[place] = best[place - 1];
+    best[place] = one;
+    return found;
 }
 
 /* The best continuations of a sentence's hypotheses, best first; equals in order of row and word. And the best end. */
@@ -123,19 +136,15 @@ static int find_candidates(const Search *search, const Sentence *sentence, const
     for (int row = 0; row < sentence->live; row++, logits += words) {
         const float offset = sentence->scores[row] - log_sum_exp(logits, words, most);
         if (!row || logits[eos] + offset > end->total) *end = (Candidate){logits[eos] + offset, row, eos};
-        for (int first = 0; first < words; first += LANES) {
-            if (first % BLOCK == 0 && !(most[first / BLOCK] + offset > worst)) {
-                first += BLOCK - LANES;
-                continue;
-            }
-            vf value = load(logits + first) + offset;
-            if (!any_above(value, worst)) continue;
-            for (int i = 0; i < LANES; i++) {
-                if (!(value[i] > worst)) continue;
-                int place = found < wanted ? found++ : wanted - 1;
-                for (; place && best[place - 1].total < value[i]; place--) best[place] = best[place - 1];
-                best[place] = (Candidate){value[i], row, first + i};
-                if (found == wanted) worst = best[wanted - 1].total;
+        for (int block = 0; block * BLOCK < words; block++) {
+            if (!(most[block] + offset > worst)) continue;
+            for (int first = block * BLOCK; first < end_of_block(block, words); first += LANES) {
+                vf value = load(logits + first) + offset;
+                for (int i = 0; any_above(value, worst) && i < LANES; i++) {
+                    if (!(value[i] > worst)) continue;
+                    found = enter(best, found, wanted, (Candidate){value[i], row, first + i});
+                    if (found == wanted) worst = best[wanted - 1].total;
+                }
             }
         }
     }
