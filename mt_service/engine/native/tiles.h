@@ -34,7 +34,7 @@ typedef struct {
     int row, upper, lower, part, wide;
 } Block;
 
-/* Ask for the weights of 64 inputs and two parts, which are multiplied next: few rows pass while they come from afar. */
+/* Ask for the weights of 64 inputs and two parts, which are multiplied next; once, by the first rows that pass. */
 static inline void fetch_tiles(const uint8_t *left, const uint8_t *right) {
     for (int line = 0; line < DEPTH * TILE; line += 64) {
         __builtin_prefetch(left + line);
@@ -43,7 +43,7 @@ static inline void fetch_tiles(const uint8_t *left, const uint8_t *right) {
 }
 
 static inline __attribute__((always_inline)) void gather_tiles(const Product *product, Rounded rows, Block block,
-                                                               const int both, const int wide) {
+                                                               int ahead, const int both, const int wide) {
     const int inputs = product->inputs;
     const Digit *high = rows.integers + (size_t)block.row * inputs, *low = high + (size_t)block.upper * inputs;
     const size_t size = (size_t)inputs * TILE;
@@ -53,7 +53,7 @@ static inline __attribute__((always_inline)) void gather_tiles(const Product *pr
     if (both) _tile_zero(2);
     if (both && wide) _tile_zero(3);
     for (int i = 0; i < inputs; i += DEPTH) {
-        fetch_tiles(left + 2 * size + (size_t)i * TILE, left + 3 * size + (size_t)i * TILE);
+        if (ahead) fetch_tiles(left + 2 * size + (size_t)i * TILE, left + 3 * size + (size_t)i * TILE);
         _tile_loadd(4, high + i, inputs);
         _tile_loadd(6, left + (size_t)i * TILE, DEPTH);
         _tile_dpbsud(0, 4, 6);
@@ -65,15 +65,15 @@ static inline __attribute__((always_inline)) void gather_tiles(const Product *pr
     }
 }
 
-static void gather_block(const Product *product, Rounded rows, Block block) {
+static void gather_block(const Product *product, Rounded rows, Block block, int ahead) {
     if (block.lower && block.wide)
-        gather_tiles(product, rows, block, 1, 1);
+        gather_tiles(product, rows, block, ahead, 1, 1);
     else if (block.lower)
-        gather_tiles(product, rows, block, 1, 0);
+        gather_tiles(product, rows, block, ahead, 1, 0);
     else if (block.wide)
-        gather_tiles(product, rows, block, 0, 1);
+        gather_tiles(product, rows, block, ahead, 0, 1);
     else
-        gather_tiles(product, rows, block, 0, 0);
+        gather_tiles(product, rows, block, ahead, 0, 0);
 }
 
 static void store_block(Block block, int32_t (*sums)[TILE * TILE]) {
@@ -110,7 +110,7 @@ static void fill_tiles(const Product *product, Rounded rows, int row, int end, i
     for (int part = 0; part < parts; part += 2) {
         for (int first = row; first < end; first += upper + lower, turn++) {
             const Block block = {first, upper, lower, part, part + 1 < parts};
-            gather_block(product, rows, block);
+            gather_block(product, rows, block, first == row);
             if (turn) finish_block(product, rows, before, sums[~turn & 1], out, stride, add);
             store_block(block, sums[turn & 1]);
             before = block;
