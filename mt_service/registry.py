@@ -13,8 +13,8 @@ from data.config import check
 from data.errors import UserError
 from models.bundle import Bundle, read_bundle
 from models.device import available_cores, choose_device
+from models.native.compiler import UnavailableError
 from mt_service.engine.interface import Engine, Limits
-from mt_service.engine.native.build import UnavailableError
 from mt_service.engine.native.engine import NativeEngine
 from mt_service.engine.native.pack import fits
 from mt_service.engine.worker import Worker

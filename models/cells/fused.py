@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models.cells.base import CANDIDATE, DEFAULTS, HIDDEN, HiddenState, RecurrentCell, register
 from models.config import CellSettings
+from models.native import lstm
 
 # On a GPU, cuDNN puts a sequence's weights side by side at every call, which costs little beside the sequence itself.
 warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk of memory", UserWarning)
@@ -48,6 +49,9 @@ class LSTM(RecurrentCell):
     def forward(self, input_BTI: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
         """Shapes as in Cell.forward."""
         weights = [self.weight_ih, self.recurrent_weight(), self.bias, torch.zeros_like(self.bias)]
+        if input_BTI.shape[1] > 1 and lstm.fits(input_BTI, self.hidden_size):
+            output_BTH, hidden_BH, cell_BH = lstm.read(input_BTI, *state, *weights[:3])
+            return output_BTH, LSTMState(hidden_BH, cell_BH)
         if input_BTI.shape[1] == 1:
             hidden_BH, cell_BH = torch.lstm_cell(input_BTI[:, 0], state, *weights)
             return hidden_BH[:, None], LSTMState(hidden_BH, cell_BH)

@@ -18,11 +18,10 @@ from data.errors import UserError
 from models.bundle import FILES, MODEL, SUMS, TOKENIZER, Bundle, read_bundle
 from models.config import AttentionConfig, DecoderConfig, ModelConfig
 from models.info import BundleInfo
+from models.native.compiler import COMPILERS, UnavailableError
 from models.seq2seq import Seq2Seq
 from models.weights import write_bundle
 from mt_service import registry
-from mt_service.engine.native import build
-from mt_service.engine.native.build import UnavailableError
 from mt_service.engine.native.engine import NativeEngine
 from mt_service.engine.native.pack import fits, pack
 from mt_service.engine.reference import ReferenceEngine
@@ -30,7 +29,7 @@ from mt_service.registry import make_engine
 from mt_service.settings import Settings
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
-pytestmark = pytest.mark.skipif(not any(map(shutil.which, build.COMPILERS)), reason="no C compiler on this machine")
+pytestmark = pytest.mark.skipif(not any(map(shutil.which, COMPILERS)), reason="no C compiler on this machine")
 INFO = BundleInfo("toy", ("aa", "bb"), ("aa-bb",))
 VOCABULARY = 300  # the golden tokenizer's
 
@@ -96,33 +95,6 @@ def test_without_a_compiler_the_reference_translates(
     assert "there is no C compiler (cc, gcc, clang); install one" in caplog.text
     with pytest.raises(UserError, match="cannot serve toy: there is no C compiler"):
         make_engine(read_bundle(GOLDEN), Settings(engine="native"))
-
-
-def test_the_library_is_compiled_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    first = build.compiled()
-    assert first.parent == tmp_path / "mt-service"
-    made_at = first.stat().st_mtime_ns
-    assert build.compiled() == first
-    assert first.stat().st_mtime_ns == made_at
-    assert [path.name for path in first.parent.iterdir()] == [first.name]
-
-
-def test_a_compiler_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(build.shutil, "which", lambda _: "/bin/false")
-    with pytest.raises(UnavailableError, match="/bin/false cannot compile the engine"):
-        build.compiled()
-    monkeypatch.setattr(build.shutil, "which", lambda _: None)
-    with pytest.raises(UnavailableError, match="there is no C compiler"):
-        build.compiled()
-
-
-def test_without_a_home_the_library_goes_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setenv("HOME", "/dev/null")
-    assert build.cache() == build.temporary_cache()
-    assert build.cache().stat().st_mode & 0o077 == 0
 
 
 def test_translating_needs_no_torch() -> None:

@@ -21,19 +21,20 @@ from models.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelCo
 from models.device import cpu_flags
 from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
+from models.native.compiler import COMPILERS, UnavailableError, compile_library
 from models.seq2seq import Seq2Seq
 from models.weights import write_bundle
 from mt_service.engine.interface import Engine, Job
 from mt_service.engine.native import build
 from mt_service.engine.native import engine as module
-from mt_service.engine.native.build import UnavailableError, compile_library, library
+from mt_service.engine.native.build import SOURCE, library
 from mt_service.engine.native.engine import NativeEngine
 from mt_service.engine.native.structures import declare, make_product
 from mt_service.engine.native.tensors import quantize
 from mt_service.engine.reference import ReferenceEngine
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
-compiler = next((found for found in map(shutil.which, build.COMPILERS) if found), None)
+compiler = next((found for found in map(shutil.which, COMPILERS) if found), None)
 pytestmark = pytest.mark.skipif(compiler is None, reason="no C compiler on this machine")
 INFO = BundleInfo("toy", ("aa", "bb"), ("aa-bb",))
 VOCABULARY = 300  # the golden tokenizer's
@@ -220,7 +221,7 @@ TUNINGS = [
     ("-march=x86-64",),
     ("-march=haswell",),
     ("-march=haswell", *EMULATED_VNNI),
-    ("-march=haswell", *EMULATED_VNNI, "-include", str(HERE / "emulated_tiles.h")),
+    ("-march=haswell", *EMULATED_VNNI, "-include", str(HERE.parent / "emulated_tiles.h")),
     ("-march=native", "-mno-amx-int8"),
     ("-march=armv8-a",),
     ("-march=armv8.2-a+dotprod",),
@@ -237,7 +238,7 @@ def test_other_processors_compute_the_same(
     expected = run(NativeEngine(bundle, 1), jobs)
     assert compiler
     try:
-        compile_library(compiler, tmp_path / "other.so", [tuning])
+        compile_library(compiler, SOURCE, tmp_path / "other.so", [tuning])
     except UnavailableError:
         pytest.skip(f"the C compiler does not know {tuning[0]}")
     if "haswell" in tuning[0] and "avx2" not in cpu_flags():

@@ -2,32 +2,10 @@
    Weights lie for it as they do for VNNI, and sums are the same to the bit. Linux gives the unit to who asks for it. */
 
 #if defined(__AMX_INT8__) && defined(__linux__)
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "unit.h"
 
-enum { TILE = SIDE, DEPTH = 64 }; /* rows or outputs, and inputs */
-
-static int tiles_given;
-
-__attribute__((constructor)) static void ask_for_tiles(void) {
-    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
-    tiles_given = !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
-}
-
-/* The shapes of the unit's eight registers: sums 0 to 3, rows 4 and 5, weights 6 and 7. */
-typedef struct {
-    uint8_t palette, start, unused[14];
-    uint16_t bytes[16]; /* of a row */
-    uint8_t rows[16];
-} __attribute__((aligned(64))) Shapes;
-
-static void shape_tiles(int upper, int lower) {
-    const uint8_t high = upper, low = lower ? lower : 1;
-    Shapes shapes = {.palette = 1, .rows = {high, high, low, low, high, low, TILE, TILE}};
-    for (int i = 0; i < 8; i++) shapes.bytes[i] = DEPTH;
-    __asm__ volatile("" : : "m"(shapes) : "memory"); /* GCC takes the unit to read nothing of what it does read */
-    _tile_loadconfig(&shapes);
-}
+enum { DEPTH = TILE_BYTES }; /* inputs that are multiplied at once */
+_Static_assert(TILE == SIDE, "a register holds the sums of the outputs whose weights stand side by side");
 
 /* A pair of tiles of rows with a pair of parts; the second of each may be missing. */
 typedef struct {
