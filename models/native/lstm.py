@@ -21,6 +21,7 @@ from torch import Tensor
 
 from models.device import cpu_flags
 from models.native.compiler import UnavailableError, compiled
+from models.native.threads import Task
 
 log = logging.getLogger(__name__)
 SOURCE = Path(__file__).with_name("lstm.c")
@@ -40,36 +41,27 @@ class Sequence(ctypes.Structure):
 
 
 class Library:
-    """The compiled functions, and torch's own threads to call them on.
+    """The compiled functions.
 
     Raises:
-        UnavailableError: without a matrix unit, or where torch's threads are not those that it has on Linux.
+        UnavailableError: without a matrix unit, or where torch's threads are not to be had.
     """
 
     def __init__(self, path: Path) -> None:
         made = ctypes.CDLL(str(path))
         if not made.mt_available():
             raise UnavailableError("this processor has no matrix unit for bfloat16, or the C compiler does not know it")
-        try:
-            self.parallel = ctypes.CDLL(None).GOMP_parallel
-        except (AttributeError, TypeError, OSError):
-            raise UnavailableError("torch's threads are not those of GNU OpenMP") from None
-        self.parallel.argtypes, self.parallel.restype = (c_void_p, c_void_p, ctypes.c_uint, ctypes.c_uint), None
-        self.read, self.back = (ctypes.cast(one, c_void_p) for one in (made.mt_read, made.mt_return))
+        self.read, self.back = Task(made.mt_read), Task(made.mt_return)
 
-    def run(self, task: c_void_p, sizes: tuple[int, int, int], **tensors: Tensor | None) -> None:
-        """Run one of the two functions for [B, T, H] on as many threads as torch has.
-
-        A second set of threads beside torch's would wait for the same processors.
-        """
+    def run(self, task: Task, sizes: tuple[int, int, int], **tensors: Tensor | None) -> None:
+        """Run one of the two functions for [B, T, H] on as many threads as torch has."""
         rows, positions, hidden = sizes
         threads = torch.get_num_threads()
         groups = threads * -(-rows // (GROUP * threads))
         scratch_bytes = 16_384 + 256 * hidden
         tensors["scratch"] = torch.empty(groups * scratch_bytes, dtype=torch.uint8)
         pointers = {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
-        sequence = Sequence(rows, positions, hidden, groups, **pointers, bytes=scratch_bytes)
-        self.parallel(task, ctypes.byref(sequence), threads, 0)
+        task.run(Sequence(rows, positions, hidden, groups, **pointers, bytes=scratch_bytes), threads)
 
 
 @functools.cache

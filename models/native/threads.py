@@ -1,0 +1,29 @@
+"""Compiled functions on torch's own threads: a second set beside them would wait for the same processors."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import c_uint, c_void_p
+from typing import Any
+
+from models.native.compiler import UnavailableError
+
+
+class Task:
+    """A function of one structure, out of which every thread takes work until there is none left.
+
+    Raises:
+        UnavailableError: where torch's threads are not those of GNU OpenMP, as they are on Linux.
+    """
+
+    def __init__(self, function: Any) -> None:
+        try:
+            self.parallel = ctypes.CDLL(None).GOMP_parallel
+        except (AttributeError, TypeError, OSError):
+            raise UnavailableError("torch's threads are not those of GNU OpenMP") from None
+        self.parallel.argtypes, self.parallel.restype = (c_void_p, c_void_p, c_uint, c_uint), None
+        self.function = ctypes.cast(function, c_void_p)
+
+    def run(self, structure: ctypes.Structure, threads: int) -> None:
+        """Call it on so many threads, and wait for all of them."""
+        self.parallel(self.function, ctypes.byref(structure), threads, 0)
