@@ -17,6 +17,12 @@ from torch import Tensor
 
 CHUNK_LOGITS = 1 << 21  # 8 MB of float32: what stays in the last-level cache of small machines
 GPU_CHUNK_LOGITS = 1 << 26  # 256 MB: a GPU waits for kernels to be started, not for memory
+ROWS = 64  # chunks are of a multiple of it: torch makes a kernel for every shape of a product that is new to it
+
+
+def filled(part_RX: Tensor) -> Tensor:
+    """Rows of zeros added up to a multiple of `ROWS`."""
+    return torch.nn.functional.pad(part_RX, (0, 0, 0, -len(part_RX) % ROWS))
 
 
 def attract(log_RV: Tensor, strength: float) -> tuple[Tensor, Tensor]:
@@ -62,16 +68,17 @@ class FusedCrossEntropy(torch.autograd.Function):
         low_DV = low_VD.t().contiguous()  # measured: this orientation of the product is faster in MKL
         passes, positions, width = hidden_PND.shape
         most = GPU_CHUNK_LOGITS if hidden_PND.is_cuda else CHUNK_LOGITS
-        chunk = max(64, most // weight_VD.shape[0]) // passes
+        chunk = max(1, most // weight_VD.shape[0] // ROWS) * ROWS // passes
         hidden_gradient_PND = torch.empty_like(hidden_PND)
         weight_gradient_VD = torch.zeros_like(weight_VD, dtype=torch.float32)
         bias_gradient_V = None if bias_V is None else torch.zeros_like(bias_V, dtype=torch.float32)
         nll, loss = (hidden_PND.new_zeros((), dtype=torch.float32) for _ in range(2))
         for start in range(0, positions, chunk):
             part = slice(start, start + chunk)
-            hidden_RD = hidden_PND[:, part].reshape(-1, width)
             target_R1 = target_N[part].repeat(passes)[:, None]
-            logits_RV = (hidden_RD @ low_DV).float()
+            rows = len(target_R1)
+            hidden_RD = filled(hidden_PND[:, part].reshape(-1, width))
+            logits_RV = (hidden_RD @ low_DV)[:rows].float()
             if bias_V is not None:
                 logits_RV += bias_V
             target_logit_R1 = logits_RV.gather(1, target_R1)
@@ -87,8 +94,8 @@ class FusedCrossEntropy(torch.autograd.Function):
             gradient_RV.scatter_add_(1, target_R1, gradient_RV.new_full(target_R1.shape, smoothing - 1.0))
             if bias_gradient_V is not None:
                 bias_gradient_V += gradient_RV.sum(0)
-            low_RV = gradient_RV.to(hidden_PND.dtype)
-            hidden_gradient_PND[:, part] = (low_RV @ low_VD).view(passes, -1, width)
+            low_RV = filled(gradient_RV.to(hidden_PND.dtype))
+            hidden_gradient_PND[:, part] = (low_RV @ low_VD)[:rows].view(passes, -1, width)
             weight_gradient_VD += low_RV.t() @ hidden_RD
         share = smoothing / weight_VD.shape[0]
         hidden_sum_D, weight_sum_D = hidden_PND.float().sum((0, 1)), weight_VD.sum(0)

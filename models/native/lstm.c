@@ -20,6 +20,7 @@ typedef uint32_t vu __attribute__((vector_size(4 * LANES), aligned(4), may_alias
 typedef struct {
     int32_t rows, positions, units, groups; /* of rows, each the work of one thread */
     int32_t next;                            /* group that nobody has taken yet */
+    const float *bias_G;                     /* there */
     const Half *weights;                     /* as tiles: there [4H / 16][H / 32], back [H / 16][4H / 32] */
     Half *gates_BTG;                         /* there: sums of the inputs, and then the gates */
     const Half *first_hidden_BH;
@@ -81,15 +82,16 @@ static void multiply(const Half *rows, int count, int inputs, const Half *weight
 /* One row's step, of 32 units whose sums of the hidden vector are given. */
 static void open_gates(const Sequence *s, int row, int position, int unit, const float *sums, Half *hidden) {
     const int H = s->units;
+    const float *bias = s->bias_G + unit;
     const size_t at = (size_t)row * s->positions + position;
     Half *gates = s->gates_BTG + at * GATES * H + unit;
     float *cell = s->cell_BTH + at * H + unit;
     const float *before = position ? cell - H : s->first_cell_BH + (size_t)row * H + unit;
-    for (int i = 0; i < BLOCK; i += LANES, gates += LANES, sums += LANES) {
-        const vf in = sigmoid_of(widen(gates) + load(sums));
-        const vf keep = sigmoid_of(widen(gates + H) + load(sums + BLOCK * BLOCK));
-        const vf candidate = tanh_of(widen(gates + 2 * H) + load(sums + 2 * BLOCK * BLOCK));
-        const vf out = sigmoid_of(widen(gates + 3 * H) + load(sums + 3 * BLOCK * BLOCK));
+    for (int i = 0; i < BLOCK; i += LANES, gates += LANES, bias += LANES, sums += LANES) {
+        const vf in = sigmoid_of(widen(gates) + load(bias) + load(sums));
+        const vf keep = sigmoid_of(widen(gates + H) + load(bias + H) + load(sums + BLOCK * BLOCK));
+        const vf candidate = tanh_of(widen(gates + 2 * H) + load(bias + 2 * H) + load(sums + 2 * BLOCK * BLOCK));
+        const vf out = sigmoid_of(widen(gates + 3 * H) + load(bias + 3 * H) + load(sums + 3 * BLOCK * BLOCK));
         const vf value = fused(keep, load(before + i), in * candidate);
         narrow(gates, in);
         narrow(gates + H, keep);

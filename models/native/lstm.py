@@ -28,7 +28,7 @@ SOURCE = Path(__file__).with_name("lstm.c")
 GROUP = 32  # rows that a thread takes at once, at most
 COUNTS = ("rows", "positions", "units", "groups", "next")
 POINTERS = (
-    *("weights", "gates", "first_hidden", "first_cell", "hidden", "cell"),
+    *("bias", "weights", "gates", "first_hidden", "first_cell", "hidden", "cell"),
     *("hidden_gradient", "last_hidden_gradient", "last_cell_gradient"),
     *("gate_gradient", "first_hidden_gradient", "first_cell_gradient", "scratch"),
 )
@@ -132,15 +132,16 @@ def read_sequence(
     """Outputs [B, T, H] in bfloat16, and what `return_sequence` needs."""
     rows, positions, width = input_BTI.shape
     hidden = weight_GH.shape[1]
-    halves = (part.to(torch.bfloat16).contiguous() for part in (input_BTI, hidden_BH, weight_GI, weight_GH, bias_G))
-    input_BTI, hidden_BH, weight_GI, weight_GH, bias_G = halves
-    cell_BH = cell_BH.float().contiguous()
+    halves = (part.to(torch.bfloat16).contiguous() for part in (input_BTI, hidden_BH, weight_GI, weight_GH))
+    input_BTI, hidden_BH, weight_GI, weight_GH = halves
+    cell_BH, bias_G = cell_BH.float().contiguous(), bias_G.float().contiguous()
     input_NI = input_BTI.view(-1, width)
-    gates_NG = torch.addmm(bias_G, input_NI, weight_GI.t())
+    gates_NG = input_NI @ weight_GI.t()
     output_BTH, cell_BTH = input_NI.new_empty(rows, positions, hidden), cell_BH.new_empty(rows, positions, hidden)
     made.run(
         made.read,
         (rows, positions, hidden),
+        bias=bias_G,
         weights=tiles(weight_GH),
         gates=gates_NG,
         first_hidden=hidden_BH,
