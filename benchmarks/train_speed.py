@@ -27,7 +27,7 @@ from training.distributed import World
 from training.manifest import git_state, versions
 from training.trainer import Trainer
 
-WARM_UP, WINDOWS, WINDOW = 10, 7, 10  # updates
+WARM_UP, WINDOWS, WINDOW = 40, 7, 10  # updates; torch makes kernels for every shape of a batch that it first sees
 
 
 @contextmanager
