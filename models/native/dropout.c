@@ -1,6 +1,6 @@
-/* Dropout, whose mask is not kept: who knows the seed makes it again for the way back. A byte of a random number decides
-   for a unit; each number is a mixture of the seed and of the place of its eight units (SplitMix64, Steele et al. 2014),
-   so that neither the number of threads nor their order matters. */
+/* Dropout, whose mask is not kept: who knows the seed makes it again for the way back. A byte of a random number
+   decides for a unit; each number is a mixture of the seed and of the place of its eight units (SplitMix64, Steele et
+   al. 2014), so that neither the number of threads nor their order matters. */
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
-/* An LSTM over whole sequences, there and back, on the matrix unit: in numbers of 16 bits (bfloat16), but sums, the cell
-   and what flows back from a position to the one before in 32.
+/* An LSTM over whole sequences, there and back, on the matrix unit: in numbers of 16 bits (bfloat16), but in 32 what is
+   summed, the cell, and what flows back from a position to the one before.
 
    Rows share nothing but the weights: a thread takes some of them through all positions, and no one waits for another.
    What the inputs give to the gates was multiplied before, at once for all positions. It is overwritten by the gates.
@@ -35,8 +35,9 @@ typedef struct {
     int64_t scratch_bytes;
 } Sequence;
 
+/* Rows of one thread, multiplied in pairs of tiles; where pairs do not divide them, the last one begins earlier. */
 typedef struct {
-    int first, count; /* rows */
+    int first, count, pair;
 } Group;
 
 static inline vf widen(const Half *from) { return (vf)(__builtin_convertvector(*(const vh *)from, vu) << 16); }
@@ -72,15 +73,20 @@ static inline __attribute__((always_inline)) void multiply_tiles(const Half *row
 }
 
 /* out[count][32] = rows[count][inputs] W^T, for two tiles of outputs. */
-static void multiply(const Half *rows, int count, int inputs, const Half *weights, float *out, int stride) {
-    if (count > TILE)
-        multiply_tiles(rows, inputs, weights, out, stride, 1);
-    else
-        multiply_tiles(rows, inputs, weights, out, stride, 0);
+static void multiply(Group group, const Half *rows, int inputs, const Half *weights, float *out, int stride) {
+    const int last = group.count - group.pair;
+    for (int row = 0; row < group.count; row += group.pair) {
+        const size_t start = row < last ? row : last;
+        if (group.pair > TILE)
+            multiply_tiles(rows + start * inputs, inputs, weights, out + start * stride, stride, 1);
+        else
+            multiply_tiles(rows + start * inputs, inputs, weights, out + start * stride, stride, 0);
+    }
 }
 
-/* One row's step, of 32 units whose sums of the hidden vector are given. */
-static void open_gates(const Sequence *s, int row, int position, int unit, const float *sums, Half *hidden) {
+/* One row's step, of 32 units. Given are the sums of the hidden vector, each gate's so far from those before. */
+static void open_gates(const Sequence *s, int row, int position, int unit, const float *sums, size_t gate_sums,
+                       Half *hidden) {
     const int H = s->units;
     const float *bias = s->bias_G + unit;
     const size_t at = (size_t)row * s->positions + position;
@@ -89,9 +95,9 @@ static void open_gates(const Sequence *s, int row, int position, int unit, const
     const float *before = position ? cell - H : s->first_cell_BH + (size_t)row * H + unit;
     for (int i = 0; i < BLOCK; i += LANES, gates += LANES, bias += LANES, sums += LANES) {
         const vf in = sigmoid_of(widen(gates) + load(bias) + load(sums));
-        const vf keep = sigmoid_of(widen(gates + H) + load(bias + H) + load(sums + BLOCK * BLOCK));
-        const vf candidate = tanh_of(widen(gates + 2 * H) + load(bias + 2 * H) + load(sums + 2 * BLOCK * BLOCK));
-        const vf out = sigmoid_of(widen(gates + 3 * H) + load(bias + 3 * H) + load(sums + 3 * BLOCK * BLOCK));
+        const vf keep = sigmoid_of(widen(gates + H) + load(bias + H) + load(sums + gate_sums));
+        const vf candidate = tanh_of(widen(gates + 2 * H) + load(bias + 2 * H) + load(sums + 2 * gate_sums));
+        const vf out = sigmoid_of(widen(gates + 3 * H) + load(bias + 3 * H) + load(sums + 3 * gate_sums));
         const vf value = fused(keep, load(before + i), in * candidate);
         narrow(gates, in);
         narrow(gates + H, keep);
@@ -105,16 +111,16 @@ static void open_gates(const Sequence *s, int row, int position, int unit, const
 
 static void read_group(const Sequence *s, Group group, char *scratch) {
     const int H = s->units;
-    float *sums = (float *)scratch; /* [4][32][32] */
-    Half *now = (Half *)(sums + GATES * BLOCK * BLOCK), *next = now + BLOCK * H;
+    const size_t gate_sums = (size_t)group.count * BLOCK;
+    float *sums = (float *)scratch; /* [4][count][32] */
+    Half *now = (Half *)(sums + GATES * gate_sums), *next = now + (size_t)group.count * H;
     memcpy(now, s->first_hidden_BH + (size_t)group.first * H, (size_t)group.count * H * sizeof(Half));
     for (int position = 0; position < s->positions; position++) {
         for (int unit = 0; unit < H; unit += BLOCK) {
             for (int gate = 0; gate < GATES; gate++)
-                multiply(now, group.count, H, s->weights + (size_t)(gate * H + unit) * H,
-                         sums + gate * BLOCK * BLOCK, BLOCK);
+                multiply(group, now, H, s->weights + (size_t)(gate * H + unit) * H, sums + gate * gate_sums, BLOCK);
             for (int row = 0; row < group.count; row++)
-                open_gates(s, group.first + row, position, unit, sums + row * BLOCK, next + row * H + unit);
+                open_gates(s, group.first + row, position, unit, sums + row * BLOCK, gate_sums, next + row * H + unit);
         }
         Half *read = now;
         now = next;
@@ -122,7 +128,7 @@ static void read_group(const Sequence *s, Group group, char *scratch) {
     }
 }
 
-/* One row's step back: from the gradients of its hidden vector and its cell to those of the sums and the cell before. */
+/* One row's step back: from the gradients of hidden vector and cell to those of the sums and the cell before. */
 static void close_gates(const Sequence *s, int row, int position, const float *of_hidden, float *of_cell,
                         Half *of_sums) {
     const int H = s->units;
@@ -151,7 +157,7 @@ static void return_group(const Sequence *s, Group group, char *scratch) {
     const int H = s->units, all = group.count * H;
     const size_t at = (size_t)group.first * H;
     float *of_hidden = s->first_hidden_gradient_BH + at, *of_cell = s->first_cell_gradient_BH + at;
-    Half *of_sums = (Half *)scratch; /* [32][4H] */
+    Half *of_sums = (Half *)scratch; /* [count][4H] */
     for (int i = 0; i < all; i += LANES) {
         store(of_hidden + i, s->last_hidden_gradient_BH ? widen(s->last_hidden_gradient_BH + at + i) : splat(0));
         store(of_cell + i, s->last_cell_gradient_BH ? load(s->last_cell_gradient_BH + at + i) : splat(0));
@@ -161,7 +167,7 @@ static void return_group(const Sequence *s, Group group, char *scratch) {
             close_gates(s, group.first + row, position, of_hidden + row * H, of_cell + row * H,
                         of_sums + (size_t)row * GATES * H);
         for (int unit = 0; unit < H; unit += BLOCK)
-            multiply(of_sums, group.count, GATES * H, s->weights + (size_t)unit * GATES * H, of_hidden + unit, H);
+            multiply(group, of_sums, GATES * H, s->weights + (size_t)unit * GATES * H, of_hidden + unit, H);
     }
 }
 
@@ -170,8 +176,9 @@ static void work(Sequence *s, void (*task)(const Sequence *, Group, char *)) {
         const int first = (int64_t)s->rows * taken / s->groups;
         const int count = (int64_t)s->rows * (taken + 1) / s->groups - first;
         if (!count) continue;
-        shape_tiles(count < TILE ? count : TILE, count < TILE ? 0 : count - TILE);
-        task(s, (Group){first, count}, s->scratch + taken * s->scratch_bytes);
+        const int pairs = (count + BLOCK - 1) / BLOCK, pair = (count + pairs - 1) / pairs;
+        shape_tiles(pair < TILE ? pair : TILE, pair < TILE ? 0 : pair - TILE);
+        task(s, (Group){first, count, pair}, s->scratch + taken * s->scratch_bytes);
         _tile_release();
     }
 }

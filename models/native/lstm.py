@@ -25,7 +25,8 @@ from models.native.threads import Task
 
 log = logging.getLogger(__name__)
 SOURCE = Path(__file__).with_name("lstm.c")
-GROUP = 32  # rows that a thread takes at once, at most
+BLOCK = 32  # units that are computed together
+GROUP = 128  # rows that a thread takes at once, at most
 COUNTS = ("rows", "positions", "units", "groups", "next")
 POINTERS = (
     *("bias", "weights", "gates", "first_hidden", "first_cell", "hidden", "cell"),
@@ -58,7 +59,7 @@ class Library:
         rows, positions, hidden = sizes
         threads = torch.get_num_threads()
         groups = threads * -(-rows // (GROUP * threads))
-        scratch_bytes = 16_384 + 256 * hidden
+        scratch_bytes = -(-rows // groups) * (512 + 8 * hidden)
         tensors["scratch"] = torch.empty(groups * scratch_bytes, dtype=torch.uint8)
         pointers = {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
         task.run(Sequence(rows, positions, hidden, groups, **pointers, bytes=scratch_bytes), threads)
@@ -95,7 +96,7 @@ def correct(made: Library) -> bool:
 def fits(input_BTI: Tensor, hidden_size: int) -> bool:
     """Whether the library can and should read a sequence: in bfloat16, on a CPU, of a width that tiles divide."""
     wanted = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
-    whole = input_BTI.device.type == "cpu" and hidden_size % GROUP == 0 and input_BTI.numel() > 0
+    whole = input_BTI.device.type == "cpu" and hidden_size % BLOCK == 0 and input_BTI.numel() > 0
     return wanted and whole and library() is not None
 
 

@@ -1,4 +1,4 @@
-/* The processor's matrix unit (Intel's AMX): eight registers of 16 rows of 64 bytes. Linux gives it to who asks for it. */
+/* The processor's matrix unit (Intel's AMX): eight registers of 16 rows of 64 bytes. Linux gives it to who asks. */
 
 #include <stdint.h>
 #include <sys/syscall.h>

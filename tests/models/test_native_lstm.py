@@ -79,7 +79,7 @@ def with_gradients(function: object, inputs: list[Tensor], counted: tuple[int, .
 @pytest.mark.usefixtures("used")
 @pytest.mark.parametrize(
     ("rows", "positions", "width", "hidden"),
-    [(1, 1, 8, 32), (16, 2, 40, 32), (17, 5, 32, 64), (70, 9, 64, 96), (33, 40, 16, 32)],
+    [(1, 1, 8, 32), (16, 2, 40, 32), (17, 5, 32, 64), (70, 9, 64, 96), (33, 40, 16, 32), (75, 3, 32, 288)],
 )
 @pytest.mark.parametrize("counted", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
 def test_results_and_gradients_are_those_of_torch(
