@@ -10,19 +10,22 @@ taken in the same visit; nothing of size N x V is ever kept.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-CHUNK_LOGITS = 1 << 21  # 8 MB of float32: what stays in the last-level cache of small machines
-GPU_CHUNK_LOGITS = 1 << 26  # 256 MB: a GPU waits for kernels to be started, not for memory
+from training.native import cross_entropy
+
+CHUNK_BYTES = 1 << 23  # of logits: what stays in the last-level cache of small machines
+GPU_CHUNK_BYTES = 1 << 28  # a GPU waits for kernels to be started, not for memory
 ROWS = 64  # chunks are of a multiple of it: torch makes a kernel for every shape of a product that is new to it
 
 
 def filled(part_RX: Tensor) -> Tensor:
     """Rows of zeros added up to a multiple of `ROWS`."""
-    return torch.nn.functional.pad(part_RX, (0, 0, 0, -len(part_RX) % ROWS))
+    lacking = -len(part_RX) % ROWS
+    return torch.nn.functional.pad(part_RX, (0, 0, 0, lacking)) if lacking else part_RX
 
 
 def attract(log_RV: Tensor, strength: float) -> tuple[Tensor, Tensor]:
@@ -46,6 +49,29 @@ def attract(log_RV: Tensor, strength: float) -> tuple[Tensor, Tensor]:
     return gradient_RV, strength / 2 * (forth_C1 + back_C1).sum()
 
 
+class Turned(NamedTuple):
+    """What a chunk of logits becomes."""
+
+    gradient_RV: Tensor  # of the logits, but for what label smoothing adds to all alike
+    target_logit_R: Tensor
+    normalizer_R: Tensor  # logarithm of the sum of exponentials
+    apart: Tensor | float = 0.0  # the weighted mean of `attract`
+
+
+def turn(logits_RV: Tensor, bias_V: Tensor | None, target_R: Tensor, share: float, agreement: float) -> Turned:
+    """From logits without their bias, which may be overwritten, to probabilities, less `share` at the target."""
+    if not agreement and cross_entropy.fits(logits_RV):
+        return Turned(logits_RV, *cross_entropy.turn(logits_RV, bias_V, target_R, share))
+    logits_RV, target_R1 = logits_RV.float(), target_R[:, None]
+    if bias_V is not None:
+        logits_RV += bias_V
+    log_RV, target_logit_R1 = torch.log_softmax(logits_RV, 1), logits_RV.gather(1, target_R1)
+    normalizer_R1 = target_logit_R1 - log_RV.gather(1, target_R1)
+    gradient_RV, apart = attract(log_RV, agreement) if agreement else (log_RV.exp_(), 0.0)
+    gradient_RV.scatter_add_(1, target_R1, gradient_RV.new_full(target_R1.shape, -share))
+    return Turned(gradient_RV, target_logit_R1[:, 0], normalizer_R1[:, 0], apart)
+
+
 class FusedCrossEntropy(torch.autograd.Function):
     """Sum over positions of (1 - smoothing) * cross-entropy(target) + smoothing * cross-entropy(uniform).
 
@@ -67,7 +93,8 @@ class FusedCrossEntropy(torch.autograd.Function):
         low_VD = weight_VD.to(hidden_PND.dtype)
         low_DV = low_VD.t().contiguous()  # measured: this orientation of the product is faster in MKL
         passes, positions, width = hidden_PND.shape
-        most = GPU_CHUNK_LOGITS if hidden_PND.is_cuda else CHUNK_LOGITS
+        logit_bytes = 2 if not agreement and cross_entropy.fits(hidden_PND) else 4
+        most = (GPU_CHUNK_BYTES if hidden_PND.is_cuda else CHUNK_BYTES) // logit_bytes
         chunk = max(1, most // weight_VD.shape[0] // ROWS) * ROWS // passes
         hidden_gradient_PND = torch.empty_like(hidden_PND)
         weight_gradient_VD = torch.zeros_like(weight_VD, dtype=torch.float32)
@@ -75,26 +102,15 @@ class FusedCrossEntropy(torch.autograd.Function):
         nll, loss = (hidden_PND.new_zeros((), dtype=torch.float32) for _ in range(2))
         for start in range(0, positions, chunk):
             part = slice(start, start + chunk)
-            target_R1 = target_N[part].repeat(passes)[:, None]
-            rows = len(target_R1)
+            target_R = target_N[part].repeat(passes)
+            rows = len(target_R)
             hidden_RD = filled(hidden_PND[:, part].reshape(-1, width))
-            logits_RV = (hidden_RD @ low_DV)[:rows].float()
-            if bias_V is not None:
-                logits_RV += bias_V
-            target_logit_R1 = logits_RV.gather(1, target_R1)
-            log_RV = torch.log_softmax(logits_RV, 1)
-            target_log_R1 = log_RV.gather(1, target_R1)
-            nll -= target_log_R1.sum()
-            loss += smoothing * (target_logit_R1 - target_log_R1).sum()  # of the normalizer
-            if agreement:
-                gradient_RV, apart = attract(log_RV, agreement)
-                loss += apart
-            else:
-                gradient_RV = log_RV.exp_()
-            gradient_RV.scatter_add_(1, target_R1, gradient_RV.new_full(target_R1.shape, smoothing - 1.0))
+            turned = turn((hidden_RD @ low_DV)[:rows], bias_V, target_R, 1.0 - smoothing, agreement)
+            nll += (turned.normalizer_R - turned.target_logit_R).sum()
+            loss += smoothing * turned.normalizer_R.sum() + turned.apart
             if bias_gradient_V is not None:
-                bias_gradient_V += gradient_RV.sum(0)
-            low_RV = filled(gradient_RV.to(hidden_PND.dtype))
+                bias_gradient_V += turned.gradient_RV.sum(0, dtype=torch.float32)
+            low_RV = filled(turned.gradient_RV.to(hidden_PND.dtype))
             hidden_gradient_PND[:, part] = (low_RV @ low_VD)[:rows].view(passes, -1, width)
             weight_gradient_VD += low_RV.t() @ hidden_RD
         share = smoothing / weight_VD.shape[0]

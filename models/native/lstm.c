@@ -6,16 +6,12 @@
 
    B rows, T positions, H units (a multiple of 32); gates are input, forget, candidate, output. */
 
-#include "vectors.h"
+#include "halves.h"
 
 #if defined(__AMX_BF16__) && defined(__linux__)
 #include "unit.h"
 
 enum { GATES = 4, BLOCK = 2 * TILE, DEPTH = TILE_BYTES / 2 }; /* units or rows at once, and inputs */
-
-typedef uint16_t Half; /* the upper half of a float */
-typedef uint16_t vh __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
-typedef uint32_t vu __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 typedef struct {
     int32_t rows, positions, units, groups; /* of rows, each the work of one thread */
@@ -39,15 +35,6 @@ typedef struct {
 typedef struct {
     int first, count, pair;
 } Group;
-
-static inline vf widen(const Half *from) { return (vf)(__builtin_convertvector(*(const vh *)from, vu) << 16); }
-
-/* To the nearest, and to the even one of two. */
-static inline void narrow(Half *to, vf value) {
-    vu bits = (vu)value;
-    bits += 0x7fff + ((bits >> 16) & 1);
-    *(vh *)to = __builtin_convertvector(bits >> 16, vh);
-}
 
 static inline __attribute__((always_inline)) void multiply_tiles(const Half *rows, int inputs, const Half *weights,
                                                                  float *out, int stride, const int both) {

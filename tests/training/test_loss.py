@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from training import loss as module
 from training.loss import token_loss
+from training.native import cross_entropy
 
 
 def oracle(
@@ -18,7 +19,7 @@ def oracle(
 @pytest.mark.parametrize("with_bias", [True, False])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_value_and_gradients_against_torch(smoothing: float, with_bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CHUNK_LOGITS", 1)  # several chunks of 64 rows
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1)  # several chunks of 64 rows
     torch.manual_seed(6)
     hidden, weight = torch.randn(200, 8, requires_grad=True), torch.randn(11, 8, requires_grad=True)
     bias = torch.randn(11, requires_grad=True) if with_bias else None
@@ -54,7 +55,7 @@ def test_a_batch_of_padding_costs_nothing() -> None:
 
 @pytest.mark.parametrize("with_bias", [True, False])
 def test_agreement_of_two_passes_against_torch(with_bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CHUNK_LOGITS", 1)
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1)
     torch.manual_seed(8)
     hidden, weight = torch.randn(2, 150, 8, requires_grad=True), torch.randn(11, 8, requires_grad=True)
     bias = torch.randn(11, requires_grad=True) if with_bias else None
@@ -71,3 +72,53 @@ def test_agreement_of_two_passes_against_torch(with_bias: bool, monkeypatch: pyt
     torch.testing.assert_close(nll, sum(oracle(one, weight, bias, target, 0.0) for one in hidden) / 2)
     for gradient, reference in zip(gradients, wanted, strict=True):
         torch.testing.assert_close(gradient, reference, atol=1e-4, rtol=1e-4)
+
+
+@pytest.fixture
+def compiled() -> None:
+    if cross_entropy.task() is None:
+        pytest.skip("no C compiler on this machine")
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("words", [5, 32, 1003])
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_the_compiled_loss_against_torch(words: int, with_bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(9)
+    hidden, weight = torch.randn(1, 150, 16).bfloat16().requires_grad_(), torch.randn(words, 16, requires_grad=True)
+    bias = torch.randn(words, requires_grad=True) if with_bias else None
+    leaves = [leaf for leaf in (hidden, weight, bias) if leaf is not None]
+    target = torch.randint(0, words, (150,))
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1)
+    results = []
+    for fits in (cross_entropy.fits, lambda _: False):
+        monkeypatch.setattr(cross_entropy, "fits", fits)
+        loss, nll = token_loss(hidden, weight, bias, target, 0.1)
+        results.append([loss.detach(), nll, *torch.autograd.grad(loss, leaves)])
+    for found, expected in zip(*results, strict=True):
+        assert found.dtype == expected.dtype
+        assert (found - expected).float().norm() <= 0.004 * expected.float().norm()
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_not_hidden_by_the_compiled_loss(odd: float) -> None:
+    for word in (0, 17, 39):
+        logits = torch.zeros(3, 40, dtype=torch.bfloat16)
+        logits[1, word] = odd
+        _, normalizer = cross_entropy.turn(logits, None, torch.tensor([1, 2, 3]), 0.9)
+        assert normalizer.isfinite().tolist() == [True, False, True]
+
+
+@pytest.mark.usefixtures("compiled")
+def test_the_compiled_loss_does_not_depend_on_threads() -> None:
+    torch.manual_seed(10)
+    logits, target, before = torch.randn(100, 77).bfloat16(), torch.randint(0, 77, (100,)), torch.get_num_threads()
+    results = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        turned = logits.clone()
+        results.append((turned, *cross_entropy.turn(turned, None, target, 0.9)))
+    torch.set_num_threads(before)
+    for one, other in zip(*results, strict=True):
+        assert torch.equal(one, other)

@@ -1,0 +1,69 @@
+"""The gradient of cross-entropy from logits in bfloat16, compiled (cross_entropy.c).
+
+Legend: R rows, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import logging
+from ctypes import c_float, c_int32, c_void_p
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.native.compiler import UnavailableError, compiled
+from models.native.threads import Task
+
+log = logging.getLogger(__name__)
+SOURCE = Path(__file__).with_name("cross_entropy.c")
+
+
+class Rows(ctypes.Structure):
+    """cross_entropy.c"""
+
+    _fields_ = (
+        *((name, c_int32) for name in ("rows", "words", "next")),
+        ("share", c_float),
+        *((name, c_void_p) for name in ("logits", "bias", "target", "target_logit", "normalizer")),
+    )
+
+
+@functools.cache
+def task() -> Task | None:
+    """The compiled function where this machine has what it needs, compiled now if it has not been before."""
+    try:
+        return Task(ctypes.CDLL(str(compiled(SOURCE))).mt_cross_entropy)
+    except UnavailableError as error:
+        log.info("cross-entropy is left to torch, which takes longer: %s", error)
+        return None
+
+
+def fits(logits_RV: Tensor) -> bool:
+    """Whether the compiled function can take logits."""
+    return logits_RV.dtype == torch.bfloat16 and logits_RV.device.type == "cpu" and task() is not None
+
+
+def turn(logits_RV: Tensor, bias_V: Tensor | None, target_R: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Replace logits by the gradient of `share` * cross-entropy plus (1 - share) * their normalizer.
+
+    Args:
+        logits_RV: without the bias; become probabilities, less `share` at the target.
+        bias_V: float32, added to every row; or None.
+        target_R: the words to predict.
+        share: of the target in the gradient: 1 without label smoothing.
+    Returns:
+        The targets' logits [R] and the normalizers [R], logarithms of the sum of exponentials, in float32.
+    """
+    found = task()
+    assert found is not None
+    assert logits_RV.is_contiguous()
+    target_logit_R, normalizer_R = logits_RV.new_empty(2, len(logits_RV), dtype=torch.float32)
+    target_R = target_R.contiguous()
+    bias_V = None if bias_V is None else bias_V.detach().float().contiguous()
+    places = (None if one is None else one.data_ptr() for one in (logits_RV, bias_V, target_R))
+    rows = Rows(*logits_RV.shape, 0, share, *places, target_logit_R.data_ptr(), normalizer_R.data_ptr())
+    found.run(rows, torch.get_num_threads())
+    return target_logit_R, normalizer_R
