@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import functools
-import logging
 from ctypes import c_float, c_int32, c_int64, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
@@ -12,10 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.native.compiler import UnavailableError, compiled
-from models.native.threads import Task
+from models.native.threads import Task, find_task
 
-log = logging.getLogger(__name__)
 SOURCE = Path(__file__).with_name("dropout.c")
 KINDS = (torch.float32, torch.bfloat16)
 SHARED = 65_536  # units that are worth waking a second thread for
@@ -30,14 +26,9 @@ class Dropout(ctypes.Structure):
     )
 
 
-@functools.cache
 def task() -> Task | None:
-    """The compiled function where this machine has what it needs, compiled now if it has not been before."""
-    try:
-        return Task(ctypes.CDLL(str(compiled(SOURCE))).mt_drop)
-    except UnavailableError as error:
-        log.info("dropout is left to torch, which takes longer: %s", error)
-        return None
+    """The compiled function where this machine has what it needs."""
+    return find_task(SOURCE, "mt_drop", "dropout")
 
 
 class SeededDropout(torch.autograd.Function):

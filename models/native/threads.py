@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import functools
+import logging
 from ctypes import c_uint, c_void_p
+from pathlib import Path
 from typing import Any
 
-from models.native.compiler import UnavailableError
+from models.native.compiler import UnavailableError, compiled
+
+log = logging.getLogger(__name__)
 
 
 class Task:
@@ -27,3 +32,13 @@ class Task:
     def run(self, structure: ctypes.Structure, threads: int) -> None:
         """Call it on so many threads, and wait for all of them."""
         self.parallel(self.function, ctypes.byref(structure), threads, 0)
+
+
+@functools.cache
+def find_task(source: Path, name: str, what: str) -> Task | None:
+    """A function of a C file, compiled now if it has not been before; None, and `what` is said to be torch's, if not."""
+    try:
+        return Task(getattr(ctypes.CDLL(str(compiled(source))), name))
+    except UnavailableError as error:
+        log.info("%s is left to torch, which takes longer: %s", what, error)
+        return None

@@ -6,18 +6,14 @@ Legend: R rows, V vocabulary.
 from __future__ import annotations
 
 import ctypes
-import functools
-import logging
 from ctypes import c_float, c_int32, c_void_p
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from models.native.compiler import UnavailableError, compiled
-from models.native.threads import Task
+from models.native.threads import Task, find_task
 
-log = logging.getLogger(__name__)
 SOURCE = Path(__file__).with_name("cross_entropy.c")
 
 
@@ -31,14 +27,9 @@ class Rows(ctypes.Structure):
     )
 
 
-@functools.cache
 def task() -> Task | None:
-    """The compiled function where this machine has what it needs, compiled now if it has not been before."""
-    try:
-        return Task(ctypes.CDLL(str(compiled(SOURCE))).mt_cross_entropy)
-    except UnavailableError as error:
-        log.info("cross-entropy is left to torch, which takes longer: %s", error)
-        return None
+    """The compiled function where this machine has what it needs."""
+    return find_task(SOURCE, "mt_cross_entropy", "cross-entropy")
 
 
 def fits(logits_RV: Tensor) -> bool:
