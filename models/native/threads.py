@@ -36,7 +36,7 @@ class Task:
 
 @functools.cache
 def find_task(source: Path, name: str, what: str) -> Task | None:
-    """A function of a C file, compiled now if it has not been before; None, and `what` is said to be torch's, if not."""
+    """A function of a C file, compiled now if it was not before; None, and `what` is said to be torch's, if not."""
     try:
         return Task(getattr(ctypes.CDLL(str(compiled(source))), name))
     except UnavailableError as error:
