@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.cells.base import CANDIDATE, DEFAULTS, HIDDEN, HiddenState, RecurrentCell, register
 from models.config import CellSettings
-from models.native import lstm
+from models.native import gated
 
 # On a GPU, cuDNN puts a sequence's weights side by side at every call, which costs little beside the sequence itself.
 warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk of memory", UserWarning)
@@ -49,8 +49,8 @@ class LSTM(RecurrentCell):
     def forward(self, input_BTI: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
         """Shapes as in Cell.forward."""
         weights = [self.weight_ih, self.recurrent_weight(), self.bias, torch.zeros_like(self.bias)]
-        if input_BTI.shape[1] > 1 and lstm.fits(input_BTI, self.hidden_size):
-            output_BTH, hidden_BH, cell_BH = lstm.read(input_BTI, *state, *weights[:3])
+        if input_BTI.shape[1] > 1 and gated.fits(input_BTI, self.hidden_size):
+            output_BTH, hidden_BH, cell_BH = gated.read_lstm(input_BTI, *state, *weights[:3])
             return output_BTH, LSTMState(hidden_BH, cell_BH)
         if input_BTI.shape[1] == 1:
             hidden_BH, cell_BH = torch.lstm_cell(input_BTI[:, 0], state, *weights)
@@ -103,6 +103,14 @@ class GRU(FusedCell):
     def biases(self) -> tuple[Tensor, Tensor]:
         """Both are learned."""
         return self.bias, self.bias_hh
+
+    def forward(self, input_BTI: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
+        """Shapes as in Cell.forward."""
+        if input_BTI.shape[1] == 1 or not gated.fits(input_BTI, self.hidden_size):
+            return super().forward(input_BTI, state)
+        weights = self.weight_ih, self.recurrent_weight(), *self.biases()
+        output_BTH, hidden_BH = gated.read_gru(input_BTI, state.hidden_BH, *weights)
+        return output_BTH, HiddenState(hidden_BH)
 
     def gate_sums(self, input_BTI: Tensor, state: HiddenState) -> Tensor:
         """As in RecurrentCell, with both biases."""

@@ -10,7 +10,7 @@ import pytest
 from models.native import compiler
 from models.native.compiler import COMPILERS, HEADERS, UnavailableError, cache, compiled, temporary_cache
 
-SOURCE = HEADERS / "lstm.c"
+SOURCE = HEADERS / "gated.c"
 pytestmark = pytest.mark.skipif(not any(map(shutil.which, COMPILERS)), reason="no C compiler on this machine")
 
 
@@ -27,7 +27,7 @@ def test_the_library_is_compiled_once_and_kept(tmp_path: Path, monkeypatch: pyte
 def test_a_compiler_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(compiler.shutil, "which", lambda _: "/bin/false")
-    with pytest.raises(UnavailableError, match=r"/bin/false cannot compile lstm\.c"):
+    with pytest.raises(UnavailableError, match=r"/bin/false cannot compile gated\.c"):
         compiled(SOURCE)
     monkeypatch.setattr(compiler.shutil, "which", lambda _: None)
     with pytest.raises(UnavailableError, match="there is no C compiler"):

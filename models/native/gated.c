@@ -1,33 +1,36 @@
-/* An LSTM over whole sequences, there and back, on the matrix unit: in numbers of 16 bits (bfloat16), but in 32 what is
-   summed, the cell, and what flows back from a position to the one before.
+/* LSTM and GRU over whole sequences, there and back, on the matrix unit: in numbers of 16 bits (bfloat16), but in 32
+   what is summed, the LSTM's cell, and what flows back from a position to the one before.
 
    Rows share nothing but the weights: a thread takes some of them through all positions, and no one waits for another.
    What the inputs give to the gates was multiplied before, at once for all positions. It is overwritten by the gates.
 
-   B rows, T positions, H units (a multiple of 32); gates are input, forget, candidate, output. */
+   B rows, T positions, H units (a multiple of 32), G gates of H units: an LSTM's are input, forget, candidate, output,
+   a GRU's reset, update, candidate, as torch has them. */
 
 #include "halves.h"
 
 #if defined(__AMX_BF16__) && defined(__linux__)
 #include "unit.h"
 
-enum { GATES = 4, BLOCK = 2 * TILE, DEPTH = TILE_BYTES / 2 }; /* units or rows at once, and inputs */
+enum { LSTM = 4, GRU = 3, BLOCK = 2 * TILE, DEPTH = TILE_BYTES / 2 }; /* units or rows at once, and inputs */
 
 typedef struct {
     int32_t rows, positions, units, groups; /* of rows, each the work of one thread */
-    int32_t next;                            /* group that nobody has taken yet */
-    const float *bias_G;                     /* there */
-    const Half *weights;                     /* as tiles: there [4H / 16][H / 32], back [H / 16][4H / 32] */
-    Half *gates_BTG;                         /* there: sums of the inputs, and then the gates */
+    int32_t next;                           /* group that nobody has taken yet */
+    int32_t gates;                          /* LSTM or GRU: products with the hidden vector */
+    const float *bias_G;                    /* there; a GRU's has a fourth part, for the candidate's second product */
+    const Half *weights;                    /* as tiles: there [GH / 16][H / 32], back [H / 16][GH / 32] */
+    Half *gates_BTG;                        /* there: sums of the inputs, and then the gates */
     const Half *first_hidden_BH;
-    const float *first_cell_BH;
+    const float *first_cell_BH; /* of an LSTM */
     Half *hidden_BTH;
-    float *cell_BTH;
+    float *cell_BTH;                                           /* a GRU's: the candidate's second product */
     const Half *hidden_gradient_BTH, *last_hidden_gradient_BH; /* back: each may be NULL */
     const float *last_cell_gradient_BH;
-    Half *gate_gradient_BTG; /* of the sums */
-    float *first_hidden_gradient_BH, *first_cell_gradient_BH;
-    char *scratch; /* of each group */
+    Half *gate_gradient_BT4H; /* of the sums; a GRU's fourth part: of the candidate's second product */
+    float *first_hidden_gradient_BH;
+    float *first_cell_gradient_BH; /* a GRU's: what else flows back to the first hidden vector */
+    char *scratch;                 /* of each group */
     int64_t scratch_bytes;
 } Sequence;
 
@@ -72,12 +75,15 @@ static void multiply(Group group, const Half *rows, int inputs, const Half *weig
 }
 
 /* One row's step, of 32 units. Given are the sums of the hidden vector, each gate's so far from those before. */
-static void open_gates(const Sequence *s, int row, int position, int unit, const float *sums, size_t gate_sums,
-                       Half *hidden) {
+typedef void Open(const Sequence *s, int row, int position, int unit, const float *sums, size_t gate_sums,
+                  Half *hidden);
+
+static void open_lstm(const Sequence *s, int row, int position, int unit, const float *sums, size_t gate_sums,
+                      Half *hidden) {
     const int H = s->units;
     const float *bias = s->bias_G + unit;
     const size_t at = (size_t)row * s->positions + position;
-    Half *gates = s->gates_BTG + at * GATES * H + unit;
+    Half *gates = s->gates_BTG + at * LSTM * H + unit;
     float *cell = s->cell_BTH + at * H + unit;
     const float *before = position ? cell - H : s->first_cell_BH + (size_t)row * H + unit;
     for (int i = 0; i < BLOCK; i += LANES, gates += LANES, bias += LANES, sums += LANES) {
@@ -93,21 +99,46 @@ static void open_gates(const Sequence *s, int row, int position, int unit, const
         store(cell + i, value);
         narrow(hidden + i, out * tanh_of(value));
     }
-    memcpy(s->hidden_BTH + at * H + unit, hidden, BLOCK * sizeof(Half));
+}
+
+static void open_gru(const Sequence *s, int row, int position, int unit, const float *sums, size_t gate_sums,
+                     Half *hidden) {
+    const int H = s->units;
+    const float *bias = s->bias_G + unit;
+    const size_t at = (size_t)row * s->positions + position;
+    Half *gates = s->gates_BTG + at * GRU * H + unit;
+    float *product = s->cell_BTH + at * H + unit;
+    const Half *before = position ? s->hidden_BTH + (at - 1) * H + unit : s->first_hidden_BH + (size_t)row * H + unit;
+    for (int i = 0; i < BLOCK; i += LANES, gates += LANES, bias += LANES, sums += LANES) {
+        const vf reset = sigmoid_of(widen(gates) + load(bias) + load(sums));
+        const vf update = sigmoid_of(widen(gates + H) + load(bias + H) + load(sums + gate_sums));
+        const vf second = load(bias + 3 * H) + load(sums + 2 * gate_sums);
+        const vf candidate = tanh_of(fused(reset, second, widen(gates + 2 * H) + load(bias + 2 * H)));
+        narrow(gates, reset);
+        narrow(gates + H, update);
+        narrow(gates + 2 * H, candidate);
+        store(product + i, second);
+        narrow(hidden + i, fused(update, widen(before + i) - candidate, candidate));
+    }
 }
 
 static void read_group(const Sequence *s, Group group, char *scratch) {
     const int H = s->units;
     const size_t gate_sums = (size_t)group.count * BLOCK;
-    float *sums = (float *)scratch; /* [4][count][32] */
-    Half *now = (Half *)(sums + GATES * gate_sums), *next = now + (size_t)group.count * H;
+    Open *open = s->gates == LSTM ? open_lstm : open_gru;
+    float *sums = (float *)scratch; /* [G][count][32] */
+    Half *now = (Half *)(sums + s->gates * gate_sums), *next = now + (size_t)group.count * H;
     memcpy(now, s->first_hidden_BH + (size_t)group.first * H, (size_t)group.count * H * sizeof(Half));
     for (int position = 0; position < s->positions; position++) {
         for (int unit = 0; unit < H; unit += BLOCK) {
-            for (int gate = 0; gate < GATES; gate++)
+            for (int gate = 0; gate < s->gates; gate++)
                 multiply(group, now, H, s->weights + (size_t)(gate * H + unit) * H, sums + gate * gate_sums, BLOCK);
-            for (int row = 0; row < group.count; row++)
-                open_gates(s, group.first + row, position, unit, sums + row * BLOCK, gate_sums, next + row * H + unit);
+            for (int row = 0; row < group.count; row++) {
+                Half *hidden = next + row * H + unit;
+                open(s, group.first + row, position, unit, sums + row * BLOCK, gate_sums, hidden);
+                const size_t at = (size_t)(group.first + row) * s->positions + position;
+                memcpy(s->hidden_BTH + at * H + unit, hidden, BLOCK * sizeof(Half));
+            }
         }
         Half *read = now;
         now = next;
@@ -116,20 +147,24 @@ static void read_group(const Sequence *s, Group group, char *scratch) {
 }
 
 /* One row's step back: from the gradients of hidden vector and cell to those of the sums and the cell before. */
-static void close_gates(const Sequence *s, int row, int position, const float *of_hidden, float *of_cell,
-                        Half *of_sums) {
+typedef void Close(const Sequence *s, int row, int position, const float *of_hidden, float *of_cell, Half *of_sums);
+
+static inline vf hidden_gradient(const Sequence *s, size_t at, int unit, const float *of_hidden) {
+    const vf hidden = load(of_hidden + unit);
+    return s->hidden_gradient_BTH ? (vf)(hidden + widen(s->hidden_gradient_BTH + at * s->units + unit)) : (vf)hidden;
+}
+
+static void close_lstm(const Sequence *s, int row, int position, const float *of_hidden, float *of_cell,
+                       Half *of_sums) {
     const int H = s->units;
     const size_t at = (size_t)row * s->positions + position;
-    const Half *gates = s->gates_BTG + at * GATES * H;
-    const Half *given = s->hidden_gradient_BTH ? s->hidden_gradient_BTH + at * H : NULL;
+    const Half *gates = s->gates_BTG + at * LSTM * H;
     const float *cell = s->cell_BTH + at * H;
     const float *before = position ? cell - H : s->first_cell_BH + (size_t)row * H;
     for (int i = 0; i < H; i += LANES) {
         const vf in = widen(gates + i), keep = widen(gates + H + i);
         const vf candidate = widen(gates + 2 * H + i), out = widen(gates + 3 * H + i);
-        vf hidden = load(of_hidden + i);
-        if (given) hidden += widen(given + i);
-        const vf bent = tanh_of(load(cell + i));
+        const vf hidden = hidden_gradient(s, at, i, of_hidden), bent = tanh_of(load(cell + i));
         const vf value = fused(hidden * out, 1.0f - bent * bent, load(of_cell + i));
         narrow(of_sums + i, value * candidate * in * (1.0f - in));
         narrow(of_sums + H + i, value * load(before + i) * keep * (1.0f - keep));
@@ -137,24 +172,45 @@ static void close_gates(const Sequence *s, int row, int position, const float *o
         narrow(of_sums + 3 * H + i, hidden * bent * out * (1.0f - out));
         store(of_cell + i, value * keep);
     }
-    memcpy(s->gate_gradient_BTG + at * GATES * H, of_sums, GATES * H * sizeof(Half));
+    memcpy(s->gate_gradient_BT4H + at * LSTM * H, of_sums, LSTM * H * sizeof(Half));
+}
+
+static void close_gru(const Sequence *s, int row, int position, const float *of_hidden, float *of_cell, Half *of_sums) {
+    const int H = s->units;
+    const size_t at = (size_t)row * s->positions + position;
+    const Half *gates = s->gates_BTG + at * GRU * H;
+    const float *product = s->cell_BTH + at * H;
+    const Half *before = position ? s->hidden_BTH + (at - 1) * H : s->first_hidden_BH + (size_t)row * H;
+    Half *to = s->gate_gradient_BT4H + at * 4 * H;
+    for (int i = 0; i < H; i += LANES) {
+        const vf reset = widen(gates + i), update = widen(gates + H + i), candidate = widen(gates + 2 * H + i);
+        const vf hidden = hidden_gradient(s, at, i, of_hidden) + load(of_cell + i);
+        const vf inner = hidden * (1.0f - update) * (1.0f - candidate * candidate);
+        narrow(of_sums + i, inner * load(product + i) * reset * (1.0f - reset));
+        narrow(of_sums + H + i, hidden * (widen(before + i) - candidate) * update * (1.0f - update));
+        narrow(of_sums + 2 * H + i, inner * reset);
+        narrow(to + 2 * H + i, inner);
+        store(of_cell + i, hidden * update);
+    }
+    memcpy(to, of_sums, 2 * H * sizeof(Half));
+    memcpy(to + 3 * H, of_sums + 2 * H, H * sizeof(Half));
 }
 
 static void return_group(const Sequence *s, Group group, char *scratch) {
-    const int H = s->units, all = group.count * H;
+    const int H = s->units, all = group.count * H, sums = s->gates * H;
     const size_t at = (size_t)group.first * H;
+    Close *close = s->gates == LSTM ? close_lstm : close_gru;
     float *of_hidden = s->first_hidden_gradient_BH + at, *of_cell = s->first_cell_gradient_BH + at;
-    Half *of_sums = (Half *)scratch; /* [count][4H] */
+    Half *of_sums = (Half *)scratch; /* [count][GH] */
     for (int i = 0; i < all; i += LANES) {
         store(of_hidden + i, s->last_hidden_gradient_BH ? widen(s->last_hidden_gradient_BH + at + i) : splat(0));
         store(of_cell + i, s->last_cell_gradient_BH ? load(s->last_cell_gradient_BH + at + i) : splat(0));
     }
     for (int position = s->positions - 1; position >= 0; position--) {
         for (int row = 0; row < group.count; row++)
-            close_gates(s, group.first + row, position, of_hidden + row * H, of_cell + row * H,
-                        of_sums + (size_t)row * GATES * H);
+            close(s, group.first + row, position, of_hidden + row * H, of_cell + row * H, of_sums + (size_t)row * sums);
         for (int unit = 0; unit < H; unit += BLOCK)
-            multiply(group, of_sums, GATES * H, s->weights + (size_t)unit * GATES * H, of_hidden + unit, H);
+            multiply(group, of_sums, sums, s->weights + (size_t)unit * sums, of_hidden + unit, H);
     }
 }
 

@@ -1,9 +1,9 @@
-"""An LSTM over whole sequences in bfloat16, compiled (lstm.c): what training takes on processors with a matrix unit.
+"""LSTM and GRU over whole sequences in bfloat16, compiled (gated.c): for training on processors with a matrix unit.
 
-Beside torch's, whose kernels are made anew for every shape of a batch that they have not seen lately, it takes about
+Beside torch's, whose kernels are made anew for every shape of a batch that they have not seen lately, they take about
 half the time. The products of all inputs, and those that give the weights' gradients, stay torch's.
 
-Legend: B rows, T positions, I input width, H hidden width, G stacked gates (4H), N rows times positions.
+Legend: B rows, T positions, I input width, H hidden width, G stacked gates (4H, a GRU's 3H), N rows times positions.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
-from collections.abc import Callable
 from ctypes import c_int32, c_int64, c_void_p
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,19 +23,19 @@ from models.native.compiler import UnavailableError, compiled
 from models.native.threads import Task
 
 log = logging.getLogger(__name__)
-SOURCE = Path(__file__).with_name("lstm.c")
+SOURCE = Path(__file__).with_name("gated.c")
 BLOCK = 32  # units that are computed together
 GROUP = 128  # rows that a thread takes at once, at most
-COUNTS = ("rows", "positions", "units", "groups", "next")
+COUNTS = ("rows", "positions", "units", "groups", "next", "gates")
 POINTERS = (
-    *("bias", "weights", "gates", "first_hidden", "first_cell", "hidden", "cell"),
+    *("bias", "weights", "opened", "first_hidden", "first_cell", "hidden", "cell"),
     *("hidden_gradient", "last_hidden_gradient", "last_cell_gradient"),
     *("gate_gradient", "first_hidden_gradient", "first_cell_gradient", "scratch"),
 )
 
 
 class Sequence(ctypes.Structure):
-    """lstm.c"""
+    """gated.c"""
 
     _fields_ = (*((name, c_int32) for name in COUNTS), *((name, c_void_p) for name in POINTERS), ("bytes", c_int64))
 
@@ -54,7 +53,7 @@ class Library:
             raise UnavailableError("this processor has no matrix unit for bfloat16, or the C compiler does not know it")
         self.read, self.back = Task(made.mt_read), Task(made.mt_return)
 
-    def run(self, task: Task, sizes: tuple[int, int, int], **tensors: Tensor | None) -> None:
+    def run(self, task: Task, sizes: tuple[int, int, int], gates: int, **tensors: Tensor | None) -> None:
         """Run one of the two functions for [B, T, H] on as many threads as torch has."""
         rows, positions, hidden = sizes
         threads = torch.get_num_threads()
@@ -62,7 +61,7 @@ class Library:
         scratch_bytes = -(-rows // groups) * (512 + 8 * hidden)
         tensors["scratch"] = torch.empty(groups * scratch_bytes, dtype=torch.uint8)
         pointers = {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
-        task.run(Sequence(rows, positions, hidden, groups, **pointers, bytes=scratch_bytes), threads)
+        task.run(Sequence(rows, positions, hidden, groups, 0, gates, **pointers, bytes=scratch_bytes), threads)
 
 
 @functools.cache
@@ -74,9 +73,9 @@ def library() -> Library | None:
         made = Library(compiled(SOURCE))
         if correct(made):
             return made
-        log.warning("LSTMs are left to torch, which takes longer: what the C compiler makes computes wrongly")
+        log.warning("LSTM and GRU are left to torch, which takes longer: what the C compiler makes computes wrongly")
     except UnavailableError as error:
-        log.warning("LSTMs are left to torch, which takes longer: %s", error)
+        log.warning("LSTM and GRU are left to torch, which takes longer: %s", error)
     return None
 
 
@@ -85,7 +84,7 @@ def correct(made: Library) -> bool:
     generator = torch.Generator().manual_seed(1)
     shapes = ((35, 3, 32), (35, 64), (35, 64), (256, 32), (256, 64), (256,))
     input_BTI, *rest = (torch.randn(shape, generator=generator) / 4 for shape in shapes)
-    found_BTH = read_sequence(made, input_BTI, *rest)[0]
+    found_BTH = read_sequence(made, Given(input_BTI, *rest)).output_BTH
     hidden_BH, cell_BH, *weights = rest
     initial = (hidden_BH[None], cell_BH[None])
     with torch.autocast("cpu", enabled=False):
@@ -118,92 +117,142 @@ def brief(tensor: Tensor | None) -> Tensor | None:
     return None if tensor is None else tensor.to(torch.bfloat16).contiguous()
 
 
-Kept = tuple[Tensor, ...]
+Tensors = tuple[Tensor | None, ...]
 
 
-def read_sequence(
-    made: Library,
-    input_BTI: Tensor,
-    hidden_BH: Tensor,
-    cell_BH: Tensor,
-    weight_GI: Tensor,
-    weight_GH: Tensor,
-    bias_G: Tensor,
-) -> tuple[Tensor, Kept]:
-    """Outputs [B, T, H] in bfloat16, and what `return_sequence` needs."""
-    rows, positions, width = input_BTI.shape
-    hidden = weight_GH.shape[1]
-    halves = (part.to(torch.bfloat16).contiguous() for part in (input_BTI, hidden_BH, weight_GI, weight_GH))
-    input_BTI, hidden_BH, weight_GI, weight_GH = halves
-    cell_BH, bias_G = cell_BH.float().contiguous(), bias_G.float().contiguous()
+class Given(NamedTuple):
+    """A sequence, a first state and weights.
+
+    A GRU has no cell. Its biases are those of both sums of a gate, and for the candidate, whose second sum is reset on
+    its own, those of each: [reset, update, candidate, candidate's second].
+    """
+
+    input_BTI: Tensor
+    hidden_BH: Tensor
+    cell_BH: Tensor | None
+    weight_GI: Tensor
+    weight_GH: Tensor
+    bias_4H: Tensor
+
+
+class Kept(NamedTuple):
+    """What the way back needs."""
+
+    input_NI: Tensor
+    weight_GI: Tensor
+    weight_GH: Tensor
+    gates_NG: Tensor
+    hidden_BH: Tensor
+    cell_BH: Tensor | None
+    output_BTH: Tensor
+    cell_BTH: Tensor
+
+
+def read_sequence(made: Library, given: Given) -> Kept:
+    """Outputs [B, T, H] in bfloat16, among what the way back needs."""
+    rows, positions, width = given.input_BTI.shape
+    hidden = given.weight_GH.shape[1]
+    halves = given.input_BTI, given.hidden_BH, given.weight_GI, given.weight_GH
+    input_BTI, hidden_BH, weight_GI, weight_GH = (part.to(torch.bfloat16).contiguous() for part in halves)
+    cell_BH = None if given.cell_BH is None else given.cell_BH.float().contiguous()
     input_NI = input_BTI.view(-1, width)
     gates_NG = input_NI @ weight_GI.t()
-    output_BTH, cell_BTH = input_NI.new_empty(rows, positions, hidden), cell_BH.new_empty(rows, positions, hidden)
+    output_BTH = input_NI.new_empty(rows, positions, hidden)
+    cell_BTH = torch.empty_like(output_BTH, dtype=torch.float32)
     made.run(
         made.read,
         (rows, positions, hidden),
-        bias=bias_G,
+        len(weight_GH) // hidden,
+        bias=given.bias_4H.float().contiguous(),
         weights=tiles(weight_GH),
-        gates=gates_NG,
+        opened=gates_NG,
         first_hidden=hidden_BH,
         first_cell=cell_BH,
         hidden=output_BTH,
         cell=cell_BTH,
     )
-    return output_BTH, (input_NI, weight_GI, weight_GH, gates_NG, hidden_BH, cell_BH, output_BTH, cell_BTH)
+    return Kept(input_NI, weight_GI, weight_GH, gates_NG, hidden_BH, cell_BH, output_BTH, cell_BTH)
 
 
 def return_sequence(
     made: Library, kept: Kept, of_output_BTH: Tensor | None, of_hidden_BH: Tensor | None, of_cell_BH: Tensor | None
-) -> Kept:
-    """Gradients of all that `read_sequence` takes but the library, in float32."""
+) -> Tensors:
+    """Gradients of all that `read_sequence` takes but the library."""
     input_NI, weight_GI, weight_GH, gates_NG, hidden_BH, cell_BH, output_BTH, cell_BTH = kept
     rows, positions, hidden = output_BTH.shape
-    of_gates_NG = torch.empty_like(gates_NG)
-    of_first_hidden_BH, of_first_cell_BH = torch.empty_like(cell_BH), torch.empty_like(cell_BH)
+    gates = len(weight_GH) // hidden
+    of_sums_N4H = gates_NG.new_empty(len(gates_NG), 4 * hidden)
+    of_first_hidden_BH, of_first_cell_BH = cell_BTH.new_empty(2, rows, hidden)
     made.run(
         made.back,
         (rows, positions, hidden),
+        gates,
         weights=tiles_back(weight_GH),
-        gates=gates_NG,
+        opened=gates_NG,
+        first_hidden=hidden_BH,
         first_cell=cell_BH,
+        hidden=output_BTH,
         cell=cell_BTH,
         hidden_gradient=brief(of_output_BTH),
         last_hidden_gradient=brief(of_hidden_BH),
         last_cell_gradient=None if of_cell_BH is None else of_cell_BH.float().contiguous(),
-        gate_gradient=of_gates_NG,
+        gate_gradient=of_sums_N4H,
         first_hidden_gradient=of_first_hidden_BH,
         first_cell_gradient=of_first_cell_BH,
     )
     before_NH = torch.cat([hidden_BH[:, None], output_BTH[:, :-1]], 1).view(-1, hidden)
-    of_input_BTI = (of_gates_NG @ weight_GI).view(rows, positions, -1)
-    of_weights = (of_gates_NG.t() @ input_NI).float(), (of_gates_NG.t() @ before_NH).float()
-    of_bias_G = (of_gates_NG.new_ones(1, len(of_gates_NG)) @ of_gates_NG)[0].float()  # faster than a sum over rows
-    return of_input_BTI, of_first_hidden_BH, of_first_cell_BH, *of_weights, of_bias_G
+    of_sums_NG = of_sums_N4H[:, : gates * hidden]
+    of_input_BTI = (of_sums_NG @ weight_GI).view(rows, positions, -1)
+    of_weight_GH = of_sums_NG.t() @ before_NH
+    if cell_BH is None:
+        of_first_hidden_BH += of_first_cell_BH
+        of_weight_GH[2 * hidden :] = of_sums_N4H[:, 3 * hidden :].t() @ before_NH
+    of_bias_4H = (of_sums_N4H.new_ones(1, len(of_sums_N4H)) @ of_sums_N4H)[0]  # faster than a sum over rows
+    of_cell = None if cell_BH is None else of_first_cell_BH
+    return of_input_BTI, of_first_hidden_BH, of_cell, of_sums_NG.t() @ input_NI, of_weight_GH, of_bias_4H
 
 
-class LSTMSequence(torch.autograd.Function):
-    """What torch.lstm does for one layer and direction, batch first, with one bias."""
+class GatedSequence(torch.autograd.Function):
+    """One layer and direction, batch first."""
 
     @staticmethod
-    def forward(ctx: Any, *arguments: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """From what `read_sequence` takes to outputs [B, T, H], the last hidden vectors and the last cells [B, H]."""
+    def forward(ctx: Any, *arguments: Any) -> Tensors:
+        """From what is given to outputs [B, T, H], the last hidden vectors and, of an LSTM, the last cells [B, H]."""
         made = library()
         assert made is not None
         ctx.set_materialize_grads(False)
-        ctx.types = [part.dtype for part in arguments]
+        ctx.types = [None if part is None else part.dtype for part in arguments]
         with torch.autocast("cpu", enabled=False):
-            output_BTH, kept = read_sequence(made, *arguments)
+            kept = read_sequence(made, Given(*arguments))
         ctx.save_for_backward(*kept)
-        return output_BTH, output_BTH[:, -1].clone(), kept[-1][:, -1].clone()
+        last_BH, last_cell_BH = kept.output_BTH[:, -1].clone(), kept.cell_BTH[:, -1].clone()
+        return kept.output_BTH, last_BH, None if kept.cell_BH is None else last_cell_BH
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, *gradients: Tensor | None) -> Tensors:
         """Gradients of the arguments."""
         made = library()
         assert made is not None
         of_arguments = return_sequence(made, ctx.saved_tensors, *gradients)
-        return tuple(part.to(kind) for part, kind in zip(of_arguments, ctx.types, strict=True))
+        return tuple(
+            part if part is None else part.to(kind) for part, kind in zip(of_arguments, ctx.types, strict=True)
+        )
 
 
-read: Callable[..., tuple[Tensor, Tensor, Tensor]] = LSTMSequence.apply
+def read_lstm(
+    input_BTI: Tensor, hidden_BH: Tensor, cell_BH: Tensor, weight_GI: Tensor, weight_GH: Tensor, bias_G: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What torch.lstm does, with one bias: outputs [B, T, H], the last hidden vectors and the last cells [B, H]."""
+    arguments = input_BTI, hidden_BH, cell_BH, weight_GI, weight_GH, bias_G
+    output_BTH, last_BH, last_cell_BH = GatedSequence.apply(*arguments)  # type: ignore[no-untyped-call]
+    return output_BTH, last_BH, last_cell_BH
+
+
+def read_gru(
+    input_BTI: Tensor, hidden_BH: Tensor, weight_GI: Tensor, weight_GH: Tensor, bias_G: Tensor, second_bias_G: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What torch.gru does: outputs [B, T, H] and the last hidden vectors [B, H]."""
+    first, second = bias_G.chunk(3), second_bias_G.chunk(3)
+    bias_4H = torch.cat([first[0] + second[0], first[1] + second[1], first[2], second[2]])
+    output_BTH, last_BH, _ = GatedSequence.apply(input_BTI, hidden_BH, None, weight_GI, weight_GH, bias_4H)  # type: ignore[no-untyped-call]
+    return output_BTH, last_BH
