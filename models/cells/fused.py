@@ -49,12 +49,12 @@ class LSTM(RecurrentCell):
     def forward(self, input_BTI: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
         """Shapes as in Cell.forward."""
         weights = [self.weight_ih, self.recurrent_weight(), self.bias, torch.zeros_like(self.bias)]
-        if input_BTI.shape[1] > 1 and gated.fits(input_BTI, self.hidden_size):
-            output_BTH, hidden_BH, cell_BH = gated.read_lstm(input_BTI, *state, *weights[:3])
-            return output_BTH, LSTMState(hidden_BH, cell_BH)
         if input_BTI.shape[1] == 1:
             hidden_BH, cell_BH = torch.lstm_cell(input_BTI[:, 0], state, *weights)
             return hidden_BH[:, None], LSTMState(hidden_BH, cell_BH)
+        if gated.fits(input_BTI, self.hidden_size):
+            output_BTH, hidden_BH, cell_BH = gated.read_lstm(input_BTI, *state, *weights[:3])
+            return output_BTH, LSTMState(hidden_BH, cell_BH)
         initial = (state.hidden_BH[None], state.cell_BH[None])
         output_BTH, hidden_1BH, cell_1BH = torch.lstm(
             input_BTI, initial, weights, True, 1, 0.0, self.training, False, True

@@ -53,14 +53,22 @@ class Library:
             raise UnavailableError("this processor has no matrix unit for bfloat16, or the C compiler does not know it")
         self.read, self.back = Task(made.mt_read), Task(made.mt_return)
 
-    def run(self, task: Task, sizes: tuple[int, int, int], gates: int, **tensors: Tensor | None) -> None:
-        """Run one of the two functions for [B, T, H] on as many threads as torch has."""
-        rows, positions, hidden = sizes
+    def run(self, task: Task, kept: Kept, **tensors: Tensor | None) -> None:
+        """Run one of the two functions for what is kept on as many threads as torch has."""
+        rows, positions, hidden = kept.output_BTH.shape
         threads = torch.get_num_threads()
         groups = threads * -(-rows // (GROUP * threads))
         scratch_bytes = -(-rows // groups) * (512 + 8 * hidden)
-        tensors["scratch"] = torch.empty(groups * scratch_bytes, dtype=torch.uint8)
+        tensors |= {
+            "opened": kept.gates_NG,
+            "first_hidden": kept.hidden_BH,
+            "first_cell": kept.cell_BH,
+            "hidden": kept.output_BTH,
+            "cell": kept.cell_BTH,
+            "scratch": torch.empty(groups * scratch_bytes, dtype=torch.uint8),
+        }
         pointers = {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
+        gates = len(kept.weight_GH) // hidden
         task.run(Sequence(rows, positions, hidden, groups, 0, gates, **pointers, bytes=scratch_bytes), threads)
 
 
@@ -159,19 +167,9 @@ def read_sequence(made: Library, given: Given) -> Kept:
     gates_NG = input_NI @ weight_GI.t()
     output_BTH = input_NI.new_empty(rows, positions, hidden)
     cell_BTH = torch.empty_like(output_BTH, dtype=torch.float32)
-    made.run(
-        made.read,
-        (rows, positions, hidden),
-        len(weight_GH) // hidden,
-        bias=given.bias_4H.float().contiguous(),
-        weights=tiles(weight_GH),
-        opened=gates_NG,
-        first_hidden=hidden_BH,
-        first_cell=cell_BH,
-        hidden=output_BTH,
-        cell=cell_BTH,
-    )
-    return Kept(input_NI, weight_GI, weight_GH, gates_NG, hidden_BH, cell_BH, output_BTH, cell_BTH)
+    kept = Kept(input_NI, weight_GI, weight_GH, gates_NG, hidden_BH, cell_BH, output_BTH, cell_BTH)
+    made.run(made.read, kept, bias=given.bias_4H.float().contiguous(), weights=tiles(weight_GH))
+    return kept
 
 
 def return_sequence(
@@ -185,14 +183,8 @@ def return_sequence(
     of_first_hidden_BH, of_first_cell_BH = cell_BTH.new_empty(2, rows, hidden)
     made.run(
         made.back,
-        (rows, positions, hidden),
-        gates,
+        kept,
         weights=tiles_back(weight_GH),
-        opened=gates_NG,
-        first_hidden=hidden_BH,
-        first_cell=cell_BH,
-        hidden=output_BTH,
-        cell=cell_BTH,
         hidden_gradient=brief(of_output_BTH),
         last_hidden_gradient=brief(of_hidden_BH),
         last_cell_gradient=None if of_cell_BH is None else of_cell_BH.float().contiguous(),
@@ -233,7 +225,7 @@ class GatedSequence(torch.autograd.Function):
         """Gradients of the arguments."""
         made = library()
         assert made is not None
-        of_arguments = return_sequence(made, ctx.saved_tensors, *gradients)
+        of_arguments = return_sequence(made, Kept(*ctx.saved_tensors), *gradients)
         return tuple(
             part if part is None else part.to(kind) for part, kind in zip(of_arguments, ctx.types, strict=True)
         )
