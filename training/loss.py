@@ -60,8 +60,8 @@ class Turned(NamedTuple):
 
 def turn(logits_RV: Tensor, bias_V: Tensor | None, target_R: Tensor, share: float, agreement: float) -> Turned:
     """From logits without their bias, which may be overwritten, to probabilities, less `share` at the target."""
-    if not agreement and cross_entropy.fits(logits_RV):
-        return Turned(logits_RV, *cross_entropy.turn(logits_RV, bias_V, target_R, share))
+    if cross_entropy.fits(logits_RV):
+        return Turned(logits_RV, *cross_entropy.turn(logits_RV, bias_V, target_R, share, agreement))
     logits_RV, target_R1 = logits_RV.float(), target_R[:, None]
     if bias_V is not None:
         logits_RV += bias_V
@@ -93,7 +93,7 @@ class FusedCrossEntropy(torch.autograd.Function):
         low_VD = weight_VD.to(hidden_PND.dtype)
         low_DV = low_VD.t().contiguous()  # measured: this orientation of the product is faster in MKL
         passes, positions, width = hidden_PND.shape
-        logit_bytes = 2 if not agreement and cross_entropy.fits(hidden_PND) else 4
+        logit_bytes = 2 if cross_entropy.fits(hidden_PND) else 4
         most = (GPU_CHUNK_BYTES if hidden_PND.is_cuda else CHUNK_BYTES) // logit_bytes
         chunk = max(1, most // weight_VD.shape[0] // ROWS) * ROWS // passes
         hidden_gradient_PND = torch.empty_like(hidden_PND)

@@ -83,9 +83,13 @@ def compiled() -> None:
 @pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("words", [5, 32, 1003])
 @pytest.mark.parametrize("with_bias", [True, False])
-def test_the_compiled_loss_against_torch(words: int, with_bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("passes", [1, 2])
+def test_the_compiled_loss_against_torch(
+    passes: int, words: int, with_bias: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(9)
-    hidden, weight = torch.randn(1, 150, 16).bfloat16().requires_grad_(), torch.randn(words, 16, requires_grad=True)
+    hidden = torch.randn(passes, 150, 16).bfloat16().requires_grad_()
+    weight = torch.randn(words, 16, requires_grad=True)
     bias = torch.randn(words, requires_grad=True) if with_bias else None
     leaves = [leaf for leaf in (hidden, weight, bias) if leaf is not None]
     target = torch.randint(0, words, (150,))
@@ -93,7 +97,7 @@ def test_the_compiled_loss_against_torch(words: int, with_bias: bool, monkeypatc
     results = []
     for fits in (cross_entropy.fits, lambda _: False):
         monkeypatch.setattr(cross_entropy, "fits", fits)
-        loss, nll = token_loss(hidden, weight, bias, target, 0.1)
+        loss, nll = token_loss(hidden, weight, bias, target, 0.1, agreement=3.0 * (passes - 1))
         results.append([loss.detach(), nll, *torch.autograd.grad(loss, leaves)])
     for found, expected in zip(*results, strict=True):
         assert found.dtype == expected.dtype
@@ -106,19 +110,29 @@ def test_what_is_no_number_is_not_hidden_by_the_compiled_loss(odd: float) -> Non
     for word in (0, 17, 39):
         logits = torch.zeros(3, 40, dtype=torch.bfloat16)
         logits[1, word] = odd
-        _, normalizer = cross_entropy.turn(logits, None, torch.tensor([1, 2, 3]), 0.9)
+        _, normalizer, _ = cross_entropy.turn(logits, None, torch.tensor([1, 2, 3]), 0.9)
         assert normalizer.isfinite().tolist() == [True, False, True]
 
 
 @pytest.mark.usefixtures("compiled")
-def test_the_compiled_loss_does_not_depend_on_threads() -> None:
+@pytest.mark.parametrize("row", [0, 3])
+def test_what_is_no_number_in_either_pass_is_not_hidden_by_the_compiled_loss(row: int) -> None:
+    logits = torch.zeros(4, 40, dtype=torch.bfloat16)
+    logits[row, 39] = float("nan")
+    _, _, apart = cross_entropy.turn(logits, None, torch.tensor([1, 2, 1, 2]), 0.9, 3.0)
+    assert not apart.isfinite()
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("agreement", [0.0, 3.0])
+def test_the_compiled_loss_does_not_depend_on_threads(agreement: float) -> None:
     torch.manual_seed(10)
     logits, target, before = torch.randn(100, 77).bfloat16(), torch.randint(0, 77, (100,)), torch.get_num_threads()
     results = []
     for threads in (1, 3):
         torch.set_num_threads(threads)
         turned = logits.clone()
-        results.append((turned, *cross_entropy.turn(turned, None, target, 0.9)))
+        results.append((turned, *cross_entropy.turn(turned, None, target, 0.9, agreement)))
     torch.set_num_threads(before)
     for one, other in zip(*results, strict=True):
         assert torch.equal(one, other)

@@ -22,8 +22,8 @@ class Rows(ctypes.Structure):
 
     _fields_ = (
         *((name, c_int32) for name in ("rows", "words", "next")),
-        ("share", c_float),
-        *((name, c_void_p) for name in ("logits", "bias", "target", "target_logit", "normalizer")),
+        *((name, c_float) for name in ("share", "agreement")),
+        *((name, c_void_p) for name in ("logits", "bias", "target", "target_logit", "normalizer", "apart")),
     )
 
 
@@ -37,7 +37,9 @@ def fits(logits_RV: Tensor) -> bool:
     return logits_RV.dtype == torch.bfloat16 and logits_RV.device.type == "cpu" and task() is not None
 
 
-def turn(logits_RV: Tensor, bias_V: Tensor | None, target_R: Tensor, share: float) -> tuple[Tensor, Tensor]:
+def turn(
+    logits_RV: Tensor, bias_V: Tensor | None, target_R: Tensor, share: float, agreement: float = 0.0
+) -> tuple[Tensor, Tensor, Tensor]:
     """Replace logits by the gradient of `share` * cross-entropy plus (1 - share) * their normalizer.
 
     Args:
@@ -45,16 +47,20 @@ def turn(logits_RV: Tensor, bias_V: Tensor | None, target_R: Tensor, share: floa
         bias_V: float32, added to every row; or None.
         target_R: the words to predict.
         share: of the target in the gradient: 1 without label smoothing.
+        agreement: R-Drop's alpha, whose gradient is added (see training.loss.attract); the first half of the rows is
+            one pass of the network, the second half another over the same words. 0 is off.
     Returns:
-        The targets' logits [R] and the normalizers [R], logarithms of the sum of exponentials, in float32.
+        The targets' logits [R], the normalizers [R], logarithms of the sum of exponentials, and the weighted
+        divergences of all rows, a scalar; in float32.
     """
     found = task()
     assert found is not None
     assert logits_RV.is_contiguous()
-    target_logit_R, normalizer_R = logits_RV.new_empty(2, len(logits_RV), dtype=torch.float32)
+    target_logit_R, normalizer_R, apart_R = logits_RV.new_zeros(3, len(logits_RV), dtype=torch.float32)
     target_R = target_R.contiguous()
     bias_V = None if bias_V is None else bias_V.detach().float().contiguous()
-    places = (None if one is None else one.data_ptr() for one in (logits_RV, bias_V, target_R))
-    rows = Rows(*logits_RV.shape, 0, share, *places, target_logit_R.data_ptr(), normalizer_R.data_ptr())
-    found.run(rows, torch.get_num_threads())
-    return target_logit_R, normalizer_R
+    tensors = logits_RV, bias_V, target_R, target_logit_R, normalizer_R, apart_R
+    places = (None if one is None else one.data_ptr() for one in tensors)
+    size = len(logits_RV) // (2 if agreement else 1), logits_RV.shape[1]
+    found.run(Rows(*size, 0, share, agreement / 2, *places), torch.get_num_threads())
+    return target_logit_R, normalizer_R, apart_R.sum()
