@@ -116,13 +116,15 @@ def test_a_variant_of_a_recipe_has_another_seed_and_name_as_has_what_it_builds_o
 
 def test_what_several_runs_build_on_is_there_once_and_before_them() -> None:
     names = [plan.recipe.name for plan in in_order(load_plan(RECIPES / "multi30k-en-de-last.toml"))]
-    assert len(names) == len(set(names)) == 18
+    assert len(names) == len(set(names)) == 21
     for before, after in (
         ("teacher", "student-2"),
         ("first-2", "second-2"),
         ("backward", "student"),
         ("third", "small"),
-        ("small", "last"),
+        ("small", "deep"),
+        ("deep", "real-3"),
+        ("real-2", "last"),
     ):
         assert names.index(f"multi30k-en-de-{before}") < names.index(f"multi30k-en-de-{after}")
 
