@@ -1,7 +1,7 @@
 """Sentences and output tokens per second of the engines on a GPU, and a lone sentence's latency, beside a peer.
 
 usage: python benchmarks/gpu_decode_speed.py BUNDLE FILE SOURCE TARGET [--references FILE] [--runs 5] [--repeat 4]
-                                             [--batch 256] [--engines cuda reference] [--peer FOLDER]
+                                             [--batch 256] [--lone 200] [--engines cuda reference] [--peer FOLDER]
 
 The peer is CTranslate2 in float16 with the model in FOLDER, beside a SentencePiece model `bpe8k.model`. Everything is
 timed in this process, ids in and ids out, all systems in turns within a run; what is compiled, captured or allocated
@@ -32,7 +32,6 @@ from training.device import hardware
 from training.manifest import git_state, versions
 
 SETTINGS = ((1, True), (5, True), (1, False), (5, False))  # beam; all at once, or one after the other
-LONE = 200  # sentences that are translated one after the other
 System: TypeAlias = Callable[[int, bool], "Work"]
 
 
@@ -54,14 +53,14 @@ def ours(bundle: Bundle, engine: Any, lines: list[str], arguments: argparse.Name
         limits = Limits(rows=arguments.batch * beam, tokens=BILLION, queue=BILLION)
         worker = workers.pop(beam, None) or Worker(lambda: make_engine(bundle, settings), limits)
         workers[beam] = worker
-        jobs = jobs_of(bundle, lines if together else lines[:LONE], arguments.target, beam)
+        jobs = jobs_of(bundle, lines if together else lines[: arguments.lone], arguments.target, beam)
         found, seconds = timed(worker, jobs, together)
         return Work(len(found), sum(len(one.tokens) + 1 for one in found), seconds, texts_of(bundle, found))
 
     return run
 
 
-def peer(folder: Path, lines: list[str], batch: int) -> System:
+def peer(folder: Path, lines: list[str], arguments: argparse.Namespace) -> System:
     """CTranslate2, as benchmarks elsewhere use it."""
     import ctranslate2  # type: ignore[import-not-found]
     import sentencepiece
@@ -70,9 +69,14 @@ def peer(folder: Path, lines: list[str], batch: int) -> System:
     translator = ctranslate2.Translator(str(folder), device="cuda", compute_type="float16")
 
     def run(beam: int, together: bool) -> Work:
-        sources = [pieces.encode(line, out_type=str) for line in (lines if together else lines[:LONE])]
+        sources = [pieces.encode(line, out_type=str) for line in (lines if together else lines[: arguments.lone])]
         groups = [sources] if together else [[source] for source in sources]
-        options = {"beam_size": beam, "max_decoding_length": 80, "length_penalty": 1.0, "max_batch_size": batch}
+        options = {
+            "beam_size": beam,
+            "max_decoding_length": 80,
+            "length_penalty": 1.0,
+            "max_batch_size": arguments.batch,
+        }
         started = time.perf_counter()
         found = [one.hypotheses[0] for group in groups for one in translator.translate_batch(group, **options)]
         seconds = time.perf_counter() - started
@@ -115,6 +119,7 @@ def main() -> None:
     add = parser.add_argument
     add("--repeat", type=int, default=4, help="times that the file is translated in a run")
     add("--batch", type=int, default=256)
+    add("--lone", type=int, default=200, help="sentences that are translated one after the other")
     add("--engines", nargs="+", default=["cuda", "reference"])
     add("--peer", type=Path)
     arguments = parser.parse_args()
@@ -122,7 +127,7 @@ def main() -> None:
     many = lines * arguments.repeat
     systems = {engine: ours(bundle, engine, many, arguments) for engine in arguments.engines}
     if arguments.peer:
-        systems["peer"] = peer(arguments.peer, many, arguments.batch)
+        systems["peer"] = peer(arguments.peer, many, arguments)
     report: dict[str, Any] = {"bundle": arguments.bundle.name, "lines": len(many), "batch": arguments.batch}
     report["results"], bleu = [], {}
     for beam, together in SETTINGS:
