@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import gc
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import torch
@@ -10,6 +13,20 @@ import torch
 Pool: TypeAlias = Any  # torch names its type nowhere
 
 WARM_UP = 2  # runs before a capture, in which libraries choose their kernels and take their memory
+CAPTURING = threading.Lock()  # one at a time, since whether garbage is collected is the same for all threads
+
+
+@contextlib.contextmanager
+def nothing_collected() -> Iterator[None]:
+    """Collect no garbage: a graph of an engine that is gone may be in it, and letting go of one breaks a capture."""
+    with CAPTURING:
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if enabled:
+                gc.enable()
 
 
 def captured(work: Callable[[], object], device: torch.device, pool: Pool | None) -> Callable[[], object]:
@@ -30,7 +47,7 @@ def captured(work: Callable[[], object], device: torch.device, pool: Pool | None
             work()
     torch.cuda.current_stream(device).wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, pool, side, "thread_local"):  # other bundles have threads that use the device, too
+    with nothing_collected(), torch.cuda.graph(graph, pool, side, "thread_local"):  # other threads use the device, too
         work()
     return graph.replay
 
