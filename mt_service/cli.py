@@ -35,6 +35,9 @@ def prepare(arguments: argparse.Namespace) -> int:
 
 def train(arguments: argparse.Namespace) -> int:
     """`mt train`."""
+    from training.memory import keep_memory
+
+    keep_memory()  # before torch is imported
     from training.run import train_recipe
 
     return train_recipe(arguments.recipe, arguments.overrides, home(), translate_file)
