@@ -6,6 +6,7 @@ RECIPE is a recipe, PREPARED a folder that `mt prepare` made from it. Runs in a 
 Prints JSON: medians over windows of updates, hardware, versions, commit.
 """
 
+# ruff: noqa: E402 - what is imported imports torch, and its memory is seen to before that
 from __future__ import annotations
 
 import json
@@ -16,6 +17,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from training.memory import keep_memory
+
+keep_memory()  # as `mt train` does, before torch is imported
 
 import torch
 
