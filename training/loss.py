@@ -72,6 +72,14 @@ def turn(logits_RV: Tensor, bias_V: Tensor | None, target_R: Tensor, share: floa
     return Turned(gradient_RV, target_logit_R1[:, 0], normalizer_R1[:, 0], apart)
 
 
+def accumulate(sum_VD: Tensor, part_VD: Tensor) -> None:
+    """Add what a chunk contributes to a gradient."""
+    if cross_entropy.fits(part_VD):
+        cross_entropy.add(sum_VD, part_VD)
+    else:
+        sum_VD += part_VD
+
+
 class FusedCrossEntropy(torch.autograd.Function):
     """Sum over positions of (1 - smoothing) * cross-entropy(target) + smoothing * cross-entropy(uniform).
 
@@ -112,7 +120,7 @@ class FusedCrossEntropy(torch.autograd.Function):
                 bias_gradient_V += turned.gradient_RV.sum(0, dtype=torch.float32)
             low_RV = filled(turned.gradient_RV.to(hidden_PND.dtype))
             hidden_gradient_PND[:, part] = (low_RV @ low_VD)[:rows].view(passes, -1, width)
-            weight_gradient_VD += low_RV.t() @ hidden_RD
+            accumulate(weight_gradient_VD, low_RV.t() @ hidden_RD)
         share = smoothing / weight_VD.shape[0]
         hidden_sum_D, weight_sum_D = hidden_PND.float().sum((0, 1)), weight_VD.sum(0)
         hidden_gradient_PND -= (share * weight_sum_D).to(hidden_PND.dtype)
@@ -133,7 +141,8 @@ class FusedCrossEntropy(torch.autograd.Function):
         scale = gradients[0] / ctx.passes
         hidden_gradient_PND, weight_gradient_VD, *bias = ctx.saved_tensors
         hidden_gradient_PND = hidden_gradient_PND * scale.to(hidden_gradient_PND.dtype)
-        return hidden_gradient_PND, weight_gradient_VD * scale, bias[0] * scale if bias else None, None, None, None
+        weight_gradient_VD.mul_(scale)  # in place: it is large, and nobody goes back twice
+        return hidden_gradient_PND, weight_gradient_VD, bias[0] * scale if bias else None, None, None, None
 
 
 def token_loss(

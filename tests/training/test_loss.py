@@ -136,3 +136,15 @@ def test_the_compiled_loss_does_not_depend_on_threads(agreement: float) -> None:
     torch.set_num_threads(before)
     for one, other in zip(*results, strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("shape", [(1, 1), (7, 9), (300, 257)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_compiled_sums_of_gradients_are_those_of_torch(shape: tuple[int, int], turned: bool) -> None:
+    torch.manual_seed(11)
+    total = torch.randn(shape)
+    part = torch.randn(shape[::-1]).bfloat16().t() if turned else torch.randn(shape).bfloat16()
+    expected = total + part
+    cross_entropy.add(total, part)
+    assert torch.equal(total, expected)

@@ -1,6 +1,6 @@
 /* From logits to the gradient of cross-entropy, row by row, in place: three passes over a row, which stays in the cache.
    With agreement (R-Drop) two rows at once, the same position in two passes of the network, and one pass over them more.
-   Logits and gradients have 16 bits (bfloat16), sums 32. */
+   And the sum of a weight's gradients, each from some of the rows. Logits and gradients have 16 bits (bfloat16), sums 32. */
 
 #include "halves.h"
 
@@ -100,4 +100,31 @@ static void turn_pair(const Rows *r, int at) {
 void mt_cross_entropy(Rows *r) {
     for (int row; (row = __atomic_fetch_add(&r->next, ROWS, __ATOMIC_RELAXED)) < r->rows;)
         for (const int end = fewer(row + ROWS, r->rows); row < end; row++) (r->agreement ? turn_pair : turn_row)(r, row);
+}
+
+typedef struct {
+    int64_t count, next; /* next: the first that nobody has taken yet */
+    float *sum;
+    const Half *part;
+} Addition;
+
+enum { BLOCK = 1 << 14 }; /* numbers that a thread takes at once; a multiple of LANES */
+
+static void add_block(const Addition *a, int64_t from) {
+    const int64_t end = from + BLOCK < a->count ? from + BLOCK : a->count;
+    int64_t i = from;
+    for (; i + LANES <= end; i += LANES) {
+        const vf sum = load(a->sum + i) + widen(a->part + i);
+        memcpy(a->sum + i, &sum, sizeof sum);
+    }
+    for (; i < end; i++) {
+        const uint32_t bits = (uint32_t)a->part[i] << 16;
+        float part;
+        memcpy(&part, &bits, sizeof part);
+        a->sum[i] += part;
+    }
+}
+
+void mt_add(Addition *a) {
+    for (int64_t from; (from = __atomic_fetch_add(&a->next, BLOCK, __ATOMIC_RELAXED)) < a->count;) add_block(a, from);
 }

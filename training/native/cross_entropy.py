@@ -1,12 +1,12 @@
 """The gradient of cross-entropy from logits in bfloat16, compiled (cross_entropy.c).
 
-Legend: R rows, V vocabulary.
+Legend: R rows, V vocabulary, D width.
 """
 
 from __future__ import annotations
 
 import ctypes
-from ctypes import c_float, c_int32, c_void_p
+from ctypes import c_float, c_int32, c_int64, c_void_p
 from pathlib import Path
 
 import torch
@@ -24,6 +24,15 @@ class Rows(ctypes.Structure):
         *((name, c_int32) for name in ("rows", "words", "next")),
         *((name, c_float) for name in ("share", "agreement")),
         *((name, c_void_p) for name in ("logits", "bias", "target", "target_logit", "normalizer", "apart")),
+    )
+
+
+class Addition(ctypes.Structure):
+    """cross_entropy.c"""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("count", "next")),
+        *((name, c_void_p) for name in ("sum", "part")),
     )
 
 
@@ -64,3 +73,12 @@ def turn(
     size = len(logits_RV) // (2 if agreement else 1), logits_RV.shape[1]
     found.run(Rows(*size, 0, share, agreement / 2, *places), torch.get_num_threads())
     return target_logit_R, normalizer_R, apart_R.sum()
+
+
+def add(sum_VD: Tensor, part_VD: Tensor) -> None:
+    """Add numbers in bfloat16 to a sum in float32, in one visit; torch makes wide copies of them first."""
+    found = find_task(SOURCE, "mt_add", "cross-entropy")
+    assert found is not None
+    assert sum_VD.is_contiguous()
+    part_VD = part_VD.contiguous()
+    found.run(Addition(sum_VD.numel(), 0, sum_VD.data_ptr(), part_VD.data_ptr()), torch.get_num_threads())
