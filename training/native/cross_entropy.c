@@ -108,16 +108,11 @@ typedef struct {
     const Half *part;
 } Addition;
 
-enum { BLOCK = 1 << 14 }; /* numbers that a thread takes at once; a multiple of LANES */
+enum { BLOCK = 1 << 14 }; /* numbers that a thread takes at once */
 
 static void add_block(const Addition *a, int64_t from) {
     const int64_t end = from + BLOCK < a->count ? from + BLOCK : a->count;
-    int64_t i = from;
-    for (; i + LANES <= end; i += LANES) {
-        const vf sum = load(a->sum + i) + widen(a->part + i);
-        memcpy(a->sum + i, &sum, sizeof sum);
-    }
-    for (; i < end; i++) {
+    for (int64_t i = from; i < end; i++) {
         const uint32_t bits = (uint32_t)a->part[i] << 16;
         float part;
         memcpy(&part, &bits, sizeof part);
