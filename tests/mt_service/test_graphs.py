@@ -35,8 +35,10 @@ class FakeGraph:
 @contextlib.contextmanager
 def capture(*_options: object) -> Iterator[None]:
     FakeGraph.capturing = True
-    yield
-    FakeGraph.capturing = False
+    try:
+        yield
+    finally:
+        FakeGraph.capturing = False
 
 
 @pytest.fixture
@@ -80,7 +82,6 @@ def test_a_failed_capture_leaves_the_collector_on_and_the_next_one_free(device: 
 
     with pytest.raises(RuntimeError, match="no memory"):
         captured(fail, device, pool=object())
-    FakeGraph.capturing = False
     assert gc.isenabled()
     thread = threading.Thread(target=captured, args=(lambda: None, device, object()), daemon=True)
     thread.start()
