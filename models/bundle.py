@@ -15,11 +15,12 @@ from safetensors import SafetensorError, safe_open
 
 from data.config import build, check
 from data.errors import UserError
-from data.files import sha256
+from data.files import sha256, write_text
 from data.tokenizer import Tokenizer
 from models.config import ModelConfig
 from models.hypotheses import Specials
 from models.info import BundleInfo
+from models.shortlist import Shortlist, read_shortlist
 
 if TYPE_CHECKING:
     from models.seq2seq import Seq2Seq
@@ -33,6 +34,7 @@ CONFIG, MODEL, TOKENIZER, CARD, SUMS = (
     "SHA256SUMS",
 )
 FILES = (CONFIG, MODEL, TOKENIZER, CARD)
+SHORTLIST = "shortlist.safetensors"  # which a bundle need not have
 SCALE = ".scale"
 Storage = Literal["float32", "bfloat16", "int8"]
 DTYPES = {"float32": "F32", "bfloat16": "BF16", "int8": "I8"}
@@ -77,6 +79,16 @@ class Bundle:
         """Ids that search treats apart."""
         return specials_of(self.tokenizer)
 
+    @property
+    def shortlist(self) -> Shortlist | None:
+        """The words that each source id may be translated with, if the bundle limits them.
+
+        Raises:
+            UserError: when the file is none for its tokenizer.
+        """
+        path = self.folder / SHORTLIST
+        return read_shortlist(path, len(self.tokenizer)) if path.exists() else None
+
     def network(self, device: str = "cpu") -> Seq2Seq:
         """The network in float32, in evaluation mode and without gradients.
 
@@ -118,6 +130,16 @@ def read_bundle(folder: Path) -> Bundle:
     return Bundle(folder, config, tokenizer)
 
 
+def files_of(folder: Path) -> tuple[str, ...]:
+    """The files of a bundle whose sums are kept: a shortlist counts when it is there."""
+    return (*FILES, SHORTLIST) if (folder / SHORTLIST).exists() else FILES
+
+
+def write_sums(folder: Path) -> None:
+    """Write the sums of a bundle's files, all of which are there."""
+    write_text(folder / SUMS, "".join(f"{sha256(folder / name)}  {name}\n" for name in files_of(folder)))
+
+
 def verify_sums(folder: Path) -> None:
     """Check that the bundle holds the files it should, unaltered."""
     missing = [name for name in (*FILES, SUMS) if not (folder / name).is_file()]
@@ -125,9 +147,10 @@ def verify_sums(folder: Path) -> None:
     sums: dict[str, str] = {}
     for number, line in enumerate((folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         value, _, name = line.partition("  ")
-        check(name in FILES, f"{folder / SUMS}, line {number}: expected a SHA-256 and one of {', '.join(FILES)}")
+        known = (*FILES, SHORTLIST)
+        check(name in known, f"{folder / SUMS}, line {number}: expected a SHA-256 and one of {', '.join(known)}")
         sums[name] = value
-    for name in FILES:
+    for name in files_of(folder):
         check(name in sums, f"{folder / SUMS} lists no sum for {name}; export or copy the bundle again")
         check(
             sha256(folder / name) == sums[name],

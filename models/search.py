@@ -23,6 +23,7 @@ from models.attention import AttentionMemory
 from models.decoder import DecoderState, Memory, map_memory, map_state
 from models.hypotheses import Hypothesis, SearchOptions, Specials, length_penalty, settled
 from models.seq2seq import Seq2Seq
+from models.shortlist import Shortlist
 
 IMPOSSIBLE = float("-inf")
 
@@ -35,6 +36,7 @@ class Beams(NamedTuple):
     score_BK: Tensor  # log-probability of each live hypothesis
     tokens_BKL: Tensor  # words so far, bos first; shorter histories are padded on the right
     attention_BKLS: Tensor | None
+    forbidden_BV: Tensor | None  # words that are not on a sentence's shortlist
 
 
 class Candidates(NamedTuple):
@@ -89,8 +91,11 @@ def merge(first: Beams, second: Beams) -> Beams:
     attention = None
     if first.attention_BKLS is not None and second.attention_BKLS is not None:
         attention = join([first.attention_BKLS, second.attention_BKLS], (2, 3))
+    forbidden = None
+    if first.forbidden_BV is not None and second.forbidden_BV is not None:
+        forbidden = torch.cat([first.forbidden_BV, second.forbidden_BV])
     tokens = join([first.tokens_BKL, second.tokens_BKL], (2,))
-    return Beams(memory, state, torch.cat([first.score_BK, second.score_BK]), tokens, attention)
+    return Beams(memory, state, torch.cat([first.score_BK, second.score_BK]), tokens, attention, forbidden)
 
 
 def tensors_of(state: DecoderState) -> list[Tensor]:
@@ -104,13 +109,14 @@ def select(beams: Beams, index_B: Tensor, beam: int) -> Beams:
     """Some of the sentences; source positions and words that none of them has are cut off by the caller."""
     row_N = (index_B[:, None] * beam + torch.arange(beam, device=index_B.device)).reshape(-1)
     memory = map_memory(lambda part: part.index_select(0, index_B), beams.memory)
-    attention = beams.attention_BKLS
+    attention, forbidden = beams.attention_BKLS, beams.forbidden_BV
     return Beams(
         memory,
         map_state(lambda tensor: tensor.index_select(0, row_N), beams.state),
         beams.score_BK.index_select(0, index_B),
         beams.tokens_BKL.index_select(0, index_B),
         None if attention is None else attention.index_select(0, index_B),
+        None if forbidden is None else forbidden.index_select(0, index_B),
     )
 
 
@@ -141,10 +147,18 @@ class BeamSearch:
     """Searches for many sentences at once; each one's result is the same whoever shares the batch.
 
     A sentence leaves when its n-best list is settled (see `settled`) or its length limit is reached.
+
+    Args:
+        network: in evaluation mode.
+        options: how to search.
+        specials: ids that are treated apart.
+        shortlist: limits each sentence to words of its own, among which probabilities then add up to 1.
     """
 
-    def __init__(self, network: Seq2Seq, options: SearchOptions, specials: Specials) -> None:
-        self.network, self.options, self.specials = network, options, specials
+    def __init__(
+        self, network: Seq2Seq, options: SearchOptions, specials: Specials, shortlist: Shortlist | None = None
+    ) -> None:
+        self.network, self.options, self.specials, self.shortlist = network, options, specials, shortlist
         self.sentences: list[Sentence] = []
         self.beams: Beams | None = None
         self.device = network.output_weight.device
@@ -167,7 +181,7 @@ class BeamSearch:
         lengths = [len(source) for source in sources]
         source_BS, length_B = padded(sources, self.specials.pad), torch.tensor(lengths)
         memory, state = self.network.encode(source_BS.to(self.device), length_B.to(self.device))
-        joining = self.begin(memory, state)
+        joining = self.begin(memory, state)._replace(forbidden_BV=self.forbidden(sources))
         self.beams = joining if self.beams is None else merge(self.beams, joining)
         for key, length in zip(keys, lengths, strict=True):
             limit, rewarded = self.options.limit(length), self.options.rewarded(length)
@@ -183,7 +197,17 @@ class BeamSearch:
         if self.options.alignments:
             attention = torch.zeros(sentences, beam, 0, memory[0].bias_BS.shape[1], device=self.device)
         state = map_state(lambda tensor: tensor.repeat_interleave(beam, 0), state)
-        return Beams(memory, state, score_BK, tokens_BKL, attention)
+        return Beams(memory, state, score_BK, tokens_BKL, attention, None)
+
+    def forbidden(self, sources: Sequence[Sequence[int]]) -> Tensor | None:
+        """The words that are not on each source's shortlist; the end always is."""
+        if self.shortlist is None:
+            return None
+        forbidden_BV = torch.ones(len(sources), len(self.network.output_weight), dtype=torch.bool)
+        forbidden_BV[:, self.specials.eos] = False
+        for row, source in enumerate(sources):
+            forbidden_BV[row, torch.from_numpy(self.shortlist.words(source))] = False
+        return forbidden_BV.to(self.device)
 
     @torch.inference_mode()
     def step(self) -> dict[Hashable, list[Hypothesis]]:
@@ -195,6 +219,8 @@ class BeamSearch:
         last_BK1 = beams.tokens_BKL.gather(2, position_B[:, None, None].expand(-1, options.beam, 1))
         output = self.network.decode(last_BK1.view(-1, 1), beams.memory, beams.state)
         logits_NV = self.network.logits(output.hidden_NTD[:, 0]).float()
+        if beams.forbidden_BV is not None:
+            logits_NV.masked_fill_(beams.forbidden_BV.repeat_interleave(options.beam, 0), IMPOSSIBLE)
         candidates = best_continuations(logits_NV, beams.score_BK, self.banned, self.specials)
         if beams.attention_BKLS is not None:
             now_BK1S = output.attention_NTS.view(*beams.score_BK.shape, 1, -1)

@@ -10,17 +10,15 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from data.config import check, plain
-from data.files import atomic_folder, flush, sha256, write_json, write_text
+from data.files import atomic_folder, flush, write_json, write_text
 from data.tokenizer import Tokenizer
 from models.bundle import (
     CARD,
     CONFIG,
     DTYPES,
-    FILES,
     FORMAT,
     MODEL,
     SCALE,
-    SUMS,
     TOKENIZER,
     Bundle,
     BundleConfig,
@@ -28,6 +26,7 @@ from models.bundle import (
     Storage,
     read_bundle,
     verify_tensors,
+    write_sums,
 )
 from models.card import model_card
 from models.cells import Cell
@@ -129,4 +128,4 @@ def fill(folder: Path, network: Seq2Seq, tokenizer_file: Path, info: BundleInfo,
     write_json(folder / CONFIG, plain(BundleConfig(FORMAT, storage, network.config, info, special_ids)))
     parameters = sum(part.numel() for part in kept_tensors(network).values() if part.is_floating_point())
     write_text(folder / CARD, model_card(info, storage, parameters, len(tokenizer)))
-    write_text(folder / SUMS, "".join(f"{sha256(folder / name)}  {name}\n" for name in FILES))
+    write_sums(folder)

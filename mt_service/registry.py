@@ -84,7 +84,7 @@ def make_reference(bundle: Bundle, settings: Settings) -> Engine:
 
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    return ReferenceEngine(bundle.network(choose_device(settings.device)), bundle.specials)
+    return ReferenceEngine(bundle.network(choose_device(settings.device)), bundle.specials, bundle.shortlist)
 
 
 def make_translator(bundle: Bundle, settings: Settings) -> Translator:

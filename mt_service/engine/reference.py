@@ -9,6 +9,7 @@ import torch
 from models.hypotheses import Hypothesis, Specials
 from models.search import BeamSearch
 from models.seq2seq import Seq2Seq
+from models.shortlist import Shortlist
 from mt_service.engine.grouped import GroupedEngine
 
 
@@ -37,10 +38,11 @@ class ReferenceEngine(GroupedEngine):
     Args:
         network: any, on any device.
         specials: ids that are treated apart.
+        shortlist: of the words that each source may be translated with; None allows all.
     """
 
-    def __init__(self, network: Seq2Seq, specials: Specials) -> None:
+    def __init__(self, network: Seq2Seq, specials: Specials, shortlist: Shortlist | None = None) -> None:
         weight = network.output_weight
         numbers = str(weight.dtype).removeprefix("torch.")
         description = f"{numbers} on {weight.device.type}"
-        super().__init__(lambda options: ReferenceSearch(network, options, specials), description)
+        super().__init__(lambda options: ReferenceSearch(network, options, specials, shortlist), description)

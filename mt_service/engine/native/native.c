@@ -10,6 +10,7 @@
 #include "tiles.h"
 #include "layers.h"
 #include "network.h"
+#include "shortlist.h"
 #include "pool.h"
 #include "search.h"
 
@@ -40,9 +41,11 @@ typedef struct {
 
 static void encode_piece(void *context, int piece, int thread) {
     const Joining *joining = context;
-    int start = joining->starts[piece], count = joining->starts[piece + 1] - start;
-    if (!encode(joining->search->engine->network, joining->sources + start, count, joining->search->engine->scratch + thread))
-        __atomic_store_n(&joining->search->failed, 1, __ATOMIC_RELAXED);
+    const Engine *engine = joining->search->engine;
+    int start = joining->starts[piece], end = joining->starts[piece + 1];
+    int good = encode(engine->network, joining->sources + start, end - start, engine->scratch + thread);
+    for (; engine->network->starts && start < end; start++) good &= choose_words(engine->network, joining->sources + start);
+    if (!good) __atomic_store_n(&joining->search->failed, 1, __ATOMIC_RELAXED);
 }
 
 static int longer_first(const void *one, const void *other) {
@@ -85,7 +88,7 @@ int mt_add(Search *search, int count, const int64_t *keys, const int32_t *ids, c
         Sentence *sentence = new_sentence(search, keys[made], lengths[made], limits[made], rewarded[made]);
         if (!sentence) break;
         search->sentences[search->count + made] = sentence;
-        sources[made] = (Source){ids + positions, lengths[made], sentence->states, sentence->memories};
+        sources[made] = (Source){ids + positions, lengths[made], sentence->states, sentence->memories, &sentence->own};
         positions += lengths[made];
     }
     good = good && made == count;
@@ -111,6 +114,23 @@ typedef struct {
     int pieces;
 } Stepping;
 
+/* Choose what goes on in sentences that have `count` rows together, which the output layer is yet to read. */
+static void choose_all(Search *search, int start, int stop, int count, const Scratch *scratch) {
+    const Network *network = search->engine->network;
+    const int shared = !network->starts;
+    float *logits = scratch->scores;
+    if (shared) multiply(&network->words.output, scratch->rounded, count, logits, network->words.output.outputs, 0);
+    for (int row = 0; start < stop; start++) {
+        Sentence *one = search->sentences[start];
+        const Product *output = &words_of(search, one)->output;
+        const int live = one->live;
+        if (!shared) multiply(output, rows_from(scratch->rounded, row, network->width), live, logits, output->outputs, 0);
+        if (!choose(search, one, logits)) __atomic_store_n(&search->failed, 1, __ATOMIC_RELAXED);
+        if (shared) logits += (size_t)live * output->outputs;
+        row += live;
+    }
+}
+
 /* Advance the sentences from `start` to `end`, as many at once as rows may be. */
 static void step_sentences(Search *search, int start, int end, const Scratch *scratch) {
     const Network *network = search->engine->network;
@@ -131,13 +151,9 @@ static void step_sentences(Search *search, int start, int end, const Scratch *sc
                     search->options.alignments ? one->attention + (now + k) * one->source : NULL,
                 };
         }
-        const float *logits = step(network, rows, count, scratch);
-        for (; start < stop; start++) {
-            int live = search->sentences[start]->live;
-            if (!choose(search, search->sentences[start], logits))
-                __atomic_store_n(&search->failed, 1, __ATOMIC_RELAXED);
-            logits += (size_t)live * network->output.outputs;
-        }
+        step(network, rows, count, scratch);
+        choose_all(search, start, stop, count, scratch);
+        start = stop;
     }
 }
 

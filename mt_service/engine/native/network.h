@@ -23,16 +23,23 @@ typedef struct {
     const float *scale;
 } Embedding;
 
+/* Words that may be produced, in the order of their ids. */
 typedef struct {
-    int32_t width, encoder_blocks, decoder_blocks, bridge_kind, bos, eos; /* eos as an index among the words */
+    Product output;     /* its outputs are filled up to a multiple of 16; beyond the words its bias is minus infinity */
+    const int32_t *ids; /* of each word */
+    int32_t eos;        /* its place among the words */
+} Words;
+
+typedef struct {
+    int32_t width, encoder_blocks, decoder_blocks, bridge_kind, bos;
     Embedding source_embedding, target_embedding;
     const EncoderBlock *encoder;
     Norm encoder_norm;
     Product bridge;
     const DecoderBlock *decoder;
     Norm decoder_norm;
-    Product output;          /* of the words that may be produced; beyond them its bias is minus infinity */
-    const int32_t *word_ids; /* of each of them */
+    Words words;
+    const int32_t *starts, *candidates; /* for source id i, words [starts[i], starts[i + 1]) of `candidates`; or NULL */
 } Network;
 
 typedef struct {
@@ -40,6 +47,7 @@ typedef struct {
     int32_t length;
     float *states;   /* [blocks][hidden | memory]: the decoder's first one */
     float *memories; /* of each block that attends: keys [length][width], then values */
+    Words *words;    /* its own, if the network has candidates */
 } Source;
 
 /* Computed at once, so that logits and gates stay in a core's cache; the matrix unit waits for weights if rows are few. */
@@ -102,7 +110,7 @@ static int make_scratch(Scratch *scratch, const Network *network, int rows, int 
     scratch->gates = reserve(count * gates * sizeof(float));
     scratch->recurrent = reserve(count * gates * sizeof(float));
     scratch->inner = reserve(count * longest * sizeof(float));
-    scratch->scores = reserve((count + steps * (size_t)network->output.outputs + LANES) * sizeof(float));
+    scratch->scores = reserve((count + steps * (size_t)network->words.output.outputs + LANES) * sizeof(float));
     scratch->order = reserve(3 * count * sizeof(int32_t));
     return scratch->rounded.integers && scratch->rounded.scale && scratch->rounded.excess && scratch->stream &&
            scratch->normed && scratch->gates && scratch->recurrent && scratch->inner && scratch->scores &&
@@ -239,10 +247,10 @@ typedef struct {
     float *weights;          /* gets the attention of the first block that attends, unless NULL */
 } Row;
 
-/* Read a word in each row; the logits [rows][outputs] are in scratch->scores. */
-static float *step(const Network *network, const Row *rows, int count, const Scratch *scratch) {
+/* Read a word in each row; what the output layer reads of each is in scratch->rounded. */
+static void step(const Network *network, const Row *rows, int count, const Scratch *scratch) {
     const int width = network->width;
-    float *stream = scratch->stream, *logits = scratch->scores;
+    float *stream = scratch->stream;
     const float *before[count];
     float *after[count];
     for (int row = 0; row < count; row++)
@@ -272,14 +280,13 @@ static float *step(const Network *network, const Row *rows, int count, const Scr
             for (int row = 0; row < count; row++) {
                 const float *keys = rows[row].memories + (size_t)place * rows[row].positions * width;
                 look(attention, query + (size_t)row * width, keys, keys + (size_t)rows[row].positions * width,
-                     rows[row].positions, context + (size_t)row * width, place ? NULL : rows[row].weights, logits);
+                     rows[row].positions, context + (size_t)row * width, place ? NULL : rows[row].weights, scratch->scores);
             }
             multiply_floats(&attention->output, context, count, stream, 1, scratch);
             place += 2;
         }
         feed_forward(&block->feed, stream, count, scratch);
     }
-    multiply_floats(&network->output, normalised(&network->decoder_norm, stream, count, width, scratch->normed), count,
-                    logits, 0, scratch);
-    return logits;
+    round_rows(normalised(&network->decoder_norm, stream, count, width, scratch->normed), width, count, width,
+               scratch->rounded);
 }

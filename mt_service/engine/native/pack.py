@@ -12,6 +12,7 @@ import numpy
 
 from models.bundle import MODEL, Bundle
 from models.config import ModelConfig
+from models.shortlist import Shortlist
 from mt_service.engine.native import structures
 from mt_service.engine.native.structures import LANES, Array, Kept, aligned, make_product
 from mt_service.engine.native.tensors import Matrix, Tensors
@@ -156,6 +157,15 @@ class Packer:
             bias_W = self.tensors.vector("output_bias", rows)[allowed_W]
         return self.product(Matrix(matrix.integer_OI[allowed_W], matrix.scale_O[allowed_W]), bias_W)
 
+    def candidates(self, shortlist: Shortlist | None, allowed_W: Array) -> tuple[int | None, int | None]:
+        """Where each source id's candidates start, and their places among the words that may be produced."""
+        if shortlist is None:
+            return None, None
+        kept_N = numpy.isin(shortlist.word_N, allowed_W)
+        start_V = numpy.concatenate(([0], numpy.cumsum(kept_N)))[shortlist.start_V].astype(numpy.int32)
+        place_N = numpy.searchsorted(allowed_W, shortlist.word_N[kept_N]).astype(numpy.int32)
+        return self.keep(start_V), self.keep(place_N)
+
     def tied(self, name: str) -> str:
         """The name under which an embedding is stored; tied ones are stored once."""
         first = {"three_way": "source_weight", "target": "target_weight", "none": name}[self.config.tie]
@@ -184,15 +194,14 @@ def pack(bundle: Bundle) -> Kept:
         len(decoder),
         BRIDGES[config.decoder.bridge],
         specials.bos,
-        int(numpy.flatnonzero(allowed_W == specials.eos)[0]),
         *(tables[name] for name in names),
         (structures.EncoderBlock * len(encoder))(*encoder),
         packer.norm("encoder.norm") if config.encoder.normalize else structures.Norm(),
         packer.bridge(),
         (structures.DecoderBlock * len(decoder))(*decoder),
         packer.norm("decoder.norm"),
-        output,
-        packer.keep(allowed_W),
+        structures.Words(output, packer.keep(allowed_W), int(numpy.searchsorted(allowed_W, specials.eos))),
+        *packer.candidates(bundle.shortlist, allowed_W),
     )
     packer.tensors.finish()
     return Kept(network, tuple(packer.kept))

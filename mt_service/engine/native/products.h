@@ -57,6 +57,11 @@ static void round_rows(const float *rows, int stride, int count, int inputs, Rou
                   to.excess + row);
 }
 
+/* Rows from one on. */
+static inline Rounded rows_from(Rounded rows, int row, int inputs) {
+    return (Rounded){rows.integers + (size_t)row * inputs, rows.scale + row, rows.excess + row};
+}
+
 static inline int32_t four_bytes(const Digit *from) {
     int32_t four;
     memcpy(&four, from, 4);

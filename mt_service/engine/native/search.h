@@ -21,6 +21,7 @@ typedef struct {
     float *states, *next;    /* [beam][state] */
     float *memories, *attention; /* attention: [limit][beam][source], or NULL */
     Finished *finished, stop; /* stop: once its score is above minus infinity */
+    Words own;                /* that it may go on with; nothing in them where it has the network's */
 } Sentence;
 
 /* A network with the threads and the memory to compute in, which one search at a time uses. */
@@ -54,6 +55,7 @@ static void free_sentence(Sentence *sentence) {
     free(sentence->memories);
     free(sentence->attention);
     free(sentence->finished);
+    free_words(&sentence->own);
     free(sentence);
 }
 
@@ -86,9 +88,14 @@ static Sentence *new_sentence(const Search *search, int64_t key, int source, int
     return NULL;
 }
 
+/* The words that a sentence may go on with. */
+static const Words *words_of(const Search *search, const Sentence *sentence) {
+    return sentence->own.ids ? &sentence->own : &search->engine->network->words;
+}
+
 typedef struct {
     float total;
-    int32_t row, word;
+    int32_t row, word; /* its place among the words */
 } Candidate;
 
 enum { BLOCK = 8 * LANES }; /* words that are looked at together */
@@ -128,8 +135,7 @@ static int enter(Candidate *best, int found, int wanted, Candidate one) {
 /* The best continuations of a sentence's hypotheses, best first; equals in order of row and word. And the best end. */
 static int find_candidates(const Search *search, const Sentence *sentence, const float *logits, Candidate *best,
                            Candidate *end) {
-    const int eos = search->engine->network->eos;
-    const int words = search->engine->network->output.outputs;
+    const int eos = words_of(search, sentence)->eos, words = words_of(search, sentence)->output.outputs;
     const int wanted = search->options.beam == 1 ? 1 : 2 * search->options.beam;
     int found = 0;
     float worst = -INFINITY, most[words / BLOCK + 1];
@@ -175,7 +181,7 @@ static int finish(Sentence *sentence, Finished one) {
 static int cut_off(const Search *search, Sentence *sentence, const Candidate *best, int found) {
     if (sentence->stop.score > -INFINITY) return finish(sentence, sentence->stop);
     for (int i = 0; i < found && i < search->options.beam; i++) {
-        int word = search->engine->network->word_ids[best[i].word];
+        int word = words_of(search, sentence)->ids[best[i].word];
         if (!finish(sentence, finished(search, sentence, best[i], word))) return 0;
     }
     return 1;
@@ -195,12 +201,12 @@ static int settled(const Options *options, const Sentence *sentence) {
 /* Choose what goes on, by the logits of a sentence's live hypotheses; 0 when memory is out. */
 static int choose(const Search *search, Sentence *sentence, const float *logits) {
     const Options *options = &search->options;
-    const Network *network = search->engine->network;
+    const Words *allowed = words_of(search, sentence);
     const int beam = options->beam, last = sentence->length + 1 >= sentence->limit;
     Candidate best[2 * beam], end;
     int found = find_candidates(search, sentence, logits, best, &end), going = 0;
     for (int i = 0; i < found && i < beam; i++)
-        if (best[i].word == network->eos && !finish(sentence, finished(search, sentence, best[i], ENDED))) return 0;
+        if (best[i].word == allowed->eos && !finish(sentence, finished(search, sentence, best[i], ENDED))) return 0;
     if (sentence->length >= sentence->rewarded) {
         Finished stop = finished(search, sentence, end, STOPPED);
         if (stop.score > sentence->stop.score) sentence->stop = stop;
@@ -209,8 +215,8 @@ static int choose(const Search *search, Sentence *sentence, const float *logits)
     int32_t *words = sentence->words + (size_t)sentence->length * beam;
     int32_t *parents = sentence->parents + (size_t)sentence->length * beam;
     for (int i = 0; i < found && going < beam; i++) {
-        if (best[i].word == network->eos) continue;
-        words[going] = network->word_ids[best[i].word];
+        if (best[i].word == allowed->eos) continue;
+        words[going] = allowed->ids[best[i].word];
         parents[going] = sentence->slot[going] = best[i].row;
         sentence->scores[going++] = best[i].total;
     }

@@ -90,6 +90,12 @@ class Embedding(ctypes.Structure):
     _fields_ = (("integers", c_void_p), ("scale", c_void_p))
 
 
+class Words(ctypes.Structure):
+    """network.h"""
+
+    _fields_ = (("output", Product), ("ids", c_void_p), ("eos", c_int32))
+
+
 class Network(ctypes.Structure):
     """network.h"""
 
@@ -99,7 +105,6 @@ class Network(ctypes.Structure):
         ("decoder_blocks", c_int32),
         ("bridge_kind", c_int32),
         ("bos", c_int32),
-        ("eos", c_int32),
         ("source_embedding", Embedding),
         ("target_embedding", Embedding),
         ("encoder", POINTER(EncoderBlock)),
@@ -107,8 +112,9 @@ class Network(ctypes.Structure):
         ("bridge", Product),
         ("decoder", POINTER(DecoderBlock)),
         ("decoder_norm", Norm),
-        ("output", Product),
-        ("word_ids", c_void_p),
+        ("words", Words),
+        ("starts", c_void_p),
+        ("candidates", c_void_p),
     )
 
 

@@ -119,6 +119,7 @@ static int multiply_by_tiles(const Product *product, Rounded rows, int count, fl
 /* out[count][outputs] = rows W^T + bias, or that added to what is there. */
 static void multiply(const Product *product, Rounded rows, int count, float *out, int stride, int add) {
     const int done = multiply_by_tiles(product, rows, count, out, stride, add);
-    const Rounded left = {rows.integers + (size_t)done * product->inputs, rows.scale + done, rows.excess + done};
-    if (done < count) multiply_by_vectors(product, left, count - done, out + (size_t)done * stride, stride, add);
+    if (done < count)
+        multiply_by_vectors(product, rows_from(rows, done, product->inputs), count - done, out + (size_t)done * stride,
+                            stride, add);
 }
