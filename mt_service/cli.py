@@ -1,4 +1,4 @@
-"""The command line: `mt prepare | train | diagnose | export | translate | evaluate | score | rescore | serve`.
+"""The command line: `mt prepare | train | diagnose | export | shortlist | translate | evaluate | score | ... | serve`.
 
 Heavy modules are imported inside the command that needs them, so that `mt --help` answers at once.
 """
@@ -63,6 +63,13 @@ def diagnose(arguments: argparse.Namespace) -> int:
 def export(arguments: argparse.Namespace) -> int:
     """`mt export`."""
     from training.export_job import run
+
+    return run(arguments)
+
+
+def shortlist(arguments: argparse.Namespace) -> int:
+    """`mt shortlist`."""
+    from training.shortlist_job import run
 
     return run(arguments)
 
@@ -169,6 +176,26 @@ def add_export(commands: Any) -> None:
     )
     add_arguments(parser)
     parser.set_defaults(run=export)
+
+
+def add_shortlist(commands: Any) -> None:
+    """`mt shortlist`."""
+    parser = commands.add_parser(
+        "shortlist",
+        help="make a bundle faster: few words to choose from for each sentence",
+        description="Learn from parallel text which pieces each piece is translated with, and write a copy of a bundle "
+        "that looks for a sentence's translation among those alone, some hundreds instead of all. Engines for CPUs use "
+        "it. Text like what will be translated is best; measure with mt evaluate what it costs there.",
+        epilog="example: mt shortlist BUNDLE FASTER --text train.de train.en",
+    )
+    add = parser.add_argument
+    add("bundle", type=Path, metavar="BUNDLE")
+    add("output", type=Path, metavar="NEW", help="with --force it may be BUNDLE itself")
+    text = "translations of each other, line by line, whose suffixes are their languages; may be repeated"
+    add("--text", type=Path, nargs=2, action="append", required=True, metavar="FILE", help=text)
+    add("--most", type=int, default=50, help="pieces that one piece may become; default: 50")
+    add("--force", action="store_true", help="replace NEW if it exists")
+    parser.set_defaults(run=shortlist)
 
 
 def add_translate(commands: Any) -> None:
@@ -297,7 +324,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mt", description="Self-hosted machine translation with recurrent networks.")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (add_prepare, add_train, add_diagnose, add_export):
+    for add in (add_prepare, add_train, add_diagnose, add_export, add_shortlist):
         add(commands)
     for add in (add_translate, add_evaluate, add_score, add_rescore, add_serve):
         add(commands)

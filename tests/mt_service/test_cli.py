@@ -42,7 +42,7 @@ def translate(golden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 
 @pytest.mark.parametrize(
     "command",
-    ["prepare", "train", "diagnose", "export", "translate", "evaluate", "score", "rescore", "serve"],
+    ["prepare", "train", "diagnose", "export", "shortlist", "translate", "evaluate", "score", "rescore", "serve"],
 )
 def test_every_command_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
