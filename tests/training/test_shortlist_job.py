@@ -55,7 +55,7 @@ def test_no_more_is_learned_from_than_memory_holds() -> None:
 def text(tmp_path: Path) -> list[str]:
     """Sentences that the golden bundle knows to turn around, and a pair with an empty side."""
     rng = random.Random(2)
-    sources = [rng.choices(WORDS, k=rng.randint(1, 6)) for _ in range(200)]
+    sources = [rng.choices(WORDS, k=rng.randint(3, 8)) for _ in range(200)]
     files = [tmp_path / "text.aa", tmp_path / "text.bb"]
     files[0].write_text("".join(" ".join(words) + "\n" for words in sources) + "ba\n", encoding="utf-8")
     files[1].write_text("".join(" ".join(words[::-1]) + "\n" for words in sources) + "\n", encoding="utf-8")
