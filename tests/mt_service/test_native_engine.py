@@ -29,7 +29,7 @@ from mt_service.engine.native import build
 from mt_service.engine.native import engine as module
 from mt_service.engine.native.build import SOURCE, library
 from mt_service.engine.native.engine import NativeEngine
-from mt_service.engine.native.structures import declare, make_product
+from mt_service.engine.native.structures import Array, declare, make_product
 from mt_service.engine.native.tensors import quantize
 from mt_service.engine.reference import ReferenceEngine
 
@@ -108,23 +108,38 @@ def both(bundle: Bundle) -> tuple[Engine, Engine]:
     return NativeEngine(bundle, 2), ReferenceEngine(bundle.network(), bundle.specials)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 16, 17, 33, 64, 69])
+def slack() -> float:
+    """How much more coarsely than with eight bits rows are rounded."""
+    return 2.0 if library().mt_instructions() == b"AVX2" else 1.0
+
+
+def rounded(row_NI: Array, seven_bits: bool) -> tuple[Array, Array]:
+    """Rows as products.h rounds them: whole numbers, and what one is worth."""
+    most_N1, least_N1 = row_NI.max(1, keepdims=True).clip(0), (-row_NI).max(1, keepdims=True).clip(0)
+    step_N1 = (most_N1 + least_N1 if seven_bits else numpy.maximum(most_N1, least_N1)) / numpy.float32(127)
+    return numpy.rint(row_NI * (numpy.float32(1) / step_N1)).astype(int), step_N1
+
+
+def check_products(made: ctypes.CDLL, rows: int, outputs: int, inputs: int) -> None:
+    rng, seven_bits = numpy.random.default_rng(rows * outputs), made.mt_instructions() == b"AVX2"
+    weight_OI = rng.normal(size=(outputs, inputs))
+    row_NI = rng.normal(size=(rows, inputs)) * rng.lognormal(size=(rows, 1)) + rng.normal(size=(rows, 1))
+    matrix, bias_O = quantize(weight_OI.astype(numpy.float32)), rng.normal(size=outputs).astype(numpy.float32)
+    row_NI = row_NI.astype(numpy.float32)
+    product = make_product(matrix.integer_OI, matrix.scale_O, bias_O)
+    out_NO = numpy.empty((rows, product.structure.outputs), numpy.float32)
+    made.mt_multiply(ctypes.byref(product.structure), row_NI.ctypes.data, rows, out_NO.ctypes.data)
+    integer_NI, step_N1 = rounded(row_NI, seven_bits)
+    expected_NO = integer_NI @ matrix.integer_OI.T.astype(int) * (step_N1 * matrix.scale_O) + bias_O
+    numpy.testing.assert_allclose(out_NO[:, :outputs], expected_NO, rtol=1e-4, atol=1e-4 * float(step_N1.max()))
+    assert (out_NO[:, outputs:] == -numpy.inf).all()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17, 33, 64, 69])
 @pytest.mark.parametrize("outputs", [16, 70, 144, 400])
 @pytest.mark.parametrize("inputs", [48, 128])
 def test_products_against_integers(rows: int, outputs: int, inputs: int) -> None:
-    rng = numpy.random.default_rng(rows * outputs)
-    weight_OI = rng.normal(size=(outputs, inputs))
-    row_NI = rng.normal(size=(rows, inputs)) * rng.lognormal(size=(rows, 1))
-    matrix, bias_O = quantize(weight_OI.astype(numpy.float32)), rng.normal(size=outputs).astype(numpy.float32)
-    row_NI = row_NI.astype(numpy.float32)
-    step_N1 = numpy.abs(row_NI).max(1, keepdims=True) / 127
-    product = make_product(matrix.integer_OI, matrix.scale_O, bias_O)
-    out_NO = numpy.empty((rows, product.structure.outputs), numpy.float32)
-    library().mt_multiply(ctypes.byref(product.structure), row_NI.ctypes.data, rows, out_NO.ctypes.data)
-    sums_NO = numpy.rint(row_NI / step_N1).astype(int) @ matrix.integer_OI.T.astype(int)
-    expected_NO = sums_NO * (step_N1 * matrix.scale_O) + bias_O
-    numpy.testing.assert_allclose(out_NO[:, :outputs], expected_NO, rtol=1e-4, atol=1e-4 * float(step_N1.max()))
-    assert (out_NO[:, outputs:] == -numpy.inf).all()
+    check_products(library(), rows, outputs, inputs)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -147,7 +162,7 @@ def test_scores_and_alignments_against_the_network(kind: str, bundle_of: Callabl
             logits = network.logits(output.hidden_NTD[0])
             logits[:, sorted(bundle.specials.banned)] = -torch.inf
             expected = logits.log_softmax(1).gather(1, torch.tensor(words)[:, None]).sum()
-            assert one.log_probability == pytest.approx(float(expected), abs=0.12 * len(words))
+            assert one.log_probability == pytest.approx(float(expected), abs=0.12 * slack() * len(words))
             assert one.score == pytest.approx(one.log_probability / ((5 + len(words)) / 6) ** 0.7, rel=1e-4)
             torch.testing.assert_close(torch.tensor(one.alignment), output.attention_NTS[0], atol=0.05, rtol=0)
 
@@ -197,9 +212,9 @@ def test_what_never_ends_is_stopped_where_the_reference_does(beam: int, tmp_path
     ]
     fast, slow = (run(engine, jobs) for engine in both(bundle))
     assert {(len(one), one[0].complete) for one in (*fast, *slow)} == {(1, False)}
-    assert sum(one[0].tokens == other[0].tokens for one, other in zip(fast, slow, strict=True)) >= 18
+    assert sum(one[0].tokens == other[0].tokens for one, other in zip(fast, slow, strict=True)) >= 22 - 4 * slack()
     for job, (one,), (other,) in zip(jobs, fast, slow, strict=True):
-        assert one.score == pytest.approx(other.score, abs=0.3)
+        assert one.score == pytest.approx(other.score, abs=0.3 * slack())
         assert len(one.alignment or ()) == len(one.tokens) >= 1.3 * len(job.source)
 
 
@@ -233,23 +248,35 @@ TUNINGS = [
 def test_other_processors_compute_the_same(
     tuning: tuple[str, ...], tmp_path: Path, bundle_of: Callable[..., Bundle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = [Job(source, SearchOptions(beam=3)) for source in sources(8, seed=6)]
-    bundle = bundle_of("for the matrix unit")
-    expected = run(NativeEngine(bundle, 1), jobs)
+    if "haswell" in tuning[0] and "avx2" not in cpu_flags():
+        pytest.skip("this processor has no AVX2")
     assert compiler
     try:
         compile_library(compiler, SOURCE, tmp_path / "other.so", [tuning])
     except UnavailableError:
         pytest.skip(f"the C compiler does not know {tuning[0]}")
-    if "haswell" in tuning[0] and "avx2" not in cpu_flags():
-        pytest.skip("this processor has no AVX2")
     other = declare(ctypes.CDLL(str(tmp_path / "other.so")))
     assert build.correct(other)
-    monkeypatch.setattr(module, "library", lambda: other)
-    found = run(NativeEngine(bundle, 1), jobs)
-    assert [[one.tokens for one in row] for row in found] == [[one.tokens for one in row] for row in expected]
+    for rows in (1, 7, 33):
+        check_products(other, rows, 144, 128)
+    compile_library(compiler, SOURCE, tmp_path / "plain.so", [("-mno-avx2",), ()])
+    plain = declare(ctypes.CDLL(str(tmp_path / "plain.so")))
+    jobs = [Job(source, SearchOptions(beam=3)) for source in sources(8, seed=6)]
+    bundle = bundle_of("for the matrix unit")
+    found, expected = (run_with(made, bundle, jobs, monkeypatch) for made in (other, plain))
+    exact = other.mt_instructions() != b"AVX2"  # which rounds rows to seven bits
+    agreeing = sum(row[0].tokens == other_row[0].tokens for row, other_row in zip(found, expected, strict=True))
+    assert agreeing >= (len(jobs) if exact else 0.5 * len(jobs))
     for row, other_row in zip(found, expected, strict=True):
-        assert row[0].score == pytest.approx(other_row[0].score, abs=1e-5)
+        assert row[0].score == pytest.approx(other_row[0].score, abs=1e-5 if exact else 0.3)
+
+
+def run_with(
+    made: ctypes.CDLL, bundle: Bundle, jobs: Sequence[Job], monkeypatch: pytest.MonkeyPatch
+) -> list[list[Hypothesis]]:
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "library", lambda: made)
+        return run(NativeEngine(bundle, 1), jobs)
 
 
 def test_the_matrix_unit_is_used_where_there_is_one() -> None:

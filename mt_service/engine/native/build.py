@@ -31,10 +31,10 @@ def correct(made: ctypes.CDLL) -> bool:
     """Whether products are those of 64-bit integers."""
     rng = numpy.random.default_rng(1)
     weights = rng.integers(-127, 128, (48, 64)).astype(numpy.int8)
-    weights[:, 0] = 127
-    rows = rng.integers(-127, 128, (13, 64)).astype(numpy.float32)
-    rows[:, 0] = 127
-    rows[0], weights[0] = 127, -127
+    weights[0], weights[1] = 127, -127
+    rows = rng.integers(0, 128, (13, 64)).astype(numpy.float32)
+    rows[:, 0] = rows[0] = rows[1] = 127
+    rows[1::2] *= -1  # of one sign each, so that they are whole numbers however they are rounded
     product = make_product(weights, numpy.ones(48, numpy.float32), None)
     out = numpy.empty((13, 48), numpy.float32)
     done = made.mt_multiply(ctypes.byref(product.structure), rows.ctypes.data, len(rows), out.ctypes.data)

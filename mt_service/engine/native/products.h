@@ -2,8 +2,9 @@
 
    Weights are stored with 128 added, so that they are unsigned: what the processors' instructions multiply is an
    unsigned byte with a signed one. 128 times a row's sum is taken off again. They lie as [outputs / 16][inputs / 4][16][4].
-   AVX2 without VNNI has no such instruction that is exact: there, bytes are widened to 16 bits as they are read, and rows
-   are kept in 16 bits. ARM multiplies signed bytes: there, 128 is taken off the weights as they are read.
+   ARM multiplies signed bytes: there, 128 is taken off the weights as they are read. So it is with AVX2 without VNNI, which
+   adds two products up in 16 bits: there, rows are numbered from 0 to 127 between their least and their largest, and an
+   output's sum of weights, times the number that stands for zero, is taken off again.
    What a row gives does not depend on the rows beside it. */
 
 #define SIDE 16 /* outputs whose weights stand side by side */
@@ -14,41 +15,57 @@
 #endif
 
 #if defined(__AVX2__) && !defined(__AVX512VNNI__) && !defined(__AVXVNNI__)
-typedef int16_t Digit;
+#define SEVEN_BITS 1 /* in a row's numbers */
+typedef uint8_t Digit;
 #else
+#define SEVEN_BITS 0
 typedef int8_t Digit;
 #endif
-typedef Digit vd __attribute__((vector_size(LANES * sizeof(Digit)), aligned(1), may_alias));
+typedef Digit vd __attribute__((vector_size(LANES), aligned(1), may_alias));
 
 typedef struct {
     int32_t inputs, outputs; /* multiples of 16; packed is NULL where there is no product */
     const uint8_t *packed;
     const float *scale, *bias; /* one of each output; bias may be NULL */
+    const int32_t *total;      /* of each output's weights */
 } Product;
 
 typedef struct {
     Digit *integers; /* [rows][inputs] */
     float *scale;
-    int32_t *excess; /* OFFSET times the sum of the integers */
+    int32_t *excess; /* OFFSET times the sum of the integers; or the number that stands for zero */
 } Rounded;
+
+static inline void store_digits(Digit *to, vi whole) {
+#if SEVEN_BITS /* what GCC makes of the other line takes three times as long */
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)whole), _mm256_extracti128_si256((__m256i)whole, 1));
+    _mm_storel_epi64((__m128i *)to, _mm_packus_epi16(words, words));
+#else
+    *(vd *)to = __builtin_convertvector(whole, vd);
+#endif
+}
 
 /* Round rows, which need not lie side by side. */
 static void round_row(const float *row, int inputs, Digit *integers, float *scale, int32_t *excess) {
-    vf most = splat(1e-30f);
+    vf most = splat(0), least = splat(0);
     for (int i = 0; i < inputs; i += LANES) {
         vf value = load(row + i);
-        most = larger(most, larger(value, -value));
+        most = larger(most, value);
+        least = larger(least, -value);
     }
-    float step = largest_of(most) / 127.0f, inverse = 1.0f / step;
+    float up = largest_of(most), down = largest_of(least);
+    float range = SEVEN_BITS ? up + down : up > down ? up : down;
+    float step = (range > 1e-30f ? range : 1e-30f) / 127.0f, inverse = 1.0f / step;
     const float shift = 12582912.0f; /* adding it rounds to integers, half to even */
+    const int32_t zero = SEVEN_BITS ? (int32_t)nearbyintf(down * inverse) : 0;
     vi total = {0};
     for (int i = 0; i < inputs; i += LANES) {
         vi whole = (vi)(load(row + i) * inverse + shift) - 0x4B400000;
         total += whole;
-        *(vd *)(integers + i) = __builtin_convertvector(whole, vd);
+        store_digits(integers + i, whole + zero);
     }
     *scale = step;
-    *excess = OFFSET * whole_sum_of(total);
+    *excess = SEVEN_BITS ? zero : OFFSET * whole_sum_of(total);
 }
 
 static void round_rows(const float *rows, int stride, int count, int inputs, Rounded to) {
@@ -100,33 +117,23 @@ static inline Sums gather(Sums sums, const uint8_t *weights, Four inputs) {
     return sums;
 }
 static inline void totals(Sums sums, int32_t *out) { _mm256_storeu_si256((__m256i *)out, sums); }
-#elif defined(__AVX2__)
+#elif SEVEN_BITS
 #define PART 8
-#define ROWS 5
+#define ROWS 8
 #define WIDE 1
 #define LONE 4
-typedef struct {
-    __m256i first, second; /* of four outputs each, as two sums of two inputs */
-} Sums;
+typedef __m256i Sums;
 typedef __m256i Four;
-static inline Sums no_sums(void) { return (Sums){_mm256_setzero_si256(), _mm256_setzero_si256()}; }
-static inline Four four_of(const Digit *inputs) {
-    int64_t four;
-    memcpy(&four, inputs, 8);
-    return _mm256_set1_epi64x(four);
-}
+static inline Sums no_sums(void) { return _mm256_setzero_si256(); }
+static inline Four four_of(const Digit *inputs) { return _mm256_set1_epi32(four_bytes(inputs)); }
 static inline Sums gather(Sums sums, const uint8_t *weights, Four inputs) {
-    __m256i first = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)weights));
-    __m256i second = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(weights + 16)));
-    sums.first = _mm256_add_epi32(sums.first, _mm256_madd_epi16(first, inputs));
-    sums.second = _mm256_add_epi32(sums.second, _mm256_madd_epi16(second, inputs));
-    __asm__ volatile("" : "+x"(sums.first), "+x"(sums.second)); /* as above */
+    __m256i plain = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)weights), _mm256_set1_epi8(-128));
+    __m256i pairs = _mm256_maddubs_epi16(inputs, plain); /* at most 2 * 128 * 128 below zero, which 16 bits hold */
+    sums = _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    __asm__ volatile("" : "+x"(sums)); /* as above */
     return sums;
 }
-static inline void totals(Sums sums, int32_t *out) {
-    __m256i mixed = _mm256_hadd_epi32(sums.first, sums.second);
-    _mm256_storeu_si256((__m256i *)out, _mm256_permute4x64_epi64(mixed, 0xD8));
-}
+static inline void totals(Sums sums, int32_t *out) { _mm256_storeu_si256((__m256i *)out, sums); }
 #elif defined(__ARM_FEATURE_DOTPROD)
 #define PART 4
 #define ROWS 4
@@ -173,7 +180,8 @@ static inline const uint8_t *part_of(const Product *product, int part) {
 /* Sums of a row and of the outputs from `first` on become floats. */
 static inline void scale_sums(const Product *product, Rounded rows, int row, int first, vi sums, float *out,
                               int stride, int add) {
-    vf value = __builtin_convertvector(sums - rows.excess[row], vf);
+    const vi excess = SEVEN_BITS ? rows.excess[row] * *(const vi *)(product->total + first) : (vi){0} + rows.excess[row];
+    vf value = __builtin_convertvector(sums - excess, vf);
     value *= rows.scale[row] * load(product->scale + first);
     if (product->bias) value += load(product->bias + first);
     float *place = out + (size_t)row * stride + first;
@@ -214,6 +222,9 @@ static inline __attribute__((always_inline)) void columns(const Product *product
     int row = 0;
     for (; row + ROWS <= count; row += ROWS) tile(product, rows, row, part, out, stride, add, ROWS, width);
     const int left = count - row;
+    if (ROWS > 7 && left == 7) tile(product, rows, row, part, out, stride, add, 7, width);
+    if (ROWS > 6 && left == 6) tile(product, rows, row, part, out, stride, add, 6, width);
+    if (ROWS > 5 && left == 5) tile(product, rows, row, part, out, stride, add, 5, width);
     if (ROWS > 4 && left == 4) tile(product, rows, row, part, out, stride, add, 4, width);
     if (ROWS > 3 && left == 3) tile(product, rows, row, part, out, stride, add, 3, width);
     if (ROWS > 2 && left == 2) tile(product, rows, row, part, out, stride, add, 2, width);

@@ -5,6 +5,7 @@ static void free_words(Words *words) {
     free((void *)words->output.packed);
     free((void *)words->output.scale);
     free((void *)words->output.bias);
+    free((void *)words->output.total);
     free((void *)words->ids);
     *words = (Words){0};
 }
@@ -39,9 +40,9 @@ static int choose_words(const Network *network, Source *source) {
     const int count = mark_candidates(network, source, marked), padded = (count + SIDE - 1) / SIDE * SIDE;
     uint8_t *packed = reserve((size_t)padded * all->inputs);
     float *scale = reserve(padded * sizeof(float)), *bias = reserve(padded * sizeof(float));
-    int32_t *ids = reserve(padded * sizeof(int32_t)), place = 0;
-    *source->words = (Words){{all->inputs, padded, packed, scale, bias}, ids, 0};
-    if (!packed || !scale || !bias || !ids) return 0;
+    int32_t *total = reserve(padded * sizeof(int32_t)), *ids = reserve(padded * sizeof(int32_t)), place = 0;
+    *source->words = (Words){{all->inputs, padded, packed, scale, bias, total}, ids, 0};
+    if (!packed || !scale || !bias || !total || !ids) return 0;
     memset(packed + (size_t)(padded - SIDE) * all->inputs, 0, (size_t)SIDE * all->inputs);
     for (int word = 0; word < all->outputs; word++) {
         if (!marked[word]) continue;
@@ -49,10 +50,11 @@ static int choose_words(const Network *network, Source *source) {
         copy_weights(all, word, packed, place);
         scale[place] = all->scale[word];
         bias[place] = all->bias[word];
+        total[place] = all->total[word];
         ids[place++] = network->words.ids[word];
     }
     for (; place < padded; place++) {
-        scale[place] = ids[place] = 0;
+        scale[place] = total[place] = ids[place] = 0;
         bias[place] = -INFINITY;
     }
     return 1;

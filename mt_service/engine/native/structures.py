@@ -25,6 +25,7 @@ class Product(ctypes.Structure):
         ("packed", c_void_p),
         ("scale", c_void_p),
         ("bias", c_void_p),
+        ("total", c_void_p),
     )
 
 
@@ -169,10 +170,10 @@ def make_product(integer_OI: Array, scale_O: Array, bias_O: Array | None) -> Kep
     if bias_O is not None:
         filled = numpy.pad(bias_O.astype(numpy.float32), (0, padded - outputs), constant_values=-numpy.inf)
         bias = aligned(filled)
-    structure = Product(
-        inputs, padded, packed.ctypes.data, scale.ctypes.data, bias.ctypes.data if bias is not None else None
-    )
-    return Kept(structure, (packed, scale, bias))
+    total = aligned(numpy.pad(integer_OI.sum(1, dtype=numpy.int32), (0, padded - outputs)))
+    arrays = (packed, scale, bias, total)
+    addresses = (None if array is None else array.ctypes.data for array in arrays)
+    return Kept(Product(inputs, padded, *addresses), arrays)
 
 
 def aligned(array: Array) -> Array:
