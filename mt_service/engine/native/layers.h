@@ -112,8 +112,9 @@ static void feed_forward(const FeedForward *feed, float *rows, int count, const 
     multiply_floats(&feed->contract, scratch->inner, count, rows, 1, scratch);
 }
 
-/* A query's context, head by head; `weights` [positions] gets the mean over the heads when it is not NULL. */
-static void look(const Attention *attention, const float *query, const float *keys, const float *values, int positions,
+/* A query's context, head by head; `weights` [positions] gets the mean over the heads when it is not NULL. Keys and
+   values of many sentences do not fit a core's cache, so they are kept in 16 bits. */
+static void look(const Attention *attention, const float *query, const Half *keys, const Half *values, int positions,
                  float *context, float *weights, float *scores) {
     const int width = attention->query.outputs, channels = width / attention->heads;
     const int padded = (positions + LANES - 1) / LANES * LANES;
@@ -122,7 +123,7 @@ static void look(const Attention *attention, const float *query, const float *ke
         for (int position = 0; position < positions; position++) {
             vf sum = {0};
             for (int i = first; i < first + channels; i += LANES)
-                sum = fused(load(query + i), load(keys + (size_t)position * width + i), sum);
+                sum = fused(load(query + i), widen(keys + (size_t)position * width + i), sum);
             scores[position] = sum_of(sum);
         }
         for (int position = positions; position < padded; position++) scores[position] = -INFINITY;
@@ -136,7 +137,7 @@ static void look(const Attention *attention, const float *query, const float *ke
         for (int i = first; i < first + channels; i += LANES) {
             vf sum = {0};
             for (int position = 0; position < positions; position++)
-                sum = fused(splat(scores[position]), load(values + (size_t)position * width + i), sum);
+                sum = fused(splat(scores[position]), widen(values + (size_t)position * width + i), sum);
             store(context + i, sum * inverse);
         }
         if (weights)

@@ -5,7 +5,7 @@
 
 #include <time.h>
 
-#include "vectors.h"
+#include "halves.h"
 #include "products.h"
 #include "tiles.h"
 #include "layers.h"

@@ -39,14 +39,15 @@ typedef struct {
     const DecoderBlock *decoder;
     Norm decoder_norm;
     Words words;
-    const int32_t *starts, *candidates; /* for source id i, words [starts[i], starts[i + 1]) of `candidates`; or NULL */
+    const int32_t *starts, *candidates; /* for source id i, the ids [starts[i], starts[i + 1]) of `candidates`; or NULL */
+    const int32_t *places;              /* of each id among the words; -1 for those that may not be produced */
 } Network;
 
 typedef struct {
     const int32_t *ids;
     int32_t length;
     float *states;   /* [blocks][hidden | memory]: the decoder's first one */
-    float *memories; /* of each block that attends: keys [length][width], then values */
+    Half *memories;  /* of each block that attends: keys [length][width], then values */
     Words *words;    /* its own, if the network has candidates */
 } Source;
 
@@ -211,6 +212,10 @@ static void cross_bridge(const Network *network, const float *encoded, Source *s
     }
 }
 
+static void narrow_rows(const float *rows, size_t size, Half *to) {
+    for (size_t i = 0; i < size; i += LANES) narrow(to + i, load(rows + i));
+}
+
 /* Encode sources that are sorted, longest first, and together fit the scratch; 0 when memory is out. */
 static int encode(const Network *network, Source *sources, int count, const Scratch *scratch) {
     const int width = network->width;
@@ -230,8 +235,8 @@ static int encode(const Network *network, Source *sources, int count, const Scra
         for (int part = 0; part < 2; part++, place++) {
             multiply(part ? &attention->value : &attention->key, scratch->rounded, positions, scratch->inner, width, 0);
             for (int i = 0, start = 0; i < count; start += sources[i++].length)
-                memcpy(sources[i].memories + (size_t)place * sources[i].length * width,
-                       scratch->inner + (size_t)start * width, (size_t)sources[i].length * width * sizeof(float));
+                narrow_rows(scratch->inner + (size_t)start * width, (size_t)sources[i].length * width,
+                            sources[i].memories + (size_t)place * sources[i].length * width);
         }
     }
     return 1;
@@ -242,7 +247,7 @@ typedef struct {
     int32_t word;            /* id of the last one */
     const float *before;     /* states, as Source has them */
     float *after;            /* where the new ones go */
-    const float *memories;   /* the source's */
+    const Half *memories;    /* the source's */
     int32_t positions;       /* of the source */
     float *weights;          /* gets the attention of the first block that attends, unless NULL */
 } Row;
@@ -278,7 +283,7 @@ static void step(const Network *network, const Row *rows, int count, const Scrat
             multiply_floats(&attention->query, normalised(&attention->norm, stream, count, width, scratch->normed),
                             count, query, 0, scratch);
             for (int row = 0; row < count; row++) {
-                const float *keys = rows[row].memories + (size_t)place * rows[row].positions * width;
+                const Half *keys = rows[row].memories + (size_t)place * rows[row].positions * width;
                 look(attention, query + (size_t)row * width, keys, keys + (size_t)rows[row].positions * width,
                      rows[row].positions, context + (size_t)row * width, place ? NULL : rows[row].weights, scratch->scores);
             }

@@ -157,14 +157,14 @@ class Packer:
             bias_W = self.tensors.vector("output_bias", rows)[allowed_W]
         return self.product(Matrix(matrix.integer_OI[allowed_W], matrix.scale_O[allowed_W]), bias_W)
 
-    def candidates(self, shortlist: Shortlist | None, allowed_W: Array) -> tuple[int | None, int | None]:
-        """Where each source id's candidates start, and their places among the words that may be produced."""
+    def candidates(self, shortlist: Shortlist | None, allowed_W: Array) -> tuple[int | None, int | None, int | None]:
+        """Where each source id's candidates start, the candidates, and the place of each id among the words."""
         if shortlist is None:
-            return None, None
-        kept_N = numpy.isin(shortlist.word_N, allowed_W)
-        start_V = numpy.concatenate(([0], numpy.cumsum(kept_N)))[shortlist.start_V].astype(numpy.int32)
-        place_N = numpy.searchsorted(allowed_W, shortlist.word_N[kept_N]).astype(numpy.int32)
-        return self.keep(start_V), self.keep(place_N)
+            return None, None, None
+        self.kept.append(shortlist)  # as it is: a copy would be the peak of what a small engine takes
+        place_V = numpy.full(self.config.vocabulary_size, -1, numpy.int32)
+        place_V[allowed_W] = numpy.arange(len(allowed_W))
+        return shortlist.start_V.ctypes.data, shortlist.word_N.ctypes.data, self.keep(place_V)
 
     def tied(self, name: str) -> str:
         """The name under which an embedding is stored; tied ones are stored once."""

@@ -19,7 +19,8 @@ typedef struct {
     int32_t *words, *parents; /* [limit][beam] */
     float *scores;           /* [beam] */
     float *states, *next;    /* [beam][state] */
-    float *memories, *attention; /* attention: [limit][beam][source], or NULL */
+    Half *memories;
+    float *attention;         /* [limit][beam][source], or NULL */
     Finished *finished, stop; /* stop: once its score is above minus infinity */
     Words own;                /* that it may go on with; nothing in them where it has the network's */
 } Sentence;
@@ -77,7 +78,7 @@ static Sentence *new_sentence(const Search *search, int64_t key, int source, int
     made->scores = calloc(beam, sizeof(float));
     made->states = reserve(states);
     made->next = reserve(states);
-    made->memories = reserve(2 * (size_t)attending(network) * source * network->width * sizeof(float));
+    made->memories = reserve(2 * (size_t)attending(network) * source * network->width * sizeof(Half));
     made->finished = calloc(made->room, sizeof(Finished));
     size_t weights = (size_t)search->options.alignments * (limit + 1) * beam * source;
     made->attention = calloc(weights + 1, sizeof(float));

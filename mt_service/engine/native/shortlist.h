@@ -18,9 +18,10 @@ static int mark_candidates(const Network *network, const Source *source, uint8_t
     for (int i = 0; i < source->length; i++) {
         const int32_t id = source->ids[i];
         for (int at = network->starts[id]; at < network->starts[id + 1]; at++) {
-            uint8_t *mark = marked + network->candidates[at];
-            count += !*mark;
-            *mark = 1;
+            const int place = network->places[network->candidates[at]];
+            if (place < 0) continue;
+            count += !marked[place];
+            marked[place] = 1;
         }
     }
     return count;

@@ -116,6 +116,7 @@ class Network(ctypes.Structure):
         ("words", Words),
         ("starts", c_void_p),
         ("candidates", c_void_p),
+        ("places", c_void_p),
     )
 
 
