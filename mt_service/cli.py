@@ -193,7 +193,7 @@ def add_shortlist(commands: Any) -> None:
     add("output", type=Path, metavar="NEW", help="with --force it may be BUNDLE itself")
     text = "translations of each other, line by line, whose suffixes are their languages; may be repeated"
     add("--text", type=Path, nargs=2, action="append", required=True, metavar="FILE", help=text)
-    add("--most", type=int, default=50, help="pieces that one piece may become; default: 50")
+    add("--most", type=int, default=100, help="pieces that one piece may become; default: 100")
     add("--force", action="store_true", help="replace NEW if it exists")
     parser.set_defaults(run=shortlist)
 
