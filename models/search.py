@@ -346,10 +346,11 @@ def translate_ids(
     sources: Sequence[Sequence[int]],
     options: SearchOptions,
     specials: Specials,
+    shortlist: Shortlist | None = None,
     batch: int = 64,
 ) -> list[list[Hypothesis]]:
     """Translate a list of sources, longest first, up to `batch` of them at once; results in the order given."""
-    search = BeamSearch(network, options, specials)
+    search = BeamSearch(network, options, specials, shortlist)
     waiting = sorted(range(len(sources)), key=lambda index: len(sources[index]))
     results: dict[Hashable, list[Hypothesis]] = {}
     while waiting or len(search):

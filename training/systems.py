@@ -63,13 +63,13 @@ def find_bundle(folder: Path | None, direction: str) -> Bundle:
 def by_bundle(request: Request, folder: Path | None) -> list[str]:
     """Translate with a bundle, or the one that ships and offers the direction."""
     bundle = find_bundle(folder, f"{request.source}-{request.target}")
-    network = bundle.network(choose_device(request.device))
+    network, shortlist = bundle.network(choose_device(request.device)), bundle.shortlist
     options = bundle.info.search(request.beam, length_penalty=request.length_penalty)
     texts, found = [normalize(source) for source in request.sources], list[str]()
     for start in tqdm(range(0, len(texts), BLOCK), unit_scale=BLOCK, unit="sentence", file=sys.stderr):
         block = texts[start : start + BLOCK]
         kept = [text for text in block if text]
-        results = iter(translate(network, bundle.tokenizer, kept, request.target, options))
+        results = iter(translate(network, bundle.tokenizer, kept, request.target, options, shortlist))
         found.extend(next(results) if text else "" for text in block)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 
 import numpy
@@ -10,9 +11,11 @@ import pytest
 from toy import WORDS
 
 from data.errors import UserError
-from models.bundle import SHORTLIST, SUMS, read_bundle
+from models.bundle import SHORTLIST, SUMS, read_bundle, write_sums
+from models.shortlist import Shortlist, write_shortlist
 from mt_service.cli import main
 from training.lexicon import learn, shortlist_of, within
+from training.systems import Request, translations
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
 
@@ -107,6 +110,20 @@ def test_text_without_pairs_is_refused(
         file.write_text(content, encoding="utf-8")
     assert main(["shortlist", str(GOLDEN), str(tmp_path / "new"), "--text", *map(str, files)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_evaluation_keeps_to_the_shortlist(tmp_path: Path) -> None:
+    golden, folder = read_bundle(GOLDEN), Path(shutil.copytree(GOLDEN, tmp_path / "new"))
+    words = numpy.array(sorted(set(golden.tokenizer.encode("fa mo"))), numpy.int32)
+    size = len(golden.tokenizer)
+    start_V = numpy.arange(size + 1, dtype=numpy.int32) * numpy.int32(len(words))
+    write_shortlist(folder / SHORTLIST, Shortlist(start_V, numpy.tile(words, size)))
+    write_sums(folder)
+    request = Request(["ka lo mei", "", "ba dei lo"], "aa", "bb", None, None, "cpu")
+    assert translations(request, None, None, GOLDEN) == ["mei lo ka", "", "lo dei ba"]
+    found = translations(request, None, None, folder)
+    assert len(found) == 3
+    assert {token for line in found for token in golden.tokenizer.encode(line)} <= set(words.tolist())
 
 
 def test_a_shortlist_that_was_altered_is_refused(tmp_path: Path, text: list[str]) -> None:
