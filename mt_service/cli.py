@@ -273,18 +273,23 @@ def add_rescore(commands: Any) -> None:
         help="order n-best lists anew by what other bundles make of them",
         description="Read an n-best list in Moses format, compute how probable each bundle finds each hypothesis\n"
         "(features Joint0, Joint1, ...) and how many tokens it has (Tokens0), and order the list by the\n"
-        "weighted sum of these and the list's own total (Total0).",
-        epilog="""Weights are 1 for Total0 and each bundle, 0 for Tokens0, unless --weights or --weight says otherwise.
+        "weighted sum of these and the list's own total (Total0). Bundles that translate back tell how probable\n"
+        "the source is, given each hypothesis (Backward0, ...): what left words out is found out.",
+        epilog="""Weights are 1 for Total0 and each bundle, 0.3 for each that translates back, 0 for Tokens0,
+unless --weights or --weight says otherwise.
 examples:
   mt translate --source en --target de --n-best 20 --format moses < dev.en > dev.nbest
   mt rescore --nbest dev.nbest --source dev.en --bundle JOINT --tune dev.de --weights weights.json > dev.out
-  mt rescore --nbest test.nbest --source test.en --target-language de --bundle JOINT --weights weights.json""",
+  mt rescore --nbest test.nbest --source test.en --target-language de --bundle JOINT --weights weights.json
+  mt rescore --nbest test.nbest --source test.en --target-language de --bundle BOTH --backward BOTH""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add, reference = parser.add_argument, parser.add_mutually_exclusive_group()
     add("--nbest", type=Path, required=True, metavar="LIST", help="'number ||| hypothesis ||| features ||| total'")
     add("--source", type=Path, required=True, metavar="FILE", help="source sentences, one a line")
     add_bundle(parser, "gives each hypothesis a log-probability", many=True)
+    back = "gives the source a log-probability, given a hypothesis; may be repeated"
+    add("--backward", type=Path, action="append", default=[], metavar="DIR", help=back)
     add_languages(parser, "reference")
     for flag, does in (("--tune", "find the weights with the highest BLEU against"), ("--reference", "tell BLEU by")):
         reference.add_argument(flag, type=Path, metavar="FILE", help=f"{does} these translations, one a line")

@@ -25,6 +25,8 @@ from training.systems import find_bundle
 from training.telemetry import say
 
 LISTED = 20  # lines that a message names
+BACKWARD = 0.3  # weight of a source's log-probability, unless told otherwise
+
 
 Values: TypeAlias = list[list[tuple[float, ...]]]  # features of each hypothesis of each sentence
 
@@ -34,8 +36,10 @@ class Task(NamedTuple):
 
     sources: list[str]
     lists: NBest
-    target: str  # language
+    origin: str  # language of the sources
+    target: str  # language of the hypotheses
     bundles: dict[str, Bundle]  # by the feature that each computes
+    backward: dict[str, Bundle]  # those that score a source given a hypothesis
     weights: dict[str, float]  # of all features: the list's total, one for each bundle, tokens
     references: list[str] | None
 
@@ -108,11 +112,13 @@ def read_task(arguments: argparse.Namespace) -> Task:
     found = [find_bundle(folder, f"{origin}-{target}") for folder in arguments.bundles or [None]]
     taken = names_of(lists)
     bundles = dict(zip(free_names("Joint", len(found), taken), found, strict=True))
+    behind = [find_bundle(folder, f"{target}-{origin}") for folder in arguments.backward]
+    backward = dict(zip(free_names("Backward", len(behind), taken), behind, strict=True))
     (total,), (tokens,) = free_names("Total", 1, taken), free_names("Tokens", 1, taken)
-    defaults = {total: 1.0, **dict.fromkeys(bundles, 1.0), tokens: 0.0}
+    defaults = {total: 1.0, **dict.fromkeys(bundles, 1.0), **dict.fromkeys(backward, BACKWARD), tokens: 0.0}
     file = None if arguments.tune else arguments.weights
-    weights = choose_weights(defaults, file, names_of_bundles(bundles), arguments.weight)
-    return Task(sources, lists, target, bundles, weights, references)
+    weights = choose_weights(defaults, file, names_of_bundles({**bundles, **backward}), arguments.weight)
+    return Task(sources, lists, origin, target, bundles, backward, weights, references)
 
 
 def say_what_is_there(path: Path, lists: NBest) -> None:
@@ -135,14 +141,19 @@ def names_of_bundles(bundles: Mapping[str, Bundle]) -> dict[str, str]:
     return {feature: bundle.info.name for feature, bundle in bundles.items()}
 
 
+def scores_of(bundle: Bundle, pairs: Sequence[tuple[str, str]], target: str, device: str) -> list[PairScore]:
+    """What a bundle makes of pairs of texts, the second in the target language."""
+    network = bundle.network(choose_device(device))
+    return list(score_many(network, bundle.tokenizer, pairs, target, "hypothesis"))
+
+
 def values_of(task: Task, device: str) -> Values:
     """Features of all hypotheses, in the order of `Task.weights`; a pair that stands there twice is scored once."""
     pairs = [[(task.sources[one.sentence], one.text) for one in candidates] for candidates in task.lists]
     different = list(dict.fromkeys(pair for row in pairs for pair in row))
-    scores: list[list[PairScore]] = []
-    for bundle in task.bundles.values():
-        network = bundle.network(choose_device(device))
-        scores.append(list(score_many(network, bundle.tokenizer, different, task.target, "hypothesis")))
+    back = [pair[::-1] for pair in different]
+    scores = [scores_of(bundle, different, task.target, device) for bundle in task.bundles.values()]
+    scores += [scores_of(bundle, back, task.origin, device) for bundle in task.backward.values()]
     by_pair = dict(zip(different, zip(*scores, strict=True), strict=True))
     return [
         [
@@ -168,7 +179,7 @@ def judged(judge: Judge, task: Task, tuning: bool, file: Path | None) -> dict[st
     say(f"after: BLEU {after:.2f} with {listed} | {signature}")
     if tuning and file is not None:
         told = {"sentences": len(task.lists), "before": before, "after": after, "signature": signature}
-        write_weights(file, FeatureWeights(weights, names_of_bundles(task.bundles), told))
+        write_weights(file, FeatureWeights(weights, names_of_bundles({**task.bundles, **task.backward}), told))
         say(f"wrote {file}")
     return weights
 

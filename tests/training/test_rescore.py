@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,22 @@ def test_features_are_what_the_bundle_says(place: Path) -> None:
     assert all(one.total >= other.total for row in lists for one, other in itertools.pairwise(row))
 
 
+def test_a_bundle_that_translates_back_scores_the_source(place: Path, tmp_path: Path) -> None:
+    golden, sources = read_bundle(GOLDEN), (place / "test.aa").read_text(encoding="utf-8").splitlines()
+    info = replace(golden.info, directions=("bb-aa",))
+    back = write_bundle(tmp_path / "back", golden.network(), GOLDEN / TOKENIZER, info)
+    words = ("--target-language", "bb", "--backward", str(back.folder), "--format", "moses")
+    lists = read(place, rescore(place, *words))
+    for one in random.Random(1).sample([one for row in lists for one in row], 30):
+        (score,) = score_pairs(back.network(), back.tokenizer, [(one.text, sources[one.sentence])], "aa")
+        found = re.fullmatch(r"Total0= (\S+) Joint0= (\S+) Backward0= (\S+) Tokens0= \S+", one.features)
+        assert found
+        total, joint, backward = map(float, found.groups())
+        assert backward == pytest.approx(score.log_probability, abs=1e-3)
+        assert one.total == pytest.approx(total + joint + 0.3 * backward, abs=1e-3)
+    assert all(one.total >= other.total for row in lists for one, other in itertools.pairwise(row))
+
+
 def test_a_list_may_be_rescored_twice_and_by_several_bundles(place: Path) -> None:
     first = rescore(place, "--target-language", "bb", "--format", "moses")
     (place / "twice").mkdir()
@@ -138,6 +155,7 @@ def test_sentences_without_hypotheses_are_told_and_stay_empty(
     ("words", "message"),
     [
         (["--target-language", "aa"], "does not translate aa-aa; offered: aa-bb"),
+        (["--target-language", "bb", "--backward", str(GOLDEN)], "does not translate bb-aa; offered: aa-bb"),
         ([], "say the language of the hypotheses with --target-language"),
         (["--reference", "SHORT"], "test.aa has 60 lines, but SHORT has 2: they do not pair"),
         (["--target-language", "bb", "--weights", "no.json"], "cannot read no.json"),
