@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from data.config import check
 from models.device import choose_device, cpu_field, fast_bfloat16
 from training.config import TrainingConfig
 
@@ -23,11 +24,13 @@ def choose(config: TrainingConfig, local_rank: int = 0) -> Choice:
     """Resolve `auto` by what the machine has.
 
     Raises:
-        UserError: when a GPU is asked for and there is none.
+        UserError: when a GPU is asked for and there is none, or a precision that torch lacks here.
     """
     on_gpu = choose_device(config.device) == "cuda"
     device = torch.device("cuda", local_rank) if on_gpu else torch.device("cpu")
     if config.precision != "auto":
+        there = on_gpu or config.precision == "float32" or has_bfloat16_lstm()
+        check(there, "training.precision is bfloat16, but torch has no LSTM in it for this processor: set it to auto")
         return Choice(device, getattr(torch, config.precision), "as the recipe says")
     if on_gpu:
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -38,6 +41,17 @@ def choose(config: TrainingConfig, local_rank: int = 0) -> Choice:
     if feature:
         return Choice(device, torch.bfloat16, f"the processor has {feature}")
     return Choice(device, torch.float32, "the processor has neither amx_bf16 nor avx512_bf16")
+
+
+def has_bfloat16_lstm() -> bool:
+    """Whether torch can run an LSTM in bfloat16 on this processor; without AVX-512 oneDNN cannot."""
+    input_BTI, state_1BH = torch.zeros(1, 2, 8, dtype=torch.bfloat16), torch.zeros(1, 1, 8, dtype=torch.bfloat16)
+    weights = [torch.zeros(shape, dtype=torch.bfloat16) for shape in ((32, 8), (32, 8), (32,), (32,))]
+    try:
+        torch.lstm(input_BTI, (state_1BH, state_1BH), weights, True, 1, 0.0, False, False, True)
+    except RuntimeError:
+        return False
+    return True
 
 
 def reads_ahead(config: TrainingConfig, device: torch.device) -> bool:

@@ -244,9 +244,22 @@ TUNINGS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """A library without instructions that not all processors of this kind have; its rows have eight bits."""
+    place = tmp_path_factory.mktemp("plain") / "plain.so"
+    assert compiler
+    compile_library(compiler, SOURCE, place, [("-mno-avx2",), ()])
+    return declare(ctypes.CDLL(str(place)))
+
+
 @pytest.mark.parametrize("tuning", TUNINGS, ids=lambda tuning: " ".join(Path(one).name for one in tuning))
 def test_other_processors_compute_the_same(
-    tuning: tuple[str, ...], tmp_path: Path, bundle_of: Callable[..., Bundle], monkeypatch: pytest.MonkeyPatch
+    tuning: tuple[str, ...],
+    plain: ctypes.CDLL,
+    tmp_path: Path,
+    bundle_of: Callable[..., Bundle],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if "haswell" in tuning[0] and "avx2" not in cpu_flags():
         pytest.skip("this processor has no AVX2")
@@ -259,8 +272,6 @@ def test_other_processors_compute_the_same(
     assert build.correct(other)
     for rows in (1, 7, 33):
         check_products(other, rows, 144, 128)
-    compile_library(compiler, SOURCE, tmp_path / "plain.so", [("-mno-avx2",), ()])
-    plain = declare(ctypes.CDLL(str(tmp_path / "plain.so")))
     jobs = [Job(source, SearchOptions(beam=3)) for source in sources(8, seed=6)]
     bundle = bundle_of("for the matrix unit")
     found, expected = (run_with(made, bundle, jobs, monkeypatch) for made in (other, plain))
