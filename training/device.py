@@ -44,11 +44,12 @@ def choose(config: TrainingConfig, local_rank: int = 0) -> Choice:
 
 
 def has_bfloat16_lstm() -> bool:
-    """Whether torch can run an LSTM in bfloat16 on this processor; without AVX-512 oneDNN cannot."""
-    input_BTI, state_1BH = torch.zeros(1, 2, 8, dtype=torch.bfloat16), torch.zeros(1, 1, 8, dtype=torch.bfloat16)
-    weights = [torch.zeros(shape, dtype=torch.bfloat16) for shape in ((32, 8), (32, 8), (32,), (32,))]
+    """Whether torch casts an LSTM to bfloat16 on this processor, as training does; without AVX-512 oneDNN cannot."""
+    input_BTI, state_1BH = torch.zeros(1, 2, 8), torch.zeros(1, 1, 8)
+    weights = [torch.zeros(shape) for shape in ((32, 8), (32, 8), (32,), (32,))]
     try:
-        torch.lstm(input_BTI, (state_1BH, state_1BH), weights, True, 1, 0.0, False, False, True)
+        with torch.autocast("cpu", torch.bfloat16):
+            torch.lstm(input_BTI, (state_1BH, state_1BH), weights, True, 1, 0.0, False, False, True)
     except RuntimeError:
         return False
     return True
