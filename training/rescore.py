@@ -27,8 +27,15 @@ from training.telemetry import say
 LISTED = 20  # lines that a message names
 BACKWARD = 0.3  # weight of a source's log-probability, unless told otherwise
 
-
 Values: TypeAlias = list[list[tuple[float, ...]]]  # features of each hypothesis of each sentence
+
+
+class Scorer(NamedTuple):
+    """A bundle that computes a feature: how probable hypotheses are or, backwards, sources given the hypotheses."""
+
+    bundle: Bundle
+    target: str  # language of what gets the probability
+    backwards: bool = False
 
 
 class Task(NamedTuple):
@@ -36,10 +43,8 @@ class Task(NamedTuple):
 
     sources: list[str]
     lists: NBest
-    origin: str  # language of the sources
     target: str  # language of the hypotheses
-    bundles: dict[str, Bundle]  # by the feature that each computes
-    backward: dict[str, Bundle]  # those that score a source given a hypothesis
+    scorers: dict[str, Scorer]  # by the feature that each computes
     weights: dict[str, float]  # of all features: the list's total, one for each bundle, tokens
     references: list[str] | None
 
@@ -109,16 +114,17 @@ def read_task(arguments: argparse.Namespace) -> Task:
     origin = language(arguments.source_language, arguments.source, "--source-language")
     check(bool(arguments.target_language or reference), "say the language of the hypotheses with --target-language")
     target = language(arguments.target_language, reference or Path(), "--target-language")
-    found = [find_bundle(folder, f"{origin}-{target}") for folder in arguments.bundles or [None]]
+    there = [Scorer(find_bundle(folder, f"{origin}-{target}"), target) for folder in arguments.bundles or [None]]
+    back = [Scorer(find_bundle(folder, f"{target}-{origin}"), origin, True) for folder in arguments.backward]
     taken = names_of(lists)
-    bundles = dict(zip(free_names("Joint", len(found), taken), found, strict=True))
-    behind = [find_bundle(folder, f"{target}-{origin}") for folder in arguments.backward]
-    backward = dict(zip(free_names("Backward", len(behind), taken), behind, strict=True))
+    names = [*free_names("Joint", len(there), taken), *free_names("Backward", len(back), taken)]
+    scorers = dict(zip(names, [*there, *back], strict=True))
     (total,), (tokens,) = free_names("Total", 1, taken), free_names("Tokens", 1, taken)
-    defaults = {total: 1.0, **dict.fromkeys(bundles, 1.0), **dict.fromkeys(backward, BACKWARD), tokens: 0.0}
+    own = {name: BACKWARD if scorer.backwards else 1.0 for name, scorer in scorers.items()}
+    defaults = {total: 1.0, **own, tokens: 0.0}
     file = None if arguments.tune else arguments.weights
-    weights = choose_weights(defaults, file, names_of_bundles({**bundles, **backward}), arguments.weight)
-    return Task(sources, lists, origin, target, bundles, backward, weights, references)
+    weights = choose_weights(defaults, file, names_of_bundles(scorers), arguments.weight)
+    return Task(sources, lists, target, scorers, weights, references)
 
 
 def say_what_is_there(path: Path, lists: NBest) -> None:
@@ -136,24 +142,23 @@ def free_names(stem: str, count: int, taken: set[str]) -> list[str]:
     return [name for name in names if name not in taken][:count]
 
 
-def names_of_bundles(bundles: Mapping[str, Bundle]) -> dict[str, str]:
+def names_of_bundles(scorers: Mapping[str, Scorer]) -> dict[str, str]:
     """Which bundle computes a feature."""
-    return {feature: bundle.info.name for feature, bundle in bundles.items()}
+    return {feature: scorer.bundle.info.name for feature, scorer in scorers.items()}
 
 
-def scores_of(bundle: Bundle, pairs: Sequence[tuple[str, str]], target: str, device: str) -> list[PairScore]:
-    """What a bundle makes of pairs of texts, the second in the target language."""
-    network = bundle.network(choose_device(device))
-    return list(score_many(network, bundle.tokenizer, pairs, target, "hypothesis"))
+def scores_of(scorer: Scorer, pairs: Sequence[tuple[str, str]], device: str) -> list[PairScore]:
+    """What a bundle makes of sources and hypotheses."""
+    network = scorer.bundle.network(choose_device(device))
+    turned = [pair[::-1] for pair in pairs] if scorer.backwards else pairs
+    return list(score_many(network, scorer.bundle.tokenizer, turned, scorer.target, "hypothesis"))
 
 
 def values_of(task: Task, device: str) -> Values:
     """Features of all hypotheses, in the order of `Task.weights`; a pair that stands there twice is scored once."""
     pairs = [[(task.sources[one.sentence], one.text) for one in candidates] for candidates in task.lists]
     different = list(dict.fromkeys(pair for row in pairs for pair in row))
-    back = [pair[::-1] for pair in different]
-    scores = [scores_of(bundle, different, task.target, device) for bundle in task.bundles.values()]
-    scores += [scores_of(bundle, back, task.origin, device) for bundle in task.backward.values()]
+    scores = [scores_of(scorer, different, device) for scorer in task.scorers.values()]
     by_pair = dict(zip(different, zip(*scores, strict=True), strict=True))
     return [
         [
@@ -179,7 +184,7 @@ def judged(judge: Judge, task: Task, tuning: bool, file: Path | None) -> dict[st
     say(f"after: BLEU {after:.2f} with {listed} | {signature}")
     if tuning and file is not None:
         told = {"sentences": len(task.lists), "before": before, "after": after, "signature": signature}
-        write_weights(file, FeatureWeights(weights, names_of_bundles({**task.bundles, **task.backward}), told))
+        write_weights(file, FeatureWeights(weights, names_of_bundles(task.scorers), told))
         say(f"wrote {file}")
     return weights
 
