@@ -75,6 +75,11 @@ def join(tensors: Sequence[Tensor], dimensions: tuple[int, ...] = (), value: flo
     return torch.cat([pad_to(tensor, sizes, value) for tensor in tensors])
 
 
+def join_both(first: Tensor | None, second: Tensor | None, dimensions: tuple[int, ...] = ()) -> Tensor | None:
+    """As `join`, of what both searches keep or neither does."""
+    return None if first is None or second is None else join([first, second], dimensions)
+
+
 def merge(first: Beams, second: Beams) -> Beams:
     """Both groups of sentences as one."""
     pairs = zip(first.memory, second.memory, strict=True)
@@ -88,12 +93,8 @@ def merge(first: Beams, second: Beams) -> Beams:
     )
     theirs: Iterable[Tensor] = iter(tensors_of(second.state))
     state = map_state(lambda mine: torch.cat([mine, next(iter(theirs))]), first.state)
-    attention = None
-    if first.attention_BKLS is not None and second.attention_BKLS is not None:
-        attention = join([first.attention_BKLS, second.attention_BKLS], (2, 3))
-    forbidden = None
-    if first.forbidden_BV is not None and second.forbidden_BV is not None:
-        forbidden = torch.cat([first.forbidden_BV, second.forbidden_BV])
+    attention = join_both(first.attention_BKLS, second.attention_BKLS, (2, 3))
+    forbidden = join_both(first.forbidden_BV, second.forbidden_BV)
     tokens = join([first.tokens_BKL, second.tokens_BKL], (2,))
     return Beams(memory, state, torch.cat([first.score_BK, second.score_BK]), tokens, attention, forbidden)
 
