@@ -144,10 +144,9 @@ def verify_sums(folder: Path) -> None:
     """Check that the bundle holds the files it should, unaltered."""
     missing = [name for name in (*FILES, SUMS) if not (folder / name).is_file()]
     check(not missing, f"{folder} is no complete bundle: {', '.join(missing)} missing; export or copy it again")
-    sums: dict[str, str] = {}
+    sums, known = dict[str, str](), (*FILES, SHORTLIST)
     for number, line in enumerate((folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         value, _, name = line.partition("  ")
-        known = (*FILES, SHORTLIST)
         check(name in known, f"{folder / SUMS}, line {number}: expected a SHA-256 and one of {', '.join(known)}")
         sums[name] = value
     for name in files_of(folder):

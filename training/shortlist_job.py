@@ -16,7 +16,7 @@ from data.files import atomic_folder, flush
 from data.normalize import normalize
 from data.tokenizer import Tokenizer
 from models.bundle import FILES, SHORTLIST, Bundle, read_bundle, write_sums
-from models.shortlist import Shortlist, write_shortlist
+from models.shortlist import Shortlist, read_shortlist, write_shortlist
 from training.lexicon import Pair, learn, shortlist_of, within
 from training.telemetry import say
 
@@ -102,4 +102,4 @@ def write(bundle: Bundle, shortlist: Shortlist, folder: Path) -> None:
             flush(temporary / name)
         write_shortlist(temporary / SHORTLIST, shortlist)
         write_sums(temporary)
-        assert read_bundle(temporary).shortlist is not None
+        read_shortlist(temporary / SHORTLIST, len(read_bundle(temporary).tokenizer))
