@@ -130,6 +130,15 @@ def read_bundle(folder: Path) -> Bundle:
     return Bundle(folder, config, tokenizer)
 
 
+def check_free(folder: Path, force: bool) -> None:
+    """Refuse to replace a bundle that is there already, unless that is said.
+
+    Raises:
+        UserError: when the folder exists and `force` is not given.
+    """
+    check(force or not folder.exists(), f"{folder} exists already: choose another folder, or --force to replace it")
+
+
 def files_of(folder: Path) -> tuple[str, ...]:
     """The files of a bundle whose sums are kept: a shortlist counts when it is there."""
     return (*FILES, SHORTLIST) if (folder / SHORTLIST).exists() else FILES

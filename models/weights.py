@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from data.config import check, plain
+from data.config import plain
 from data.files import atomic_folder, flush, write_json, write_text
 from data.tokenizer import Tokenizer
 from models.bundle import (
@@ -24,6 +24,7 @@ from models.bundle import (
     BundleConfig,
     Entry,
     Storage,
+    check_free,
     read_bundle,
     verify_tensors,
     write_sums,
@@ -109,7 +110,7 @@ def write_bundle(
         UserError: when the folder exists and `force` is not given; with `force` the old bundle stays until the new
             one is complete.
     """
-    check(force or not folder.exists(), f"{folder} exists already: choose another folder, or --force to replace it")
+    check_free(folder, force)
     with atomic_folder(folder) as temporary:
         fill(temporary, network, tokenizer_file, info, storage)
         verify_tensors(temporary / MODEL, expected_entries(read_bundle(temporary).config))

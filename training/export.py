@@ -18,7 +18,7 @@ from data.config import build, check, read_toml
 from data.normalize import normalize
 from data.prepare import Pair, Prepared
 from data.tokenizer import Tokenizer
-from models.bundle import TOKENIZER, Bundle, Storage
+from models.bundle import TOKENIZER, Bundle, Storage, check_free
 from models.config import ModelConfig
 from models.hypotheses import SearchOptions
 from models.info import BundleInfo, Score
@@ -58,7 +58,7 @@ class Card:
 def export(arguments: argparse.Namespace) -> int:
     """Do all of `mt export`; 1 when the bundle does not translate as the network does."""
     run, folder = arguments.run_folder, arguments.bundle
-    check(arguments.force or not folder.exists(), f"{folder} exists already: choose another folder, or --force")
+    check_free(folder, arguments.force)
     recipe, manifest = read_json(run / RECIPE), read_json(run / MANIFEST)
     prepared = Prepared.load(prepared_folder(run))
     weights, origin = choose_weights(run, arguments.checkpoint, arguments.last)

@@ -15,7 +15,7 @@ from data.corpus import CorpusConfig, read
 from data.files import atomic_folder, flush
 from data.normalize import normalize
 from data.tokenizer import Tokenizer
-from models.bundle import FILES, SHORTLIST, Bundle, read_bundle, write_sums
+from models.bundle import FILES, SHORTLIST, Bundle, check_free, read_bundle, write_sums
 from models.shortlist import Shortlist, read_shortlist, write_shortlist
 from training.lexicon import Pair, learn, shortlist_of, within
 from training.telemetry import say
@@ -34,7 +34,7 @@ class Text(NamedTuple):
 def run(arguments: argparse.Namespace) -> int:
     """Learn a shortlist and write a bundle with it."""
     bundle, folder = read_bundle(arguments.bundle), arguments.output
-    check(arguments.force or not folder.exists(), f"{folder} exists already: choose another folder, or --force")
+    check_free(folder, arguments.force)
     check(arguments.most > 0, f"--most must be above 0, but is {arguments.most}")
     texts = [texts_of(direction, arguments.text) for direction in bundle.info.directions]
     found = [pairs_of(some, bundle.tokenizer) for some in texts]
