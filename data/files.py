@@ -80,6 +80,12 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def copy(file: Path, place: Path) -> None:
+    """Copy a file's content, so that it is on disk afterwards."""
+    shutil.copyfile(file, place)
+    flush(place)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     with atomic(path) as temporary:

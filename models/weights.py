@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from data.config import plain
-from data.files import atomic_folder, flush, write_json, write_text
+from data.files import atomic_folder, copy, flush, write_json, write_text
 from data.tokenizer import Tokenizer
 from models.bundle import (
     CARD,
@@ -19,6 +20,7 @@ from models.bundle import (
     FORMAT,
     MODEL,
     SCALE,
+    SHORTLIST,
     TOKENIZER,
     Bundle,
     BundleConfig,
@@ -34,7 +36,7 @@ from models.cells import Cell
 from models.config import ModelConfig
 from models.info import BundleInfo
 from models.quantization import dequantize_rows, quantize_rows
-from models.seq2seq import Seq2Seq, kept_tensors
+from models.seq2seq import Seq2Seq
 
 FROZEN = {torch.float32: "F32", torch.int32: "I32"}
 
@@ -96,6 +98,15 @@ def stored_tensors(network: Seq2Seq, storage: Storage) -> dict[str, Tensor]:
     return tensors
 
 
+class Contents(NamedTuple):
+    """What a bundle holds beside its tokenizer."""
+
+    tensors: dict[str, Tensor]  # as they are stored
+    architecture: ModelConfig
+    storage: Storage
+    info: BundleInfo
+
+
 def write_bundle(
     folder: Path,
     network: Seq2Seq,
@@ -104,29 +115,50 @@ def write_bundle(
     storage: Storage = "float32",
     force: bool = False,
 ) -> Bundle:
+    """Write a network as a bundle; see `write_contents`."""
+    contents = Contents(stored_tensors(network, storage), network.config, storage, info)
+    return write_contents(folder, contents, tokenizer_file, force=force)
+
+
+def write_contents(
+    folder: Path, contents: Contents, tokenizer_file: Path, shortlist: Path | None = None, force: bool = False
+) -> Bundle:
     """Write a bundle beside its place, read it back, and only then put it there.
 
+    Args:
+        folder: the bundle's.
+        contents: of the bundle.
+        tokenizer_file: is copied.
+        shortlist: of another bundle with the same tokenizer; is copied.
+        force: replace what stands in the folder.
     Raises:
         UserError: when the folder exists and `force` is not given; with `force` the old bundle stays until the new
             one is complete.
     """
     check_free(folder, force)
     with atomic_folder(folder) as temporary:
-        fill(temporary, network, tokenizer_file, info, storage)
+        if shortlist is not None:
+            copy(shortlist, temporary / SHORTLIST)
+        fill(temporary, contents, tokenizer_file)
         verify_tensors(temporary / MODEL, expected_entries(read_bundle(temporary).config))
     return read_bundle(folder)
 
 
-def fill(folder: Path, network: Seq2Seq, tokenizer_file: Path, info: BundleInfo, storage: Storage) -> None:
-    """Write all files of a bundle, the sums last."""
-    shutil.copyfile(tokenizer_file, folder / TOKENIZER)
+def fill(folder: Path, contents: Contents, tokenizer_file: Path) -> None:
+    """Write all files of a bundle but the shortlist, the sums last."""
+    tensors, architecture, storage, info = contents
+    copy(tokenizer_file, folder / TOKENIZER)
     tokenizer = Tokenizer.load(folder / TOKENIZER)
     special_ids = {"pad": tokenizer.pad_id, "unk": tokenizer.unk_id, "bos": tokenizer.bos_id, "eos": tokenizer.eos_id}
     special_ids.update({f"<2{language}>": tokenizer.tag_id(language) for language in tokenizer.languages})
-    (folder / MODEL).write_bytes(save(stored_tensors(network, storage)))  # save_file would bar all other users
-    for name in (TOKENIZER, MODEL):
-        flush(folder / name)
-    write_json(folder / CONFIG, plain(BundleConfig(FORMAT, storage, network.config, info, special_ids)))
-    parameters = sum(part.numel() for part in kept_tensors(network).values() if part.is_floating_point())
-    write_text(folder / CARD, model_card(info, storage, parameters, len(tokenizer)))
+    (folder / MODEL).write_bytes(save(tensors))  # save_file would bar all other users
+    flush(folder / MODEL)
+    write_json(folder / CONFIG, plain(BundleConfig(FORMAT, storage, architecture, info, special_ids)))
+    write_text(folder / CARD, model_card(info, storage, parameters(tensors), len(tokenizer)))
     write_sums(folder)
+
+
+def parameters(tensors: Mapping[str, Tensor]) -> int:
+    """How many numbers stored tensors stand for; what counts units, and scales, are none."""
+    counted = [part for name, part in tensors.items() if part.dtype != torch.int32 and not name.endswith(SCALE)]
+    return sum(part.numel() for part in counted)

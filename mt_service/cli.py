@@ -74,6 +74,13 @@ def shortlist(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def prune(arguments: argparse.Namespace) -> int:
+    """`mt prune`."""
+    from training.prune_job import run
+
+    return run(arguments)
+
+
 def evaluate(arguments: argparse.Namespace) -> int:
     """`mt evaluate`."""
     from training.evaluation_job import run
@@ -180,6 +187,8 @@ def add_export(commands: Any) -> None:
 
 def add_shortlist(commands: Any) -> None:
     """`mt shortlist`."""
+    from training.arguments import add_remake
+
     parser = commands.add_parser(
         "shortlist",
         help="make a bundle faster: few words to choose from for each sentence",
@@ -188,14 +197,28 @@ def add_shortlist(commands: Any) -> None:
         "it. Text like what will be translated is best; measure with mt evaluate what it costs there.",
         epilog="example: mt shortlist BUNDLE FASTER --text train.de train.en",
     )
-    add = parser.add_argument
-    add("bundle", type=Path, metavar="BUNDLE")
-    add("output", type=Path, metavar="NEW", help="with --force it may be BUNDLE itself")
-    text = "translations of each other, line by line, whose suffixes are their languages; may be repeated"
-    add("--text", type=Path, nargs=2, action="append", required=True, metavar="FILE", help=text)
-    add("--most", type=int, default=100, help="pieces that one piece may become; default: 100")
-    add("--force", action="store_true", help="replace NEW if it exists")
+    add_remake(parser)
+    parser.add_argument("--most", type=int, default=100, help="pieces that one piece may become; default: 100")
     parser.set_defaults(run=shortlist)
+
+
+def add_prune(commands: Any) -> None:
+    """`mt prune`."""
+    from training.arguments import add_remake, add_test
+
+    parser = commands.add_parser(
+        "prune",
+        help="make a bundle smaller and faster: without feed-forward units that never fire",
+        description="Watch which feed-forward units of a bundle fire over parallel text, and write a copy without the "
+        "others. Text like what will be translated is best. With fewer units than fire, measure what it costs.",
+        epilog="example: mt prune BUNDLE SMALLER --text train.de train.en --test 'dev=dev.de,dev.en,de-en'",
+    )
+    add_remake(parser)
+    for stack in ("encoder", "decoder"):
+        text = f"that each block of the {stack} keeps; default: as many as fire where the most do"
+        parser.add_argument(f"--{stack}-units", type=int, metavar="N", help=text)
+    add_test(parser)
+    parser.set_defaults(run=prune)
 
 
 def add_translate(commands: Any) -> None:
@@ -329,7 +352,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mt", description="Self-hosted machine translation with recurrent networks.")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (add_prepare, add_train, add_diagnose, add_export, add_shortlist):
+    for add in (add_prepare, add_train, add_diagnose, add_export, add_shortlist, add_prune):
         add(commands)
     for add in (add_translate, add_evaluate, add_score, add_rescore, add_serve):
         add(commands)

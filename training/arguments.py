@@ -31,3 +31,19 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     """`--device`."""
     choices = ["auto", "cpu", "cuda"]
     parser.add_argument("--device", choices=choices, default="auto", help="default: a GPU when there is one")
+
+
+def add_test(parser: argparse.ArgumentParser) -> None:
+    """`--test`, sets whose scores a bundle tells."""
+    metavar = "NAME=SOURCE,TARGET,de-en"
+    parser.add_argument("--test", action="append", default=[], metavar=metavar, help="score a test set once")
+
+
+def add_remake(parser: argparse.ArgumentParser) -> None:
+    """A bundle, the place of what is made of it, and parallel text that says how."""
+    add = parser.add_argument
+    add("bundle", type=Path, metavar="BUNDLE")
+    add("output", type=Path, metavar="NEW", help="with --force it may be BUNDLE itself")
+    text = "translations of each other, line by line, whose suffixes are their languages; may be repeated"
+    add("--text", type=Path, nargs=2, action="append", required=True, metavar="FILE", help=text)
+    add("--force", action="store_true", help="replace NEW if it exists")

@@ -127,12 +127,10 @@ def write_and_check(
         if not parity(network, bundle, dev, storage):
             return 1
         served = bundle.network()
-        scores = [score(served, bundle.tokenizer, example, info.search()) for example in (*dev, *tests)]
+        scores = measure(served, bundle.tokenizer, (*dev, *tests), info.search())
     finally:
         remove(trial)
-    for one in scores:
-        say(f"{one.set} {one.direction}: {one.metric} {one.score:.2f} | {one.signature}")
-    write_bundle(folder, network, tokenizer_file, replace(info, scores=tuple(scores)), storage, force)
+    write_bundle(folder, network, tokenizer_file, replace(info, scores=scores), storage, force)
     size = sum(path.stat().st_size for path in folder.iterdir())
     search = f"length penalty {info.length_penalty:g} up to {info.length_ratio:g} words per source word"
     say(f"wrote {folder}: {size / 1e6:.1f} MB, {storage}, {search}")
@@ -234,6 +232,16 @@ def largest_near_best(means: dict[float, float]) -> float:
     """The largest key whose value is within `NOISE` of the largest value."""
     best = max(means.values())
     return max(alpha for alpha, mean in means.items() if mean >= best - NOISE)
+
+
+def measure(
+    network: Seq2Seq, tokenizer: Tokenizer, examples: Sequence[Example], options: SearchOptions
+) -> tuple[Score, ...]:
+    """BLEU of each example, told as well."""
+    scores = tuple(score(network, tokenizer, example, options) for example in examples)
+    for one in scores:
+        say(f"{one.set} {one.direction}: {one.metric} {one.score:.2f} | {one.signature}")
+    return scores
 
 
 def score(network: Seq2Seq, tokenizer: Tokenizer, example: Example, options: SearchOptions) -> Score:

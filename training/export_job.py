@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from training.arguments import add_test
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `mt export`."""
@@ -19,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--beam", type=int, default=5, help="default of requests, and for scores; default: 5")
     add("--length-penalty", type=float, default=None, metavar="ALPHA", help="default: tuned on the dev sets")
     add("--card", type=Path, metavar="TOML", help="licence, attribution and notes for the model card")
-    add("--test", action="append", default=[], metavar="NAME=SOURCE,TARGET,de-en", help="score a test set once")
+    add_test(parser)
     add("--force", action="store_true", help="replace a bundle that is there")
 
 
