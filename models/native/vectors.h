@@ -68,6 +68,24 @@ static inline vf smaller(vf a, vf b) {
 static inline float sum_of(vf value) { return _mm512_reduce_add_ps((__m512)value); }
 static inline int32_t whole_sum_of(vi value) { return _mm512_reduce_add_epi32((__m512i)value); }
 static inline float largest_of(vf value) { return _mm512_reduce_max_ps((__m512)value); }
+#elif defined(__AVX2__)
+static inline float sum_of(vf value) {
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128((__m256)value), _mm256_extractf128_ps((__m256)value, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+static inline int32_t whole_sum_of(vi value) {
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128((__m256i)value), _mm256_extracti128_si256((__m256i)value, 1));
+    __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
+    return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 1)));
+}
+
+static inline float largest_of(vf value) {
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128((__m256)value), _mm256_extractf128_ps((__m256)value, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
 #else
 static inline float sum_of(vf value) {
     float total = 0;

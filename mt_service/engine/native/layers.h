@@ -112,6 +112,17 @@ static void feed_forward(const FeedForward *feed, float *rows, int count, const 
     multiply_floats(&feed->contract, scratch->inner, count, rows, 1, scratch);
 }
 
+/* Channels of the values' weighted sum; `vectors` at once, a constant, so that additions do not wait for each other. */
+static inline __attribute__((always_inline)) void weigh(const Half *values, int width, int positions, const float *weights,
+                                                        float factor, float *out, const int vectors) {
+    vf sum[4] = {{0}};
+    for (int position = 0; position < positions; position++, values += width) {
+        vf weight = splat(weights[position]);
+        UNROLLED for (int i = 0; i < vectors; i++) sum[i] = fused(weight, widen(values + i * LANES), sum[i]);
+    }
+    UNROLLED for (int i = 0; i < vectors; i++) store(out + i * LANES, sum[i] * factor);
+}
+
 /* A query's context, head by head; `weights` [positions] gets the mean over the heads when it is not NULL. Keys and
    values of many sentences do not fit a core's cache, so they are kept in 16 bits. */
 static void look(const Attention *attention, const float *query, const Half *keys, const Half *values, int positions,
@@ -134,12 +145,11 @@ static void look(const Attention *attention, const float *query, const Half *key
         for (int position = positions; position < padded; position++) scores[position] = 0;
         for (int i = 0; i < padded; i += LANES) total += load(scores + i);
         float inverse = 1.0f / sum_of(total);
-        for (int i = first; i < first + channels; i += LANES) {
-            vf sum = {0};
-            for (int position = 0; position < positions; position++)
-                sum = fused(splat(scores[position]), widen(values + (size_t)position * width + i), sum);
-            store(context + i, sum * inverse);
-        }
+        int i = first;
+        for (; i + 4 * LANES <= first + channels; i += 4 * LANES)
+            weigh(values + i, width, positions, scores, inverse, context + i, 4);
+        for (; i < first + channels; i += LANES)
+            weigh(values + i, width, positions, scores, inverse, context + i, 1);
         if (weights)
             for (int position = 0; position < positions; position++)
                 weights[position] += scores[position] * inverse / attention->heads;

@@ -252,6 +252,13 @@ typedef struct {
     float *weights;          /* gets the attention of the first block that attends, unless NULL */
 } Row;
 
+/* Ask for the keys and values that a row attends to in a block: those of many sentences lie beyond a core's own caches. */
+static inline void fetch_memories(const Row *row, int place, int width) {
+    const Half *from = row->memories + (size_t)place * row->positions * width;
+    const size_t size = (size_t)2 * row->positions * width;
+    for (size_t i = 0; i < size; i += 64 / sizeof(Half)) __builtin_prefetch(from + i);
+}
+
 /* Read a word in each row; what the output layer reads of each is in scratch->rounded. */
 static void step(const Network *network, const Row *rows, int count, const Scratch *scratch) {
     const int width = network->width;
@@ -280,9 +287,12 @@ static void step(const Network *network, const Row *rows, int count, const Scrat
         if (block->attention.query.packed) {
             const Attention *attention = &block->attention;
             float *query = scratch->inner, *context = scratch->normed;
+            fetch_memories(rows, place, width);
             multiply_floats(&attention->query, normalised(&attention->norm, stream, count, width, scratch->normed),
                             count, query, 0, scratch);
             for (int row = 0; row < count; row++) {
+                if (row + 1 < count && rows[row + 1].memories != rows[row].memories)
+                    fetch_memories(rows + row + 1, place, width);
                 const Half *keys = rows[row].memories + (size_t)place * rows[row].positions * width;
                 look(attention, query + (size_t)row * width, keys, keys + (size_t)rows[row].positions * width,
                      rows[row].positions, context + (size_t)row * width, place ? NULL : rows[row].weights, scratch->scores);
