@@ -30,6 +30,10 @@ class Units(NamedTuple):
     encoder: int
     decoder: int
 
+    def of(self, name: str) -> int:
+        """Those of a feed-forward part."""
+        return self.encoder if name.startswith("encoder.") else self.decoder
+
     def rounded_up(self) -> Units:
         """As many as the compiled engine takes, or some more."""
         return Units(*(-(-count // STEP) * STEP for count in self))
@@ -69,7 +73,7 @@ def keep(stored: Mapping[str, Tensor], worth: Mapping[str, Tensor], units: Units
     """
     tensors = dict(stored)
     for name, worth_F in worth.items():
-        count = units.encoder if name.startswith("encoder.") else units.decoder
+        count = units.of(name)
         kept_F = worth_F.argsort(descending=True, stable=True)[:count].sort().values
         expand, contract = f"{name}.expand", f"{name}.contract"
         for part in (f"{expand}.weight", f"{expand}.weight{SCALE}", f"{expand}.bias"):
@@ -79,3 +83,22 @@ def keep(stored: Mapping[str, Tensor], worth: Mapping[str, Tensor], units: Units
         if not count:
             tensors = {part: tensor for part, tensor in tensors.items() if not part.startswith(f"{name}.")}
     return tensors
+
+
+def shrink(network: Seq2Seq, weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """A trained network's weights without the feed-forward units for which another network has no room.
+
+    Those stay whose weights from the input and to the output are longest, multiplied: units that never fire stay short.
+
+    Args:
+        network: the other one.
+        weights: the trained one's.
+    Returns:
+        Weights by name, and the names of the parts that lost units.
+    """
+    units, worth = units_of(network.config), dict[str, Tensor]()
+    for expand, weight_FD in weights.items():
+        name, dot, rest = expand.rpartition(".expand.weight")
+        if dot and not rest and len(weight_FD) > units.of(name):
+            worth[name] = weight_FD.norm(dim=1) * weights[f"{name}.contract.weight"].norm(dim=0)
+    return keep(weights, worth, units), sorted(worth)

@@ -92,7 +92,7 @@ def most_firing(worth: Mapping[str, Tensor]) -> Units:
 def report(worth: Mapping[str, Tensor], units: Units) -> None:
     """Tell what fires, what is kept, and how much of what the units add goes."""
     for name, worth_F in worth.items():
-        count = units.encoder if name.startswith("encoder") else units.decoder
+        count = units.of(name)
         lost = 100 * worth_F.sort(descending=True).values[count:].sum() / worth_F.sum().clamp_min(1e-30)
         fire = int((worth_F > 0).sum())
         say(f"{name}: {fire:,} of {len(worth_F):,} units fire; {count:,} are kept, {lost:.2f} % of what they add goes")

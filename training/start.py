@@ -15,6 +15,7 @@ from data.files import sha256
 from data.prepared import MODEL, Prepared
 from models.bundle import CONFIG, TOKENIZER, read_bundle
 from models.growth import grow
+from models.pruning import shrink
 from models.seq2seq import Seq2Seq, kept_tensors
 from training.average import choose_weights, mean
 from training.config import Recipe
@@ -84,12 +85,14 @@ def first_network(recipe: Recipe, prepared: Prepared, start: Start | None, devic
 
 @torch.no_grad()
 def take_over(network: Seq2Seq, start: Start) -> str:
-    """Copy a start's weights into a network, which may have more parts (see models.growth); tell which.
+    """Copy a start's weights into a network, which may have more parts (see models.growth) and fewer feed-forward units
+    (see models.pruning); tell which.
 
     Raises:
         UserError: naming the first tensors that are missing, superfluous or of another shape.
     """
-    weights, added = grow(network, start.weights)
+    fewer, cut = shrink(network, start.weights)
+    weights, added = grow(network, fewer)
     tensors = kept_tensors(network)
     mine, theirs = shapes(tensors), shapes(weights)
     differing = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
@@ -97,7 +100,11 @@ def take_over(network: Seq2Seq, start: Start) -> str:
     check(not differing, f"'start_from': {start.origin} is another network than [model]: {listed}")
     for name, part in tensors.items():
         part.copy_(weights[name])
-    return f"not in {start.origin}, so begin by adding nothing: {', '.join(added)}" if added else ""
+    told = [f"not in {start.origin}, so begin by adding nothing: {', '.join(added)}"] if added else []
+    told += (
+        [f"have fewer units than in {start.origin}, those with the longest weights: {', '.join(cut)}"] if cut else []
+    )
+    return "; ".join(told)
 
 
 def shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

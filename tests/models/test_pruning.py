@@ -11,9 +11,9 @@ from torch import Tensor
 from data.errors import UserError
 from models.bundle import Storage
 from models.config import DecoderConfig, EncoderConfig, ModelConfig
-from models.pruning import Units, feed_forwards, keep, smaller, units_of
+from models.pruning import Units, feed_forwards, keep, shrink, smaller, units_of
 from models.quantization import dequantize_rows
-from models.seq2seq import Seq2Seq
+from models.seq2seq import Seq2Seq, kept_tensors
 from models.weights import stored_tensors
 
 CONFIG = ModelConfig(
@@ -94,3 +94,25 @@ def test_a_smaller_configuration_differs_in_units_alone() -> None:
     back = smaller(CONFIG, Units(4, 4))
     encoder = dataclasses.replace(back.encoder, feed_forward=12)
     assert dataclasses.replace(back, encoder=encoder, decoder=CONFIG.decoder) == CONFIG
+
+
+def test_a_smaller_network_goes_on_from_the_units_with_the_longest_weights() -> None:
+    network, worth = partly_dead()
+    for name, part in feed_forwards(network).items():
+        part.contract.weight.data *= worth[name].clamp_min(1e-3)
+    before = kept_tensors(network)
+    smaller_one = Seq2Seq(smaller(CONFIG, Units(4, 7))).eval()
+    weights, cut = shrink(smaller_one, before)
+    smaller_one.load_state_dict(weights, strict=False)
+    smaller_one.tie()
+    torch.testing.assert_close(logits(smaller_one), logits(network), rtol=0, atol=1e-6)
+    assert cut == ["decoder.block_list.0.feed_forward", *(f"encoder.blocks.{index}.feed_forward" for index in range(2))]
+    assert shrink(network, before)[1] == []
+
+
+def test_a_network_without_feed_forward_parts_goes_on_from_one_that_has_them() -> None:
+    network, _ = partly_dead()
+    without = Seq2Seq(smaller(CONFIG, Units(0, 0)))
+    weights, cut = shrink(without, kept_tensors(network))
+    assert len(cut) == 3
+    assert weights.keys() == kept_tensors(without).keys()
