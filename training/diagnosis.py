@@ -80,7 +80,7 @@ def sentence_of(subject: Subject, text: str | None) -> str:
 
 
 def table(tree: Tree) -> str:
-    """For people: a line for each recurrence."""
+    """For people: a line for each recurrence and each feed-forward part."""
     title = f"{'recurrence':<20}{'cell':<10}{'units':>6}{'factor':>8}" + "".join(f"{f'lag {lag}':>9}" for lag in LAGS)
     lines = [
         f"{tree['run']}, update {tree['update']:,}, {tree['sentences']} dev sentences of {tree['direction']}",
@@ -95,4 +95,10 @@ def table(tree: Tree) -> str:
             line += f"{max(sizes[size] for sizes in now):>8.2f}" if now else f"{'-':>8}"
         closed = [gate["low"] + gate["high"] for gate in one["gates"].values()]
         lines.append(line + (f"{100 * sum(closed) / len(closed):>9.0f} %" if closed else f"{'-':>11}"))
+    for name, part in tree["feed_forward"].items():
+        fires = (
+            f"{part['firing']:,} of {part['units']:,} units fire, in the mean {100 * part['share']:.1f} % of the time"
+        )
+        dead = "; mt prune takes the others out of a bundle" if part["firing"] < part["units"] else ""
+        lines.append(f"{name}: {fires}{dead}")
     return "\n".join([*lines, *LEGEND])

@@ -25,6 +25,7 @@ from models.seq2seq import Seq2Seq
 from training.average import weights_of
 from training.checkpoint import checkpoints, load
 from training.export import network_of
+from training.firing import firing
 from training.gradient_lags import Reading, gradient_norms, lags, readings
 from training.run_folder import CHECKPOINTS
 from training.spectra import Spectrum, family, recurrences, spectra
@@ -71,7 +72,25 @@ def measure(subject: Subject, text: str) -> Tree:
             }
             for name, cell in recurrences(subject.network).items()
         },
+        "feed_forward": firing_of(subject),
         "attention": attention_of(subject, text),
+    }
+
+
+def firing_of(subject: Subject) -> Tree:
+    """How many units of each feed-forward part fire at all, and at which share of the positions, in the mean of all."""
+    tokenizer = subject.tokenizer
+    pairs = [
+        (tokenizer.encode_source(pair.source, pair.target_language), [*tokenizer.encode(pair.target), tokenizer.eos_id])
+        for pair in subject.pairs
+    ]
+    return {
+        name: {
+            "units": len(one.times_F),
+            "firing": int((one.times_F > 0).sum()),
+            "share": float(one.times_F.double().mean()) / one.positions,
+        }
+        for name, one in firing(subject.network, pairs, tokenizer.bos_id).items()
     }
 
 

@@ -1,22 +1,18 @@
 """`mt prune`: a bundle without the feed-forward units that never fire.
 
-Legend: P positions, F units of a feed-forward part.
+Legend: F units of a feed-forward part.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
-from tqdm import tqdm
+from torch import Tensor
 
 from data.config import check
 from models.bundle import MODEL, SHORTLIST, TOKENIZER, Bundle, check_free, read_bundle
@@ -24,6 +20,7 @@ from models.pruning import STACKS, Units, feed_forwards, keep, smaller, units_of
 from models.seq2seq import Seq2Seq
 from models.weights import Contents, write_contents
 from training.export import Example, measure, read_test_set
+from training.firing import firing
 from training.lexicon import Pair
 from training.parallel import read_texts
 from training.telemetry import say
@@ -56,27 +53,13 @@ def wanted(wished: Sequence[int | None], otherwise: Units) -> Units:
     return Units(*(other if wish is None else wish for wish, other in zip(wished, otherwise, strict=True)))
 
 
-@torch.inference_mode()
 def worth_of(network: Seq2Seq, pairs: Sequence[Pair], bos: int) -> dict[str, Tensor]:
     """What each unit [F] adds over some pairs, by the name of its part; 0 if it never fires.
 
     That is the root of its squared activations' sum, times the length of its weights to the output.
     """
-    parts, fired = feed_forwards(network), dict[str, Tensor]()
-
-    def watch(name: str) -> Any:
-        def add(_module: nn.Module, _inputs: Any, sum_PF: Tensor) -> None:
-            fired[name] = fired.get(name, 0) + torch.relu(sum_PF).double().square().flatten(0, -2).sum(0)
-
-        return add
-
-    hooks = [part.expand.register_forward_hook(watch(name)) for name, part in parts.items()]
-    for source, target in tqdm(pairs, unit="pair", file=sys.stderr):
-        source_1S, length_1 = torch.tensor([source]), torch.tensor([len(source)])
-        network(source_1S, length_1, torch.tensor([[bos, *target[:-1]]]))
-    for hook in hooks:
-        hook.remove()
-    return {name: fired[name].sqrt() * part.contract.weight.double().norm(dim=0) for name, part in parts.items()}
+    found, parts = firing(network, pairs, bos), feed_forwards(network)
+    return {name: one.square_F.sqrt() * parts[name].contract.weight.double().norm(dim=0) for name, one in found.items()}
 
 
 def most_firing(worth: Mapping[str, Tensor]) -> Units:

@@ -15,9 +15,12 @@ from data.collate import collate
 from data.prepared import Prepared
 from models.bundle import specials_of
 from models.hypotheses import SearchOptions
+from models.pruning import feed_forwards
 from models.search import translate_ids
 from mt_service.cli import main
 from training.average import choose_weights
+from training.diagnosis import choose, table
+from training.diagnosis_numbers import measure
 from training.diagnosis_pages import draw_pages
 from training.export import network_of
 from training.gradient_lags import gradient_norms, lags, readings
@@ -162,10 +165,23 @@ def test_a_network_without_attention_gets_the_other_pages(tmp_path: Path, capsys
 def test_a_clockwork_is_left_out_of_the_gates_alone(tmp_path: Path) -> None:
     run = trained(tmp_path, **CLOCKWORK)
     assert main(["diagnose", str(run)]) == 0
+    assert numbers(run)["feed_forward"] == {}
     assert pages(run) == ["attention.png", "gates.png", "gradients.png", "matrices.png"]
     encoder, *decoders = numbers(run)["recurrences"].values()
     assert (encoder["cell"], encoder["gates"], list(encoder["matrices"])) == ("clockwork", {}, ["hidden"])
     assert all(list(one["gates"]) == ["reset", "update"] for one in decoders)
+
+
+def test_units_that_never_fire_are_told(tmp_path: Path) -> None:
+    subject = choose(trained(tmp_path, model__encoder__feed_forward="12"), "best", None)
+    for part in feed_forwards(subject.network).values():
+        part.expand.bias[3:], part.expand.bias[:2] = -100.0, 100.0
+    tree = measure(subject._replace(pairs=subject.pairs[:9]), "ba")
+    (found,) = tree["feed_forward"].values()
+    assert (found["units"], found["firing"]) == (12, 3)
+    assert 2 / 12 < found["share"] < 3 / 12
+    share = f"{100 * found['share']:.1f} % of the time; mt prune takes the others out of a bundle"
+    assert f"encoder.blocks.0.feed_forward: 3 of 12 units fire, in the mean {share}" in table(tree)
 
 
 @pytest.mark.parametrize(
