@@ -16,7 +16,7 @@ from torch import Tensor
 
 from data.config import check
 from models.bundle import MODEL, SHORTLIST, TOKENIZER, Bundle, check_free, read_bundle
-from models.pruning import STACKS, Units, feed_forwards, keep, smaller, units_of
+from models.pruning import STACKS, STEP, Units, feed_forwards, keep, smaller, units_of
 from models.seq2seq import Seq2Seq
 from models.weights import Contents, write_contents
 from training.export import Example, measure, read_test_set
@@ -37,6 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     tests = [read_test_set(text) for text in arguments.test]
     wished = [getattr(arguments, f"{stack}_units") for stack in STACKS]
     smaller(bundle.config.architecture, wanted(wished, Units(0, 0)))  # refuses what cannot be before a long look
+    for stack, wish, all_of_them in zip(STACKS, wished, had, strict=True):
+        whole = wish in (None, all_of_them) or wish % STEP == 0
+        check(whole, f"--{stack}-units must be a multiple of {STEP}, which the compiled engine takes, but is {wish}")
     texts = read_texts(bundle, arguments.text)
     pairs = [pair for some in texts.values() for pair in some[:: len(some) // LOOKED_AT + 1]]
     worth = worth_of(bundle.network(), pairs, bundle.tokenizer.bos_id)

@@ -97,6 +97,10 @@ def test_a_shortlist_stays_and_scores_go(bundle: Path, tmp_path: Path, text: lis
     [
         (["--encoder-units", "65"], "--encoder-units must be from 0 to the 64 that the bundle has, but is 65"),
         (["--decoder-units", "-1"], "--decoder-units must be from 0 to the 64 that the bundle has, but is -1"),
+        (
+            ["--decoder-units", "20"],
+            "--decoder-units must be a multiple of 16, which the compiled engine takes, but is 20",
+        ),
         (["--test", "toy=missing,missing,aa-bb"], "there is no file missing"),
     ],
 )
