@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import tomllib
 import types
 import typing
@@ -32,7 +33,7 @@ def build(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T:
         UserError: for an unknown or missing key (listing the valid ones) or a value of the wrong type.
     """
     fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls)) if field.init}
-    types_of = typing.get_type_hints(cls)
+    types_of = annotated(typing.cast(Any, cls))
     prefix = f"{where}." if where else ""
     for key in mapping:
         if key not in fields:
@@ -46,6 +47,12 @@ def build(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T:
         return cls(**values)
     except UserError as error:
         raise UserError(f"[{where}] {error}" if where else str(error)) from None
+
+
+@functools.cache
+def annotated(cls: type) -> dict[str, Any]:
+    """The types of a class's fields; finding them takes longer than making an object."""
+    return typing.get_type_hints(cls)
 
 
 def convert(kind: Any, value: Any, where: str) -> Any:

@@ -78,7 +78,8 @@ def same(found: list[Hypothesis], expected: list[Hypothesis]) -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_tables_find_what_beam_search_finds(kind: str, kind_of_table: type[Table]) -> None:
     network, few = network_of(kind), kind_of_table is not Table and DEVICE == "cpu"  # interpreting is slow
-    for seed in range(2 if few else 6):
+    number = sorted(KINDS).index(kind)  # kinds of network differ in what is searched for, too
+    for seed in (number,) if few else range(6):
         jobs = some_jobs(seed, 4 if few else 20)
         expected = run(ReferenceEngine(network, SPECIALS), jobs)
         for found, wanted in zip(run(CudaEngine(network, SPECIALS), jobs, seed or None), expected, strict=True):
