@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from data.clean import CorpusReport, to_json, to_text
 from data.config import build, check, plain
 from data.corpus import CorpusConfig, check_there, read
-from data.files import atomic_folder, sha256, write_text
+from data.files import atomic_folder, copy, sha256, write_text
 from data.normalize import normalize
 from data.prepared import (
     MODEL,
@@ -125,7 +124,7 @@ def take_vocabulary(vocabulary: Path, languages: Sequence[str], path: Path) -> N
     known = Tokenizer.load(vocabulary).languages
     unknown = ", ".join(sorted(set(languages) - set(known)))
     check(not unknown, f"{vocabulary} knows {', '.join(known)} alone, not {unknown}: learn a vocabulary of your own")
-    shutil.copyfile(vocabulary, path)
+    copy(vocabulary, path)
 
 
 def read_dev(corpus: CorpusConfig, root: Path, reports: list[CorpusReport]) -> list[Pair]:

@@ -100,11 +100,11 @@ def take_over(network: Seq2Seq, start: Start) -> str:
     check(not differing, f"'start_from': {start.origin} is another network than [model]: {listed}")
     for name, part in tensors.items():
         part.copy_(weights[name])
-    told = [f"not in {start.origin}, so begin by adding nothing: {', '.join(added)}"] if added else []
-    told += (
-        [f"have fewer units than in {start.origin}, those with the longest weights: {', '.join(cut)}"] if cut else []
-    )
-    return "; ".join(told)
+    told = {
+        f"not in {start.origin}, so begin by adding nothing": added,
+        f"have fewer units than in {start.origin}, those with the longest weights": cut,
+    }
+    return "; ".join(f"{what}: {', '.join(names)}" for what, names in told.items() if names)
 
 
 def shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

@@ -57,6 +57,13 @@ def test_a_start_brings_its_reservoirs_along(toy: Path) -> None:
     assert all(torch.equal(first[name], second[name]) for name in frozen)
 
 
+def test_a_run_with_fewer_feed_forward_units_says_which_it_took(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(toy, model__encoder__feed_forward=48)
+    train(toy, name="slim", start_from="toy", model__encoder__feed_forward=16)
+    told = "those with the longest weights: encoder.blocks.0.feed_forward"
+    assert told in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_deeper_run_goes_on_from_a_shallower_one(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = train(toy)
     deeper = {"model__encoder__layers": 2, "model__decoder__layers": 3, "model__encoder__feed_forward": 48}
