@@ -17,8 +17,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 serve: .venv/serve  ## install, then serve the bundle that ships on http://127.0.0.1:8000
 	$(BIN)/mt serve
 
-test: .venv/develop  ## install, then run all tests
-	$(BIN)/python -m pytest
+test: .venv/develop  ## install, then run all tests, a file of them on each processor
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 check: .venv/develop  ## style, types and the direction of imports
 	$(BIN)/ruff check .
