@@ -4,11 +4,12 @@ usage: python benchmarks/http_load.py URL FILE SOURCE TARGET [--clients 64] [--r
                                        [--bundle BUNDLE] [--threads 1] [--rounds 1]
 
 Each client sends its next sentence as soon as it has an answer. First one client alone, for the latency of a lone
-request; then all. With the bundle that is served, the engine alone translates the same sentences after each, one at a
-time or as many as there are clients, with as many threads as are named, ids in and ids out; a machine that changes its
-speed changes it for both. Prints JSON: requests/s, tokens/s, percentiles of latency in milliseconds, what was refused,
-and the median over the rounds of two ratios: the median latency of a lone request over that of the engine, and the
-requests/s of all clients over the engine's sentences/s.
+request; then all. With the bundle that is served, the engine alone translates the same sentences, with as many threads
+as are named, ids in and ids out: each before the lone client asks for it, and all of them after many clients have
+asked, as many at once as there were clients. A machine that changes its speed changes it for both. Prints JSON:
+requests/s, tokens/s, percentiles of latency in milliseconds, what was refused, and the median over the rounds of two
+ratios: the median latency of a lone request over that of the engine, and the requests/s of all clients over the
+engine's sentences/s.
 """
 
 from __future__ import annotations
@@ -102,6 +103,13 @@ async def client(url: str, texts: Iterator[str], body: dict[str, Any], tally: Ta
                 tally.tokens += json.loads(answer)["usage"]["tokens"]
 
 
+async def lone(url: str, texts: Iterator[str], body: dict[str, Any]) -> dict[str, Any]:
+    """One client; what time its texts take to come does not count."""
+    tally = Tally()
+    await client(url, texts, body, tally)
+    return {"clients": 1, **tally.report(sum(tally.milliseconds) / 1000)}
+
+
 async def load(url: str, lines: list[str], body: dict[str, Any], clients: int, requests: int) -> dict[str, Any]:
     """Some clients at once."""
     tally, texts = Tally(), islice(cycle(lines), requests)
@@ -119,31 +127,42 @@ def alone(arguments: argparse.Namespace, lines: list[str], batch: int) -> float:
         return measure(command(arguments, "native", setting, file)).sentences_per_second
 
 
-def alone_one_by_one(arguments: argparse.Namespace, lines: list[str]) -> dict[str, float]:
-    """Percentiles of the milliseconds that a sentence takes without a server, each asked for upon the last answer."""
+def in_turns(arguments: argparse.Namespace, lines: list[str], milliseconds: list[float]) -> Iterator[str]:
+    """Each line, once the engine alone has translated it; the milliseconds which that takes are noted."""
     bundle = read_bundle(arguments.bundle)
     settings = Settings(device="cpu", engine="native", threads=arguments.threads)
     worker = Worker(lambda: make_engine(bundle, settings), Limits(arguments.beam, BILLION, BILLION))
-    jobs = jobs_of(bundle, lines, arguments.target, arguments.beam)
-    milliseconds = [timed(worker, [job], together=True)[1] * 1000 for job in jobs]
+    for line, job in zip(lines, jobs_of(bundle, lines, arguments.target, arguments.beam), strict=True):
+        milliseconds.append(timed(worker, [job], together=True)[1] * 1000)
+        yield line
     worker.close()
-    return percentiles(milliseconds)
+
+
+def alone_client(arguments: argparse.Namespace, lines: list[str], body: dict[str, Any]) -> dict[str, Any]:
+    """The latency of a lone request, beside the engine's if the bundle is named."""
+    engine: list[float] = []
+    texts = list(islice(cycle(lines), LONE))
+    turns = in_turns(arguments, texts, engine) if arguments.bundle else iter(texts)
+    found = uvloop.run(lone(arguments.url, turns, body))
+    if arguments.bundle:
+        took = percentiles(engine)
+        found |= {"engine_latency_ms": took, "ratio": round(found["latency_ms"]["p50"] / took["p50"], 3)}
+    return found
+
+
+def many_clients(arguments: argparse.Namespace, lines: list[str], body: dict[str, Any]) -> dict[str, Any]:
+    """The throughput of all clients, beside the engine's if the bundle is named."""
+    found = uvloop.run(load(arguments.url, lines, body, arguments.clients, arguments.requests))
+    if arguments.bundle:
+        rate = alone(arguments, list(islice(cycle(lines), arguments.requests)), arguments.clients)
+        found |= {"engine_alone": rate, "ratio": round(found["requests_per_second"] / rate, 3)}
+    return found
 
 
 def one_round(arguments: argparse.Namespace, lines: list[str]) -> list[dict[str, Any]]:
     """One client, then many; each beside the engine alone if its bundle is named."""
     body = {"source": arguments.source, "target": arguments.target, "beam": arguments.beam}
-    results = []
-    for clients, requests in ((1, LONE), (arguments.clients, arguments.requests)):
-        found = uvloop.run(load(arguments.url, lines, body, clients, requests))
-        if arguments.bundle and clients == 1:
-            engine = alone_one_by_one(arguments, list(islice(cycle(lines), requests)))
-            found |= {"engine_latency_ms": engine, "ratio": round(found["latency_ms"]["p50"] / engine["p50"], 3)}
-        elif arguments.bundle:
-            rate = alone(arguments, list(islice(cycle(lines), requests)), clients)
-            found |= {"engine_alone": rate, "ratio": round(found["requests_per_second"] / rate, 3)}
-        results.append(found)
-    return results
+    return [measured(arguments, lines, body) for measured in (alone_client, many_clients)]
 
 
 def summary(rounds: list[list[dict[str, Any]]]) -> dict[str, float]:
