@@ -44,9 +44,10 @@ class SearchOptions:
         check(self.length_ratio >= 0, f"'length_ratio' must not be negative, but is {self.length_ratio}")
         check(-5 <= self.length_penalty <= 5, f"'length_penalty' must be from -5 to 5, but is {self.length_penalty}")
 
-    def limit(self, source_length: int) -> int:
-        """Words that a hypothesis for a source of so many ids may have."""
-        return min(self.max_length, int(source_length * self.max_ratio) + 10)
+    def limit(self, source_length: int, given: int = 0) -> int:
+        """Words that a hypothesis for a source of so many ids may have; at least one more than the `given` ones that it
+        begins with."""
+        return max(min(self.max_length, int(source_length * self.max_ratio) + 10), given + 1)
 
     def rewarded(self, source_length: int) -> int:
         """Words up to which the score of a hypothesis, for a source of so many ids, is divided by its length.
@@ -86,6 +87,8 @@ def settled(found: Sequence[Hypothesis], live: float, length: int, rewarded: int
         rewarded: words up to which being longer is rewarded.
         options: of the search; a greedy one is settled by its first end.
     """
+    if live == float("-inf"):
+        return True
     if len(found) < options.n_best:
         return False
     worst = sorted((one.score for one in found), reverse=True)[options.n_best - 1]

@@ -59,6 +59,12 @@ class Sentence:
     length: int = 0
     finished: list[Hypothesis] = field(default_factory=list)
     stop: Hypothesis | None = None  # where it is least bad to stop, should it never end
+    prefix: Sequence[int] = ()  # what every hypothesis begins with
+
+    @property
+    def given(self) -> bool:
+        """Whether the next word was asked for."""
+        return self.length < len(self.prefix)
 
 
 def pad_to(tensor: Tensor, sizes: dict[int, int], value: float) -> Tensor:
@@ -170,23 +176,28 @@ class BeamSearch:
         return len(self.sentences)
 
     @torch.inference_mode()
-    def add(self, keys: Sequence[Hashable], sources: Sequence[Sequence[int]]) -> None:
+    def add(
+        self, keys: Sequence[Hashable], sources: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]] = ()
+    ) -> None:
         """Let sentences join.
 
         Args:
             keys: names under which `step` returns the results.
             sources: ids as the network reads them: tag, words, eos; never empty.
+            prefixes: words that each one's hypotheses begin with, none by default; one that ends with eos is only
+                scored, and one with a word that is never produced gives an empty n-best list.
         """
         if not sources:
             return
+        prefixes = prefixes or [()] * len(sources)
         lengths = [len(source) for source in sources]
         source_BS, length_B = padded(sources, self.specials.pad), torch.tensor(lengths)
         memory, state = self.network.encode(source_BS.to(self.device), length_B.to(self.device))
-        joining = self.begin(memory, state)._replace(forbidden_BV=self.forbidden(sources))
+        joining = self.begin(memory, state)._replace(forbidden_BV=self.forbidden(sources, prefixes))
         self.beams = joining if self.beams is None else merge(self.beams, joining)
-        for key, length in zip(keys, lengths, strict=True):
-            limit, rewarded = self.options.limit(length), self.options.rewarded(length)
-            self.sentences.append(Sentence(key, length, limit, rewarded))
+        for key, length, prefix in zip(keys, lengths, prefixes, strict=True):
+            limit, rewarded = self.options.limit(length, len(prefix)), self.options.rewarded(length)
+            self.sentences.append(Sentence(key, length, limit, rewarded, prefix=prefix))
 
     def begin(self, memory: Memory, state: DecoderState) -> Beams:
         """Beams that hold bos; only the first hypothesis of each is possible, since all are equal."""
@@ -200,14 +211,15 @@ class BeamSearch:
         state = map_state(lambda tensor: tensor.repeat_interleave(beam, 0), state)
         return Beams(memory, state, score_BK, tokens_BKL, attention, None)
 
-    def forbidden(self, sources: Sequence[Sequence[int]]) -> Tensor | None:
-        """The words that are not on each source's shortlist; the end always is."""
+    def forbidden(self, sources: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]]) -> Tensor | None:
+        """The words that are not on each source's shortlist; the end always is, and what was asked for."""
         if self.shortlist is None:
             return None
         forbidden_BV = torch.ones(len(sources), len(self.network.output_weight), dtype=torch.bool)
         forbidden_BV[:, self.specials.eos] = False
-        for row, source in enumerate(sources):
+        for row, (source, prefix) in enumerate(zip(sources, prefixes, strict=True)):
             forbidden_BV[row, torch.from_numpy(self.shortlist.words(source))] = False
+            forbidden_BV[row, torch.tensor(prefix, dtype=torch.long)] = False
         return forbidden_BV.to(self.device)
 
     @torch.inference_mode()
@@ -223,6 +235,7 @@ class BeamSearch:
         if beams.forbidden_BV is not None:
             logits_NV.masked_fill_(beams.forbidden_BV.repeat_interleave(options.beam, 0), IMPOSSIBLE)
         candidates = best_continuations(logits_NV, beams.score_BK, self.banned, self.specials)
+        candidates = self.with_given(candidates, logits_NV, beams.score_BK)
         if beams.attention_BKLS is not None:
             now_BK1S = output.attention_NTS.view(*beams.score_BK.shape, 1, -1)
             beams = beams._replace(attention_BKLS=place(beams.attention_BKLS, now_BK1S, position_B))
@@ -230,6 +243,21 @@ class BeamSearch:
         self.collect(beams, candidates)
         self.beams = self.advance(beams, position_B, candidates)
         return self.leave()
+
+    def with_given(self, candidates: Candidates, logits_NV: Tensor, score_BK: Tensor) -> Candidates:
+        """Where the next word was asked for, it is the only candidate, and follows the first hypothesis."""
+        rows = [row for row, sentence in enumerate(self.sentences) if sentence.given]
+        if not rows:
+            return candidates
+        words = [self.sentences[row].prefix[self.sentences[row].length] for row in rows]
+        row_R, word_R = torch.tensor(rows, device=self.device), torch.tensor(words, device=self.device)
+        log_RV = logits_NV.view(*score_BK.shape, -1)[row_R, 0].log_softmax(-1)
+        score_BC, parent_BC, token_BC, end_BK = (part.clone() for part in candidates)
+        score_BC[row_R] = end_BK[row_R] = IMPOSSIBLE
+        score_BC[row_R, 0] = score_BK[row_R, 0] + log_RV.gather(1, word_R[:, None])[:, 0]
+        parent_BC[row_R, 0] = 0
+        token_BC[row_R, 0] = word_R
+        return Candidates(score_BC, parent_BC, token_BC, end_BK)
 
     def collect(self, beams: Beams, candidates: Candidates) -> None:
         """Note the hypotheses that end here: eos among the best K candidates, or the length limit."""
@@ -242,7 +270,7 @@ class BeamSearch:
         for row, sentence in enumerate(self.sentences):
             if sentence.finished:
                 continue
-            if sentence.length >= sentence.rewarded:
+            if sentence.length >= sentence.rewarded and not sentence.given:
                 score, parent = (float(value) for value in end_BK[row].max(0))
                 stop = self.hypothesis(beams, row, int(parent), score, complete=False)
                 sentence.stop = max(sentence.stop or stop, stop, key=lambda hypothesis: hypothesis.score)

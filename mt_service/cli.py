@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import UserError
+from mt_service.arguments import add_translate
 from mt_service.engine.interface import EngineError
 
 if TYPE_CHECKING:
@@ -221,37 +222,6 @@ def add_prune(commands: Any) -> None:
     parser.set_defaults(run=prune)
 
 
-def add_translate(commands: Any) -> None:
-    """`mt translate`."""
-    parser = commands.add_parser(
-        "translate",
-        help="translate lines from standard input or a file",
-        description="N lines in, N lines out, always: empty ones stay empty, and a line may hold several sentences.\n"
-        "The last line on standard error gives seconds without loading, sentences/s and output tokens/s.",
-        epilog="""examples:
-  echo 'Ich habe keine Zeit.' | mt translate --source de --target en
-  mt translate --source de --target en --input book.de --output book.en
-  mt translate --source de --target en --n-best 5 --format moses < test.de > test.nbest""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--bundle", type=Path, metavar="DIR", help="default: the bundle that ships")
-    add("--source", required=True, metavar="LANGUAGE", help="of the input, such as de")
-    add("--target", required=True, metavar="LANGUAGE", help="of the output, such as en")
-    add("--input", type=Path, metavar="FILE", help="default: standard input")
-    add("--output", type=Path, metavar="FILE", help="default: standard output")
-    add("--beam", type=int, help="hypotheses kept at each step; 1 is greedy; default: the bundle's")
-    add("--length-penalty", type=float, metavar="ALPHA", help="above 1 prefers longer; default: the bundle's")
-    add("--n-best", type=int, default=1, metavar="N", help="translations per line (with --format json or moses)")
-    add("--format", choices=["text", "json", "moses"], default="text", help="of the output; default: text")
-    add("--batch", type=int, default=64, help="sentences decoded at once; default: 64")
-    add("--threads", type=int, help="CPU threads; default: all processors")
-    add("--device", choices=["auto", "cpu", "cuda"], help="default: a GPU when there is one")
-    add("--no-split", action="store_true", help="translate each line as one sentence")
-    add("--quiet", action="store_true", help="no progress on standard error")
-    parser.set_defaults(run=translate)
-
-
 def add_evaluate(commands: Any) -> None:
     """`mt evaluate`."""
     from training.evaluation_job import add_arguments
@@ -354,7 +324,8 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in (add_prepare, add_train, add_diagnose, add_export, add_shortlist, add_prune):
         add(commands)
-    for add in (add_translate, add_evaluate, add_score, add_rescore, add_serve):
+    add_translate(commands, translate)
+    for add in (add_evaluate, add_score, add_rescore, add_serve):
         add(commands)
     return parser
 

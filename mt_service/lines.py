@@ -23,6 +23,7 @@ from data.files import atomic
 from models.bundle import Bundle
 from mt_service.pieces import LONGEST_IDS
 from mt_service.registry import Registry, make_translator
+from mt_service.rerank import LIST
 from mt_service.settings import BILLION, Settings, load_settings
 from mt_service.translator import WINDOW, Options, Translation, Translator
 
@@ -149,7 +150,7 @@ def load(arguments: argparse.Namespace) -> Registry:
     settings = load_settings(os.environ, bundles=bundles, device=arguments.device, threads=arguments.threads)
 
     def make(bundle: Bundle, settings: Settings) -> Translator:
-        beam = arguments.beam or max(bundle.info.beam, arguments.n_best)
+        beam = arguments.beam or max(LIST if arguments.rerank else bundle.info.beam, arguments.n_best)
         tokens = min(BILLION, arguments.batch * LONGEST_IDS)
         rows = min(BILLION, arguments.batch * beam)
         settings = dataclasses.replace(settings, max_rows=rows, max_tokens=tokens, max_queue=BILLION)
@@ -180,11 +181,13 @@ def run(arguments: argparse.Namespace) -> int:
         registry = load(arguments)
         try:
             translator = registry.find(arguments.source, arguments.target)
-            translator.search_options(options)
+            reverse = find_reverse(registry, arguments) if arguments.rerank else None
+            translator.search_for(options, reverse)
             if not arguments.quiet:
                 say(f"mt: {translator.info.name}: {translator.worker.description}")
             started = time.perf_counter()
-            work = translate(translator, options, source, target, arguments)
+            lines = translator.translate_windows(windows(source, target), options, reverse)
+            work = write(lines, target, arguments)
             seconds = max(time.perf_counter() - started, 1e-9)
         finally:
             registry.close()
@@ -193,12 +196,21 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def translate(
-    translator: Translator, options: Options, source: BinaryIO, target: BinaryIO, arguments: argparse.Namespace
-) -> Work:
-    """Read, translate and write."""
+def find_reverse(registry: Registry, arguments: argparse.Namespace) -> Translator:
+    """What reads translations backwards.
+
+    Raises:
+        UserError: when nothing does.
+    """
+    try:
+        return registry.find(arguments.target, arguments.source)
+    except UserError as error:
+        raise UserError(f"--rerank needs both directions: {error}") from None
+
+
+def write(translations: Iterator[Translation], target: BinaryIO, arguments: argparse.Namespace) -> Work:
+    """Translate and write."""
     lines = sentences = tokens = 0
-    translations = translator.translate_windows(windows(source, target), options)
     with tqdm(translations, unit="line", disable=arguments.quiet, file=sys.stderr) as progress:
         for translation in progress:
             for warning in translation.warnings:

@@ -20,11 +20,18 @@ class TranslateRequest(BaseModel):
     text: str | list[str] = Field(description="One text, or a list of texts; each may hold several sentences.")
     source: Language = Field(description="Language of the text, such as `de`.")
     target: Language = Field(description="Language to translate to, such as `en`.")
-    beam: int | None = Field(None, ge=1, description="Hypotheses kept at each step; 1 is greedy. Default: the model's.")
+    beam: int | None = Field(
+        None, ge=1, description="Hypotheses kept at each step; 1 is greedy. Default: the model's, or 12 to rerank."
+    )
     n_best: int = Field(1, ge=1, description="Translations to return of each text, best first; at most `beam`.")
     length_penalty: float | None = Field(None, ge=-5, le=5, description="Above 1 prefers longer translations.")
+    rerank: bool = Field(
+        False,
+        description="Also read the whole beam backwards, by the model of the other direction, and prefer what makes "
+        "the text likely: better, and several times slower.",
+    )
     alignments: bool = Field(False, description="Return links between the words of text and translation.")
-    scores: bool = Field(False, description="Return length-normalised log-probabilities.")
+    scores: bool = Field(False, description="Return length-normalised log-probabilities, or what was reranked by.")
 
     @property
     def texts(self) -> list[str]:

@@ -7,6 +7,7 @@ the white space that stood between the sentences.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import threading
 import time
@@ -25,9 +26,11 @@ from mt_service.alignment import Link, Span, link_words, word_of_piece, words_of
 from mt_service.engine.interface import Job
 from mt_service.engine.worker import Worker
 from mt_service.pieces import Piece, Plan, make_plan
+from mt_service.rerank import LIST, Reranker, reordered
 
 WINDOW = 4096  # lines of a stream that are asked for at once
 FOREVER = float("inf")
+ASKED_BACK = 512  # hypotheses that a request has read backwards at once
 AT_ONCE = 2000  # characters that take less time than handing them to a thread does
 GRACE = 1.0  # seconds in which requests that found a translator just before it was replaced may still reach it
 
@@ -101,6 +104,13 @@ class Translator:
         check(direction in offered, f"{self.info.name} does not translate {direction}, but {', '.join(offered)}")
         return self.info.search(options.beam, options.n_best, options.length_penalty, options.alignments)
 
+    def search_for(self, options: Options, reverse: Translator | None) -> SearchOptions:
+        """As `search_options`; a list that is to be reranked is as long as the beam."""
+        if reverse is None:
+            return self.search_options(options)
+        beam = options.beam or max(LIST, options.n_best)
+        return self.search_options(dataclasses.replace(options, beam=beam, n_best=beam))
+
     def plan(self, texts: Iterable[str], options: Options) -> list[Plan]:
         """Make texts ready for the engine."""
         return [make_plan(self.bundle.tokenizer, text, options.target, options.split) for text in texts]
@@ -114,7 +124,12 @@ class Translator:
         return [[next(futures) if piece.ids else None for piece in plan.pieces] for plan in plans]
 
     async def translate(
-        self, texts: Sequence[str], options: Options, seconds: float = FOREVER, client: Hashable = None
+        self,
+        texts: Sequence[str],
+        options: Options,
+        seconds: float = FOREVER,
+        client: Hashable = None,
+        reverse: Translator | None = None,
     ) -> list[Translation]:
         """Translate texts; when this task is cancelled, the engine stops within one step.
 
@@ -123,12 +138,13 @@ class Translator:
             options: languages and search.
             seconds: that it may take.
             client: whose requests share a turn with each other; None makes the request a client of its own.
+            reverse: translates back, if lists are to be reranked.
         Raises:
             UserError: for options that make no sense.
             QueueFullError, DrainingError, DeadlineError, EngineError: nothing was translated.
         """
         deadline, name = time.monotonic() + seconds, next(self.names)
-        search = self.search_options(options)
+        search = self.search_for(options, reverse)
         short = sum(map(len, texts)) <= AT_ONCE
         plans = self.plan(texts, options) if short else await asyncio.to_thread(self.plan, texts, options)
         futures = self.submit(name, plans, search, deadline, client)
@@ -136,25 +152,50 @@ class Translator:
             found = [[None if one is None else await outcome(one) for one in row] for row in futures]
         finally:
             self.worker.cancel(name)  # which does nothing when all is done
+        if reverse is not None:
+            found = await self.rerank(plans, found, options, reverse, deadline, client)
         return [self.put_together(plan, row, options) for plan, row in zip(plans, found, strict=True)]
+
+    async def rerank(
+        self,
+        plans: Sequence[Plan],
+        found: list[list[Found | None]],
+        options: Options,
+        reverse: Translator,
+        deadline: float,
+        client: Hashable,
+    ) -> list[list[Found | None]]:
+        """Have n-best lists read backwards, so many hypotheses at once, and order them anew."""
+        jobs = Reranker(self.decode, reverse.bundle.tokenizer, options.source).jobs(plans, found)
+        name, answers = next(reverse.names), list[Found]()
+        try:
+            for start in range(0, len(jobs), ASKED_BACK):
+                asked = reverse.worker.submit(name, jobs[start : start + ASKED_BACK], deadline, client)
+                answers += [await outcome(one) for one in asked]
+        finally:
+            reverse.worker.cancel(name)
+        return reordered(found, iter(answers), options.n_best)
 
     def translate_lines(self, lines: Iterable[str], options: Options) -> Iterator[Translation]:
         """Translate a stream of lines in order; see `translate_windows`."""
         remaining = iter(lines)
         return self.translate_windows(iter(lambda: list(itertools.islice(remaining, WINDOW)), []), options)
 
-    def translate_windows(self, windows: Iterable[Sequence[str]], options: Options) -> Iterator[Translation]:
+    def translate_windows(
+        self, windows: Iterable[Sequence[str]], options: Options, reverse: Translator | None = None
+    ) -> Iterator[Translation]:
         """Translate a stream in order, keeping the engine full; memory does not grow with the stream.
 
         Args:
             windows: texts that are asked for at once; while one window is translated, the next one is read. An empty
                 one says that the next may take a while: what was read is answered first.
             options: languages and search.
+            reverse: translates back, if lists are to be reranked.
         Raises:
             UserError: for options that make no sense.
             EngineError: when the engine fails.
         """
-        search = self.search_options(options)
+        search = self.search_for(options, reverse)
         under_way: deque[tuple[Hashable, list[Plan], list[list[Future[Found] | None]]]] = deque()
         try:
             for window in itertools.chain(windows, [()]):
@@ -163,18 +204,27 @@ class Translator:
                     under_way.append((name, plans, self.submit(name, plans, search, FOREVER, "lines")))
                 while len(under_way) > (1 if window else 0):
                     _, plans, futures = under_way[0]
-                    yield from self.collect(plans, futures, options)
+                    yield from self.collect(plans, futures, options, reverse)
                     under_way.popleft()
         finally:
             for asked, *_ in under_way:
                 self.worker.cancel(asked)
 
     def collect(
-        self, plans: Sequence[Plan], futures: Sequence[Sequence[Future[Found] | None]], options: Options
+        self,
+        plans: Sequence[Plan],
+        futures: Sequence[Sequence[Future[Found] | None]],
+        options: Options,
+        reverse: Translator | None,
     ) -> Iterator[Translation]:
-        """Wait for the pieces of one text after the other."""
-        for plan, row in zip(plans, futures, strict=True):
-            yield self.put_together(plan, [one.result() if one else None for one in row], options)
+        """Wait for the pieces of one text after the other, or of all if they are to be reranked."""
+        found: Iterable[list[Found | None]] = ([one.result() if one else None for one in row] for row in futures)
+        if reverse is not None:
+            found = list(found)
+            jobs = Reranker(self.decode, reverse.bundle.tokenizer, options.source).jobs(plans, found)
+            found = reordered(found, ask_back(reverse, jobs), options.n_best)
+        for plan, row in zip(plans, found, strict=True):
+            yield self.put_together(plan, row, options)
 
     def decode(self, hypothesis: Hypothesis) -> str:
         """A hypothesis as one line of text; placeholders and broken bytes that nobody asked for are left out."""
@@ -235,6 +285,16 @@ class Translator:
             self.worker.close()
 
         threading.Thread(target=stop, name="retire", daemon=True).start()
+
+
+def ask_back(reverse: Translator, jobs: Sequence[Job]) -> Iterator[Found]:
+    """Wait for answers, one after the other; when nobody wants them any more, they are no longer worked on."""
+    name = next(reverse.names)
+    asked = reverse.worker.submit(name, jobs, FOREVER, "lines")
+    try:
+        yield from (one.result() for one in asked)
+    finally:
+        reverse.worker.cancel(name)
 
 
 async def outcome(future: Future[Found]) -> Found:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("system", "mt_service")]
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("system", "mt_service", "models")]
 torch.set_num_threads(1)
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # before anything imports Triton, which reads it only then

@@ -24,6 +24,7 @@ from models.seq2seq import Seq2Seq
 from mt_service.engine.graphs import Pool, captured, make_pool
 from mt_service.engine.grouped import Groups, by_options
 from mt_service.engine.interface import Job
+from mt_service.engine.reference import ReferenceEngine
 from mt_service.engine.report import read_outcomes
 from mt_service.engine.table import Request, Size, Table
 
@@ -217,6 +218,7 @@ class CudaEngine(Groups[TableSearch]):
         weight = network.output_weight
         numbers = str(weight.dtype).removeprefix("torch.")
         super().__init__(self.make_empty, f"{numbers} on {weight.device.type}, a graph for each step")
+        self.plain = ReferenceEngine(network, specials)
         self.kind = table_kind(network, specials)
         self.pool = make_pool(weight.device)
         self.tables: OrderedDict[tuple[SearchOptions, Size], Graphs] = OrderedDict()
@@ -226,9 +228,30 @@ class CudaEngine(Groups[TableSearch]):
         return TableSearch(partial(self.lend, group), group)
 
     def admit(self, jobs: Mapping[int, Job]) -> None:
-        """Let sentences join at the next step."""
-        for group, members in by_options(jobs, group_of).items():
+        """Let sentences join at the next step; those that are told how to begin are searched for without graphs."""
+        self.plain.admit({key: job for key, job in jobs.items() if job.prefix})
+        free = {key: job for key, job in jobs.items() if not job.prefix}
+        for group, members in by_options(free, group_of).items():
             self.search_for(group).add(members)
+
+    def step(self) -> dict[int, list[Hypothesis]]:
+        """Advance every search by one word."""
+        return {**super().step(), **self.plain.step()}
+
+    def drop(self, keys: Iterable[int]) -> None:
+        """Stop sentences in whichever search they are."""
+        unwanted = list(keys)
+        super().drop(unwanted)
+        self.plain.drop(unwanted)
+
+    def __len__(self) -> int:
+        """Sentences under way."""
+        return super().__len__() + len(self.plain)
+
+    @property
+    def rows(self) -> int:
+        """Hypotheses under way: a beam for each sentence."""
+        return super().rows + self.plain.rows
 
     @torch.inference_mode()
     def lend(self, group: SearchOptions, size: Size) -> Graphs:

@@ -27,8 +27,8 @@ class Steps(Protocol):
 class Search(Steps, Protocol):
     """One that sentences join by their ids, such as models.search.BeamSearch."""
 
-    def add(self, keys: Sequence[int], sources: Sequence[Sequence[int]]) -> None:
-        """Let sentences join."""
+    def add(self, keys: Sequence[int], sources: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]]) -> None:
+        """Let sentences join, each with the ids that its hypotheses begin with."""
 
 
 S = TypeVar("S", bound=Steps)
@@ -112,4 +112,5 @@ class GroupedEngine(Groups[Search]):
         for options, members in by_options(jobs, lambda options: options).items():
             search = self.search_for(options)
             for keys in by_length(members) if self.pads else [list(members)]:
-                search.add(keys, [members[key].source for key in keys])
+                jobs_of_keys = [members[key] for key in keys]
+                search.add(keys, [job.source for job in jobs_of_keys], [job.prefix for job in jobs_of_keys])

@@ -15,6 +15,7 @@ class Job(NamedTuple):
 
     source: tuple[int, ...]  # tag, pieces, eos; never empty
     search: SearchOptions
+    prefix: tuple[int, ...] = ()  # ids that every hypothesis begins with; with eos at its end, it is only scored
 
 
 class Engine(Protocol):

@@ -17,9 +17,11 @@ class ReferenceSearch(BeamSearch):
     """Beam search that notes nothing for gradients."""
 
     @torch.inference_mode()
-    def add(self, keys: Sequence[Hashable], sources: Sequence[Sequence[int]]) -> None:
+    def add(
+        self, keys: Sequence[Hashable], sources: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]] = ()
+    ) -> None:
         """As BeamSearch.add."""
-        super().add(keys, sources)
+        super().add(keys, sources, prefixes)
 
     @torch.inference_mode()
     def step(self) -> dict[Hashable, list[Hypothesis]]:

@@ -18,6 +18,8 @@ from starlette.responses import Response
 
 from data.errors import UserError
 from mt_service.problems import RefusedError
+from mt_service.registry import Registry
+from mt_service.rerank import LIST
 from mt_service.schemas import (
     AlternativeText,
     ProblemAnswer,
@@ -30,7 +32,7 @@ from mt_service.schemas import (
     WordSpan,
 )
 from mt_service.settings import Settings
-from mt_service.translator import Alignment, Options, Translation
+from mt_service.translator import Alignment, Options, Translation, Translator
 
 PATIENCE = 0.05  # seconds before a client's leaving is looked out for: most answers are there by then
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -63,6 +65,14 @@ def check_limits(wish: TranslateRequest, settings: Settings) -> None:
     if wish.beam is not None and wish.n_best > wish.beam:
         message = f"field 'n_best': {wish.n_best} asked for, but a beam of {wish.beam} gives no more than that"
         raise RefusedError(422, "invalid", message, field="n_best", limit=wish.beam)
+
+
+def find_reverse(wish: TranslateRequest, registry: Registry) -> Translator:
+    """What reads translations backwards."""
+    try:
+        return registry.find(wish.target, wish.source)
+    except UserError as error:
+        raise RefusedError(422, "unknown_direction", f"to rerank, {error}", field="rerank") from None
 
 
 @contextmanager
@@ -169,11 +179,12 @@ async def translate(wish: TranslateRequest, request: Request) -> Response:
         translator = state.registry.find(wish.source, wish.target)
     except UserError as error:
         raise RefusedError(422, "unknown_direction", str(error), field="target") from None
-    beam = wish.beam or max(translator.info.beam, wish.n_best)
+    reverse = find_reverse(wish, state.registry) if wish.rerank else None
+    beam = wish.beam or max(min(LIST, state.settings.max_beam) if reverse else translator.info.beam, wish.n_best)
     options = Options(wish.source, wish.target, beam, wish.n_best, wish.length_penalty, wish.alignments)
     client = request.client.host if request.client else "unknown"
     with one_of_few(state.clients, client, state.settings.client_requests), while_there(request):
-        found = await translator.translate(wish.texts, options, state.settings.deadline_seconds, client)
+        found = await translator.translate(wish.texts, options, state.settings.deadline_seconds, client, reverse)
     usage = Usage(
         characters=sum(map(len, wish.texts)),
         sentences=sum(one.sentences for one in found),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_native_engine import KINDS, made, run, sources
+from test_native_engine import KINDS, made, run, sources, with_prefixes
 
 from data.errors import UserError
 from models.bundle import read_bundle
@@ -73,6 +73,20 @@ def same(found: list[Hypothesis], expected: list[Hypothesis]) -> None:
         assert (one.alignment is None) == (other.alignment is None)
         if one.alignment is not None:
             torch.testing.assert_close(torch.tensor(one.alignment), torch.tensor(other.alignment), rtol=0, atol=1e-4)
+
+
+@pytest.mark.usefixtures("kind_of_table")
+def test_what_is_told_how_to_begin_is_searched_for_beside_the_tables() -> None:
+    network, free = network_of(), some_jobs(3, 6)
+    jobs = with_prefixes(free, seed=2) + with_prefixes(free[:3], whole=True)
+    engine = CudaEngine(network, SPECIALS)
+    found = run(engine, jobs, seed=1)
+    for row, expected in zip(found, run(ReferenceEngine(network, SPECIALS), jobs), strict=True):
+        same(row, expected)
+    engine.admit(dict(enumerate(jobs)))
+    assert (len(engine), engine.rows) == (len(jobs), sum(job.search.beam for job in jobs))
+    engine.drop(range(len(jobs)))
+    assert (len(engine), engine.rows, engine.step()) == (0, 0, {})
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -219,6 +219,55 @@ def test_what_never_ends_is_stopped_where_the_reference_does(beam: int, tmp_path
         assert len(one.alignment or ()) == len(one.tokens) >= 1.3 * len(job.source)
 
 
+def with_prefixes(jobs: Sequence[Job], seed: int = 1, whole: bool = False) -> list[Job]:
+    """Every other job told how to begin, or all of them what to say."""
+    rng = random.Random(seed)
+    begun = [tuple(rng.choices(range(8, VOCABULARY), k=rng.randint(0, 6))) for _ in jobs]
+    if whole:
+        return [Job(job.source, SearchOptions(1), (*row, 3)) for job, row in zip(jobs, begun, strict=True)]
+    return [
+        job._replace(prefix=row) if index % 2 else job for index, (job, row) in enumerate(zip(jobs, begun, strict=True))
+    ]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_whole_translation_is_scored_as_by_the_reference(kind: str, bundle_of: Callable[..., Bundle]) -> None:
+    jobs = with_prefixes([Job(source, SearchOptions()) for source in sources(40)], whole=True)
+    fast, slow = (run(engine, jobs) for engine in both(bundle_of(kind)))
+    gaps = []
+    for job, (one,), (other,) in zip(jobs, fast, slow, strict=True):
+        assert one.tokens == other.tokens == job.prefix[:-1]
+        assert (one.complete, other.complete) == (True, True)
+        gaps.append(abs(one.log_probability - other.log_probability) / len(job.prefix))
+    assert max(gaps) < 0.3 * slack()
+    assert sum(gaps) / len(gaps) < 0.06 * slack()
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_what_was_told_how_to_begin_goes_on_as_the_reference_does(beam: int) -> None:
+    bundle = read_bundle(GOLDEN)
+    jobs = [Job(source, SearchOptions(beam, beam, alignments=True)) for source in toy_sources(bundle)]
+    plain = run(ReferenceEngine(bundle.network(), bundle.specials), jobs)
+    jobs = [
+        job._replace(prefix=row[-1].tokens[: index % 5])
+        for index, (job, row) in enumerate(zip(jobs, plain, strict=True))
+    ]
+    engine, reference = both(bundle)
+    fast, slow = run(engine, jobs, seed=1), run(reference, jobs)
+    assert fast == run(engine, jobs)  # to the bit, whoever shares the batch
+    for job, row in zip(jobs, fast, strict=True):
+        assert all(one.tokens[: len(job.prefix)] == job.prefix for one in row)
+        assert all(len(one.alignment or ()) == len(one.tokens) + one.complete for one in row)
+    assert sum(one[0].tokens == other[0].tokens for one, other in zip(fast, slow, strict=True)) >= 57
+
+
+def test_a_word_that_is_never_produced_gives_an_empty_list(bundle_of: Callable[..., Bundle]) -> None:
+    free, told = Job((9, 10, 3), SearchOptions(4)), Job((9, 10, 3), SearchOptions(4), (20, 0, 21))
+    fast, slow = (run(engine, [free, told, free]) for engine in both(bundle_of()))
+    assert [bool(row) for row in fast] == [bool(row) for row in slow] == [True, False, True]
+    assert fast[0] == fast[2]
+
+
 @pytest.mark.parametrize("kind", ["flagship", "for the matrix unit"])
 @pytest.mark.parametrize("beam", [1, 3])
 @pytest.mark.parametrize("threads", [1, 3])

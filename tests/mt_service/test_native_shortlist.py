@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy
 import pytest
-from test_native_engine import KINDS, compiler, resident_megabytes, run, sources, toy_sources
+from test_native_engine import KINDS, compiler, resident_megabytes, run, sources, toy_sources, with_prefixes
 from test_native_engine import bundle_of as bundle_of  # a fixture
 
 from models.bundle import SHORTLIST, Bundle, read_bundle, write_sums
@@ -51,6 +51,17 @@ def test_the_search_keeps_to_the_shortlist(kind: str, bundle_of: Callable[..., B
     gaps = [abs(one.score - other.score) for one, other in pairs if one.tokens == other.tokens]
     assert len(gaps) >= 0.5 * len(jobs)
     assert max(gaps) < 0.3
+
+
+def test_what_was_asked_for_need_not_be_on_the_shortlist(bundle_of: Callable[..., Bundle], tmp_path: Path) -> None:
+    bundle = shortened(bundle_of(), tmp_path / "short", 12)
+    jobs = with_prefixes([Job(source, SearchOptions(4)) for source in sources(30)], whole=True)
+    fast, slow = (run(engine, jobs) for engine in both(bundle))
+    assert bundle.shortlist is not None
+    assert any(set(job.prefix) - set(bundle.shortlist.words(job.source).tolist()) for job in jobs)
+    for job, (one,), (other,) in zip(jobs, fast, slow, strict=True):
+        assert one.tokens == other.tokens == job.prefix[:-1]
+        assert one.log_probability == pytest.approx(other.log_probability, abs=0.3 * len(job.prefix))
 
 
 @pytest.mark.parametrize("beam", [1, 4])

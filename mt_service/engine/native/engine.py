@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy
 
@@ -16,6 +16,7 @@ from mt_service.engine.native.build import library
 from mt_service.engine.native.pack import pack
 from mt_service.engine.native.structures import Kept, Options
 
+Ids: TypeAlias = Sequence[int]
 SLICE = 0.001  # seconds that nobody need join or leave in; for a lone sentence, steps are shorter than what Python adds
 
 
@@ -29,26 +30,28 @@ class NativeSearch:
         if not self.handle:
             raise MemoryError("no memory for a search")
         weakref.finalize(self, self.library.mt_close_search, self.handle)
-        self.sources: dict[int, int] = {}  # length of each sentence's source
+        self.sources: dict[int, tuple[int, int]] = {}  # lengths of each sentence's source and prefix
 
     def __len__(self) -> int:
         """Sentences under way."""
         return len(self.sources)
 
-    def add(self, keys: Sequence[int], sources: Sequence[Sequence[int]]) -> None:
+    def add(self, keys: Sequence[int], sources: Sequence[Ids], prefixes: Sequence[Ids]) -> None:
         """Encode sentences and let them join."""
-        lengths = [len(source) for source in sources]
-        ids = numpy.fromiter((token for source in sources for token in source), numpy.int32, sum(lengths))
+        lengths, given = list(map(len, sources)), list(map(len, prefixes))
+        limits = [self.options.limit(length, begun) for length, begun in zip(lengths, given, strict=True)]
         arrays = (
             numpy.array(keys, numpy.int64),
-            ids,
+            one_after_another(sources),
             numpy.array(lengths, numpy.int32),
-            numpy.array([self.options.limit(length) for length in lengths], numpy.int32),
+            numpy.array(limits, numpy.int32),
             numpy.array([self.options.rewarded(length) for length in lengths], numpy.int32),
+            one_after_another(prefixes),
+            numpy.array(given, numpy.int32),
         )
         if not self.library.mt_add(self.handle, len(keys), *(array.ctypes.data for array in arrays)):
             raise MemoryError(f"no memory for {len(keys)} more sentences")
-        self.sources.update(zip(keys, lengths, strict=True))
+        self.sources.update(zip(keys, zip(lengths, given, strict=True), strict=True))
 
     def drop(self, keys: Iterable[int]) -> None:
         """Stop sentences."""
@@ -68,13 +71,13 @@ class NativeSearch:
         """A sentence that ended: its key and its n-best list, best first."""
         key = ctypes.c_int64()
         count = self.library.mt_ended(self.handle, place, ctypes.byref(key))
-        source = self.sources.pop(key.value)
-        return key.value, [self.hypothesis(place, rank, source) for rank in range(count)]
+        lengths = self.sources.pop(key.value)
+        return key.value, [self.hypothesis(place, rank, *lengths) for rank in range(count)]
 
-    def hypothesis(self, place: int, rank: int, source: int) -> Hypothesis:
+    def hypothesis(self, place: int, rank: int, source: int, given: int) -> Hypothesis:
         """One hypothesis."""
         scores, complete = (ctypes.c_float * 2)(), ctypes.c_int32()
-        most = self.options.limit(source) + 1
+        most = self.options.limit(source, given) + 1
         words = (ctypes.c_int32 * most)()
         weights: Any = numpy.empty((most, source), numpy.float32) if self.options.alignments else None
         count = self.library.mt_hypothesis(
@@ -89,6 +92,11 @@ class NativeSearch:
         finished = bool(complete.value)
         alignment = None if weights is None else tuple(map(tuple, weights[: count + finished].tolist()))
         return Hypothesis(tuple(words[:count]), scores[0], scores[1], alignment, finished)
+
+
+def one_after_another(rows: Sequence[Ids]) -> numpy.typing.NDArray[numpy.int32]:
+    """All ids in one array."""
+    return numpy.fromiter((one for row in rows for one in row), numpy.int32, sum(map(len, rows)))
 
 
 class NativeEngine(GroupedEngine):

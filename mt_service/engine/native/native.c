@@ -78,18 +78,21 @@ static int make_room(Search *search, int more) {
     return 1;
 }
 
-/* Let sentences join; 0 when memory is out, and none did. */
+/* Let sentences join; 0 when memory is out, and none did. `given` ids of `prefixes` are what each begins with. */
 int mt_add(Search *search, int count, const int64_t *keys, const int32_t *ids, const int32_t *lengths,
-           const int32_t *limits, const int32_t *rewarded) {
+           const int32_t *limits, const int32_t *rewarded, const int32_t *prefixes, const int32_t *given) {
     if (!make_room(search, count)) return 0;
     Source *sources = calloc(count, sizeof *sources);
     int *starts = calloc(count + 1, sizeof *starts), made = 0, positions = 0, good = sources && starts;
     for (; good && made < count; made++) {
-        Sentence *sentence = new_sentence(search, keys[made], lengths[made], limits[made], rewarded[made]);
+        Sentence *sentence =
+            new_sentence(search, keys[made], lengths[made], limits[made], rewarded[made], prefixes, given[made]);
         if (!sentence) break;
         search->sentences[search->count + made] = sentence;
-        sources[made] = (Source){ids + positions, lengths[made], sentence->states, sentence->memories, &sentence->own};
+        sources[made] = (Source){ids + positions, lengths[made], sentence->states, sentence->memories, &sentence->own,
+                                 prefixes, given[made]};
         positions += lengths[made];
+        prefixes += given[made];
     }
     good = good && made == count;
     if (good && count) {

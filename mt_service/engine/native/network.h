@@ -49,6 +49,8 @@ typedef struct {
     float *states;   /* [blocks][hidden | memory]: the decoder's first one */
     Half *memories;  /* of each block that attends: keys [length][width], then values */
     Words *words;    /* its own, if the network has candidates */
+    const int32_t *prefix; /* that its translation begins with */
+    int given;             /* ids of it */
 } Source;
 
 /* Computed at once, so that logits and gates stay in a core's cache; the matrix unit waits for weights if rows are few. */

@@ -14,7 +14,8 @@ typedef struct {
 
 typedef struct {
     int64_t key;
-    int32_t source, length, limit, rewarded, live, ended, count, room;
+    int32_t source, length, limit, rewarded, live, ended, count, room, given;
+    int32_t *prefix;         /* [given] that every hypothesis begins with */
     int32_t *slot;           /* [beam] where each hypothesis's states lie */
     int32_t *words, *parents; /* [limit][beam] */
     float *scores;           /* [beam] */
@@ -47,6 +48,7 @@ static double penalty(int length, int rewarded, double alpha) {
 
 static void free_sentence(Sentence *sentence) {
     if (!sentence) return;
+    free(sentence->prefix);
     free(sentence->slot);
     free(sentence->words);
     free(sentence->parents);
@@ -60,7 +62,8 @@ static void free_sentence(Sentence *sentence) {
     free(sentence);
 }
 
-static Sentence *new_sentence(const Search *search, int64_t key, int source, int limit, int rewarded) {
+static Sentence *new_sentence(const Search *search, int64_t key, int source, int limit, int rewarded,
+                              const int32_t *prefix, int given) {
     const Network *network = search->engine->network;
     size_t beam = search->options.beam, states = beam * state_size(network) * sizeof(float);
     Sentence *made = calloc(1, sizeof *made);
@@ -72,6 +75,9 @@ static Sentence *new_sentence(const Search *search, int64_t key, int source, int
     made->live = 1;
     made->stop.score = -INFINITY;
     made->room = 2 * beam;
+    made->given = given;
+    made->prefix = calloc(given + 1, sizeof(int32_t));
+    if (made->prefix) memcpy(made->prefix, prefix, given * sizeof(int32_t));
     made->slot = calloc(beam, sizeof(int32_t));
     made->words = calloc((limit + 1) * beam, sizeof(int32_t));
     made->parents = calloc((limit + 1) * beam, sizeof(int32_t));
@@ -82,7 +88,7 @@ static Sentence *new_sentence(const Search *search, int64_t key, int source, int
     made->finished = calloc(made->room, sizeof(Finished));
     size_t weights = (size_t)search->options.alignments * (limit + 1) * beam * source;
     made->attention = calloc(weights + 1, sizeof(float));
-    if (made->slot && made->words && made->parents && made->scores && made->states && made->next && made->memories &&
+    if (made->prefix && made->slot && made->words && made->parents && made->scores && made->states && made->next && made->memories &&
         made->finished && made->attention)
         return made;
     free_sentence(made);
@@ -158,6 +164,18 @@ static int find_candidates(const Search *search, const Sentence *sentence, const
     return found;
 }
 
+/* The next word of those that a translation was asked to begin with, as the one candidate; none if it is never produced. */
+static int given_candidate(const Search *search, const Sentence *sentence, const float *logits, Candidate *best) {
+    const Words *allowed = words_of(search, sentence);
+    const int words = allowed->output.outputs;
+    float most[words / BLOCK + 1];
+    int word = 0;
+    while (word < words && allowed->ids[word] != sentence->prefix[sentence->length]) word++;
+    if (word == words || !(logits[word] > -INFINITY)) return 0;
+    best[0] = (Candidate){sentence->scores[0] + logits[word] - log_sum_exp(logits, words, most), 0, word};
+    return 1;
+}
+
 static Finished finished(const Search *search, const Sentence *sentence, Candidate candidate, int extra) {
     float divisor = penalty(sentence->length + 1, sentence->rewarded, search->options.length_penalty);
     return (Finished){candidate.total / divisor, candidate.total, sentence->length, candidate.row, extra};
@@ -190,10 +208,11 @@ static int cut_off(const Search *search, Sentence *sentence, const Candidate *be
 
 /* Whether going on can hardly change the n-best list: models.search.settled. */
 static int settled(const Options *options, const Sentence *sentence) {
+    if (!sentence->live) return 1;
     if (sentence->count < options->n_best) return 0;
     if (options->beam == 1) return 1;
     double worst = sentence->finished[options->n_best - 1].score, alpha = options->length_penalty;
-    double live = sentence->live ? sentence->scores[0] : -INFINITY;
+    double live = sentence->scores[0];
     int next = sentence->length + 1, rewarded = sentence->rewarded;
     if (sentence->count >= options->beam && worst >= live / penalty(next, rewarded, alpha)) return 1;
     return worst >= live / penalty(alpha > 0 ? rewarded : next, rewarded, alpha);
@@ -204,11 +223,14 @@ static int choose(const Search *search, Sentence *sentence, const float *logits)
     const Options *options = &search->options;
     const Words *allowed = words_of(search, sentence);
     const int beam = options->beam, last = sentence->length + 1 >= sentence->limit;
+    const int given = sentence->length < sentence->given;
     Candidate best[2 * beam], end;
-    int found = find_candidates(search, sentence, logits, best, &end), going = 0;
+    int found = given ? given_candidate(search, sentence, logits, best)
+                      : find_candidates(search, sentence, logits, best, &end);
+    int going = 0;
     for (int i = 0; i < found && i < beam; i++)
         if (best[i].word == allowed->eos && !finish(sentence, finished(search, sentence, best[i], ENDED))) return 0;
-    if (sentence->length >= sentence->rewarded) {
+    if (!given && sentence->length >= sentence->rewarded) {
         Finished stop = finished(search, sentence, end, STOPPED);
         if (stop.score > sentence->stop.score) sentence->stop = stop;
     }

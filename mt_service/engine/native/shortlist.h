@@ -10,19 +10,24 @@ static void free_words(Words *words) {
     *words = (Words){0};
 }
 
-/* Mark the candidates of a source; return their number. The end is always one. */
+/* Mark an id among the words, unless it is never produced; return how many that adds. */
+static int mark(const Network *network, int32_t id, uint8_t *marked) {
+    const int place = network->places[id];
+    if (place < 0 || marked[place]) return 0;
+    marked[place] = 1;
+    return 1;
+}
+
+/* Mark the candidates of a source and what was asked for; return their number. The end is always one. */
 static int mark_candidates(const Network *network, const Source *source, uint8_t *marked) {
     int count = 1;
     memset(marked, 0, network->words.output.outputs);
     marked[network->words.eos] = 1;
+    for (int i = 0; i < source->given; i++) count += mark(network, source->prefix[i], marked);
     for (int i = 0; i < source->length; i++) {
         const int32_t id = source->ids[i];
-        for (int at = network->starts[id]; at < network->starts[id + 1]; at++) {
-            const int place = network->places[network->candidates[at]];
-            if (place < 0) continue;
-            count += !marked[place];
-            marked[place] = 1;
-        }
+        for (int at = network->starts[id]; at < network->starts[id + 1]; at++)
+            count += mark(network, network->candidates[at], marked);
     }
     return count;
 }

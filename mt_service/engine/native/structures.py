@@ -133,7 +133,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "mt_close_engine": (None, [c_void_p]),
     "mt_open_search": (c_void_p, [c_void_p, POINTER(Options)]),
     "mt_close_search": (None, [c_void_p]),
-    "mt_add": (c_int, [c_void_p, c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
+    "mt_add": (c_int, [c_void_p, c_int, *[c_void_p] * 7]),
     "mt_drop": (None, [c_void_p, c_int, c_void_p]),
     "mt_step": (c_int, [c_void_p, c_void_p, c_double]),
     "mt_ended": (c_int, [c_void_p, c_int, POINTER(c_int64)]),
