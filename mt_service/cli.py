@@ -50,6 +50,7 @@ def translate_file(bundle: Path, wish: Wish, source: Path, target: Path) -> None
     words = [word for pair in languages for word in pair]
     words += ["--bundle", str(bundle), "--input", str(source), "--output", str(target), "--beam", str(wish.beam)]
     words += ["--n-best", str(wish.n_best), "--format", "moses"] if wish.n_best > 1 else []
+    words += ["--rerank"] if wish.rerank else []
     words += ["--no-split"] if sys.stderr.isatty() else ["--no-split", "--quiet"]
     translate(make_parser().parse_args(["translate", *words]))
 

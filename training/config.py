@@ -113,15 +113,16 @@ class TeacherConfig:
     directions: tuple[str, ...] = ()  # that it translates; none named takes all that serve the student
     beam: int = 5
     translates: Literal["all", "training", "monolingual"] = "all"  # the training text, data.monolingual, or both
-    # the best translation, or of as many as the beam the one closest to the reference, if there is any
-    # (sequence-level interpolation)
-    choose: Literal["best", "closest"] = "best"
+    # the best translation; or of as many as the beam the one closest to the reference, if there is any (sequence-level
+    # interpolation), or the one that a teacher of both directions prefers when it reads them backwards, too
+    choose: Literal["best", "closest", "reranked"] = "best"
 
     def __post_init__(self) -> None:
         check(self.beam >= 1, f"'beam' must be at least 1, but is {self.beam}")
         check(
             self.choose == "best" or self.beam > 1,
-            f"'choose' closest chooses among as many translations as 'beam', which is {self.beam}: make it 2 or more",
+            f"'choose' {self.choose} chooses among as many translations as 'beam', "
+            f"which is {self.beam}: make it 2 or more",
         )
         twice = len(set(self.directions)) < len(self.directions)
         check(not twice, f"'directions' names one twice: {', '.join(self.directions)}")

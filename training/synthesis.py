@@ -33,6 +33,7 @@ class Wish(NamedTuple):
     direction: str
     beam: int
     n_best: int = 1
+    rerank: bool = False  # by reading backwards
 
 
 # Translates a file's lines into as many lines of another, or into an n-best list as Moses writes them: bundle, wish,
@@ -110,8 +111,8 @@ def translate_direction(
     flush(source)
     check(texts > 0, f"no corpus that people wrote serves {direction}: leave it out of the teacher's 'directions'")
     say(f"{bundle.info.name} translates {texts:,} texts, {direction}, beam {config.beam}")
-    if config.choose == "best":
-        translate(bundle.folder, Wish(direction, config.beam), source, target)
+    if config.choose != "closest":
+        translate(bundle.folder, Wish(direction, config.beam, rerank=config.choose == "reranked"), source, target)
         return
     candidates = folder / CANDIDATES
     translate(bundle.folder, Wish(direction, config.beam, config.beam), source, candidates)

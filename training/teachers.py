@@ -139,6 +139,13 @@ def directions_of(teacher: TeacherConfig, known: Recipe, student: Recipe) -> tup
             f"'translates' is monolingual, but 'data.monolingual' of '{student.name}' has no text that '{known.name}' "
             f"translates from: name one, or leave out 'translates'",
         )
+    for direction in teacher.directions or useful:
+        back = "-".join(reversed(direction.split("-")))
+        check(
+            teacher.choose != "reranked" or back in known.data.directions,
+            f"'choose' reranked needs a teacher that translates both ways, but '{known.name}' translates "
+            f"{', '.join(known.data.directions)}: choose best, or name another recipe",
+        )
     for direction in teacher.directions:
         check(
             direction in useful,

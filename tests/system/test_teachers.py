@@ -29,10 +29,12 @@ class Translator:
     def __init__(self, word: str = WORDS[0]) -> None:
         self.word = word
         self.asked: list[tuple[str, int]] = []
+        self.reranked = False
 
     def __call__(self, bundle: Path, wish: Wish, source: Path, target: Path) -> None:
         read_bundle(bundle)
         self.asked.append((wish.direction, wish.beam))
+        self.reranked = wish.rerank
         with target.open("w", encoding="utf-8") as stream:
             for number, line in enumerate(source.read_text(encoding="utf-8").splitlines()):
                 text = f"{line} {self.word}"
@@ -165,6 +167,17 @@ def test_of_several_translations_the_one_closest_to_the_reference_is_taken(taugh
     assert lines(made / "bb") == expected
     assert sorted(file.name for file in made.iterdir()) == ["aa", "bb", "manifest.json"]
     assert json.loads((made / "manifest.json").read_text())["choose"] == "closest"
+
+
+def test_a_teacher_may_rerank(taught: Path) -> None:
+    path, translator, home = taught / "student.toml", Translator("zu"), taught / "home"
+    entry = '[[teachers]]\nchoose = "reranked"\nbeam = 12'
+    path.write_text(path.read_text(encoding="utf-8").replace("[[teachers]]", entry), encoding="utf-8")
+    assert prepare_recipe(path, [f"data.root={taught}"], home, force=True, translate=translator) == 0
+    assert translator.asked == [("aa-bb", 12), ("bb-aa", 12)]
+    assert translator.reranked
+    made = home / "corpora" / "student" / "teacher" / "aa-bb"
+    assert json.loads((made / "manifest.json").read_text())["choose"] == "reranked"
 
 
 @pytest.mark.parametrize("translates", ["all", "monolingual"])

@@ -43,6 +43,10 @@ def test_a_recipe_to_start_from_that_cannot_be_trained_is_told(tmp_path: Path, s
         ('recipe = "no.toml"', r"student.toml: teachers\[0\]: 'recipe' .*no.toml does not exist: mend its path"),
         ('recipe = "teacher.toml"\nbeam = 1\nchoose = "closest"', r"teachers\[0\]\] 'choose' closest .* make it 2"),
         (
+            'recipe = "teacher.toml"\nchoose = "reranked"\noverrides = ["data.directions=[\'aa-bb\']"]',
+            "'choose' reranked needs a teacher that translates both ways, but 'teacher' translates aa-bb: choose best",
+        ),
+        (
             'recipe = "teacher.toml"\ntranslates = "monolingual"',
             "'translates' is monolingual, but 'data.monolingual' of 'student' has no text that 'teacher'",
         ),
