@@ -27,7 +27,7 @@ class Statistics:
 
     steps: int = 0
     rows: int = 0  # summed over steps: rows / steps is the mean batch
-    sentences: int = 0  # that were translated
+    sentences: int = 0  # that were translated, or scored
     tokens: int = 0  # of the best translations, ends of sentences counted
     cancelled: int = 0  # sentences that nobody waited for any more
     expired: int = 0  # sentences that took too long
