@@ -31,6 +31,7 @@ from mt_service.rerank import LIST, Reranker, reordered
 WINDOW = 4096  # lines of a stream that are asked for at once
 FOREVER = float("inf")
 ASKED_BACK = 512  # hypotheses that a request has read backwards at once
+TOGETHER = 256  # lines of a stream that are reranked at once
 AT_ONCE = 2000  # characters that take less time than handing them to a thread does
 GRACE = 1.0  # seconds in which requests that found a translator just before it was replaced may still reach it
 
@@ -217,14 +218,20 @@ class Translator:
         options: Options,
         reverse: Translator | None,
     ) -> Iterator[Translation]:
-        """Wait for the pieces of one text after the other, or of all if they are to be reranked."""
-        found: Iterable[list[Found | None]] = ([one.result() if one else None for one in row] for row in futures)
-        if reverse is not None:
-            found = list(found)
-            jobs = Reranker(self.decode, reverse.bundle.tokenizer, options.source).jobs(plans, found)
-            found = reordered(found, ask_back(reverse, jobs), options.n_best)
-        for plan, row in zip(plans, found, strict=True):
+        """Wait for the pieces of one text after the other."""
+        found = ([one.result() if one else None for one in row] for row in futures)
+        anew = found if reverse is None else self.reranked(zip(plans, found, strict=True), options, reverse)
+        for plan, row in zip(plans, anew, strict=True):
             yield self.put_together(plan, row, options)
+
+    def reranked(
+        self, texts: Iterator[tuple[Plan, list[Found | None]]], options: Options, reverse: Translator
+    ) -> Iterator[list[Found | None]]:
+        """The n-best lists of a stream of texts in another order, some texts at a time."""
+        reranker = Reranker(self.decode, reverse.bundle.tokenizer, options.source)
+        while group := list(itertools.islice(texts, TOGETHER)):
+            plans, found = zip(*group, strict=True)
+            yield from reordered(found, ask_back(reverse, reranker.jobs(plans, found)), options.n_best)
 
     def decode(self, hypothesis: Hypothesis) -> str:
         """A hypothesis as one line of text; placeholders and broken bytes that nobody asked for are left out."""

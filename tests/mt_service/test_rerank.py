@@ -76,7 +76,11 @@ def test_a_list_is_ordered_by_teacher_forcing_both_ways(translator: Translator) 
     assert changed
 
 
-def test_texts_keep_their_order_their_spaces_and_as_many_alternatives_as_were_asked_for(translator: Translator) -> None:
+@pytest.mark.parametrize("together", [1, 256])
+def test_texts_keep_their_order_their_spaces_and_as_many_alternatives_as_were_asked_for(
+    translator: Translator, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr("mt_service.translator.TOGETHER", together)
     found = translate(translator, TEXTS, translator, n_best=2, alignments=True)
     assert [one.text.split() for one in found[:2]] == [["lo", "dei", "ba"], []]
     assert [part[:1].isspace() for part in found[2].text.split("\n\n")] == [True, True]
