@@ -70,7 +70,7 @@ def test_results_go_on_where_they_are_of_the_same_making_and_not_else(tmp_path: 
 
 def test_every_family_is_as_large_as_the_first() -> None:
     """Within the step between two widths; a closed-form read-out is only as wide as its recipe says."""
-    path = ROOT / "training" / "recipes" / "multi30k-en-de.toml"
+    path = ROOT / "training" / "recipes" / "multi30k-en-de-teacher.toml"
     families, plain = benchmark.FAMILIES.items(), benchmark.PLAIN.split()
     recipes = {name: benchmark.load_recipe(path, [*plain, *words.split()]) for name, words in families}
     whole = benchmark.size_of(dataclasses.replace(recipes[benchmark.FIRST].model, vocabulary_size=5000))
