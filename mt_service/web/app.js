@@ -32,12 +32,10 @@ function fill(select, codes, wish) {
   select.value = codes.includes(wish) ? wish : codes[0];
 }
 
-const isOffered = (origin, target) => directions.some((one) => one.source === origin && one.target === target);
-
 function fillTargets(wish) {
   const codes = directions.filter((one) => one.source === from.value).map((one) => one.target);
   fill(to, codes, wish);
-  element("swap").disabled = !isOffered(to.value, from.value);
+  element("swap").disabled = !directions.some((one) => one.source === to.value && one.target === from.value);
 }
 
 function remember() {
@@ -145,8 +143,7 @@ async function translate() {
   const controller = new AbortController();
   asking = controller;
   const text = source.value;
-  const rerank = isOffered(to.value, from.value);
-  const body = { text, source: from.value, target: to.value, alignments: true, n_best: ALTERNATIVES, rerank };
+  const body = { text, source: from.value, target: to.value, alignments: true, n_best: ALTERNATIVES };
   try {
     const answer = await fetch("v1/translate", {
       method: "POST",
