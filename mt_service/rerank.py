@@ -1,6 +1,6 @@
 """Reranking: an n-best list is read backwards, too, and what makes its source likely comes to the front.
 
-Hypotheses are ordered by log P(target | source) + 0.3 log P(source | target) + 0.1 for each token, the second by a
+Hypotheses are ordered by log P(target | source) + 0.2 log P(source | target) + 0.1 for each token, the second by a
 model of the other direction: MMI-bidi of Li et al. (2016, "A Diversity-Promoting Objective Function for Neural
 Conversation Models"), the noisy channel of Yee et al. (2019). What a translation leaves out or makes up costs most.
 """
@@ -15,7 +15,7 @@ from models.hypotheses import Hypothesis, SearchOptions
 from mt_service.engine.interface import Job
 from mt_service.pieces import Plan
 
-BACKWARD, LENGTH = 0.3, 0.1  # nats for a nat of the source's log-probability, and for a token; tuned on Tatoeba dev
+BACKWARD, LENGTH = 0.2, 0.1  # nats for a nat of the source's log-probability, and for a token; tuned on Tatoeba dev
 LIST = 12  # hypotheses that are compared, unless a beam was asked for
 SCORING = SearchOptions(beam=1)
 
