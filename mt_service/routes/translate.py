@@ -67,12 +67,12 @@ def check_limits(wish: TranslateRequest, settings: Settings) -> None:
         raise RefusedError(422, "invalid", message, field="n_best", limit=wish.beam)
 
 
-def find_reverse(wish: TranslateRequest, registry: Registry) -> Translator:
-    """What reads translations backwards."""
+def find(registry: Registry, source: str, target: str, field: str, purpose: str = "") -> Translator:
+    """The translator of a direction, or a refusal that names the field which asked for it."""
     try:
-        return registry.find(wish.target, wish.source)
+        return registry.find(source, target)
     except UserError as error:
-        raise RefusedError(422, "unknown_direction", f"to rerank, {error}", field="rerank") from None
+        raise RefusedError(422, "unknown_direction", f"{purpose}{error}", field=field) from None
 
 
 @contextmanager
@@ -175,11 +175,8 @@ async def translate(wish: TranslateRequest, request: Request) -> Response:
     """Translate one text or a list of texts; the answers stand in the same order."""
     state, started = request.app.state, time.perf_counter()
     check_limits(wish, state.settings)
-    try:
-        translator = state.registry.find(wish.source, wish.target)
-    except UserError as error:
-        raise RefusedError(422, "unknown_direction", str(error), field="target") from None
-    reverse = find_reverse(wish, state.registry) if wish.rerank else None
+    translator = find(state.registry, wish.source, wish.target, "target")
+    reverse = find(state.registry, wish.target, wish.source, "rerank", "to rerank, ") if wish.rerank else None
     beam = wish.beam or max(min(LIST, state.settings.max_beam) if reverse else translator.info.beam, wish.n_best)
     options = Options(wish.source, wish.target, beam, wish.n_best, wish.length_penalty, wish.alignments)
     client = request.client.host if request.client else "unknown"

@@ -145,6 +145,8 @@ def test_a_start_may_be_the_mean_of_variants(folder: Path) -> None:
     assert [(one.recipe.name, one.recipe.seed) for one in plan.starts] == [("first-2", 2), ("first", 3), ("first-5", 5)]
     other = load_plan(path, [*changes, "variant=7"])
     assert (other.recipe.seed, other.starts) == (7, plan.starts)
+    assert [one.recipe.name for one in in_order(plan)] == ["first-2", "first", "first-5", plan.recipe.name]
+    assert in_order(other)[:-1] == in_order(plan)[:-1]
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,8 @@ static Sentence *new_sentence(const Search *search, int64_t key, int source, int
     made->finished = calloc(made->room, sizeof(Finished));
     size_t weights = (size_t)search->options.alignments * (limit + 1) * beam * source;
     made->attention = calloc(weights + 1, sizeof(float));
-    if (made->prefix && made->slot && made->words && made->parents && made->scores && made->states && made->next && made->memories &&
-        made->finished && made->attention)
+    if (made->prefix && made->slot && made->words && made->parents && made->scores && made->states && made->next &&
+        made->memories && made->finished && made->attention)
         return made;
     free_sentence(made);
     return NULL;
