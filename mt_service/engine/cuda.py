@@ -87,7 +87,7 @@ class Graphs:
         packed_JF = self.table.pack([*requests, *[requests[-1]] * (count - len(requests))])
         if count not in self.joins:
             place_JF = packed_JF.to(self.table.device)
-            self.joins[count] = place_JF, captured(lambda: self.table.join(place_JF), self.table.device, self.pool)
+            self.joins[count] = place_JF, captured(partial(self.table.join, place_JF), self.table.device, self.pool)
         place_JF, begin = self.joins[count]
         place_JF.copy_(packed_JF)
         begin()
@@ -217,15 +217,15 @@ class CudaEngine(Groups[TableSearch]):
         self.network, self.specials = network, specials
         weight = network.output_weight
         numbers = str(weight.dtype).removeprefix("torch.")
-        super().__init__(self.make_empty, f"{numbers} on {weight.device.type}, a graph for each step")
+        super().__init__(f"{numbers} on {weight.device.type}, a graph for each step")
         self.plain = ReferenceEngine(network, specials)
         self.kind = table_kind(network, specials)
         self.pool = make_pool(weight.device)
         self.tables: OrderedDict[tuple[SearchOptions, Size], Graphs] = OrderedDict()
 
-    def make_empty(self, group: SearchOptions) -> TableSearch:
-        """A search without sentences."""
-        return TableSearch(partial(self.lend, group), group)
+    def make_search(self, options: SearchOptions) -> TableSearch:
+        """An empty search for a group."""
+        return TableSearch(partial(self.lend, options), options)
 
     def admit(self, jobs: Mapping[int, Job]) -> None:
         """Let sentences join at the next step; those that are told how to begin are searched for without graphs."""

@@ -58,14 +58,17 @@ class Groups(Generic[S]):
     """One search per set of options; all advance in turn.
 
     Args:
-        make_search: an empty search with some options.
         description: of what computes, and in which numbers.
         pads: whether sentences of similar length should join together.
     """
 
-    def __init__(self, make_search: Callable[[SearchOptions], S], description: str, pads: bool = True) -> None:
-        self.make_search, self.description, self.pads = make_search, description, pads
+    def __init__(self, description: str, pads: bool = True) -> None:
+        self.description, self.pads = description, pads
         self.searches: dict[SearchOptions, S] = {}
+
+    def make_search(self, options: SearchOptions) -> S:
+        """An empty search with some options."""
+        raise NotImplementedError
 
     def search_for(self, options: SearchOptions) -> S:
         """The search with some options, which is made if there is none."""

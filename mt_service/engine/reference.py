@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import torch
 
-from models.hypotheses import Hypothesis, Specials
+from models.hypotheses import Hypothesis, SearchOptions, Specials
 from models.search import BeamSearch
 from models.seq2seq import Seq2Seq
 from models.shortlist import Shortlist
@@ -46,5 +46,9 @@ class ReferenceEngine(GroupedEngine):
     def __init__(self, network: Seq2Seq, specials: Specials, shortlist: Shortlist | None = None) -> None:
         weight = network.output_weight
         numbers = str(weight.dtype).removeprefix("torch.")
-        description = f"{numbers} on {weight.device.type}"
-        super().__init__(lambda options: ReferenceSearch(network, options, specials, shortlist), description)
+        super().__init__(f"{numbers} on {weight.device.type}")
+        self.network, self.specials, self.shortlist = network, specials, shortlist
+
+    def make_search(self, options: SearchOptions) -> ReferenceSearch:
+        """An empty search with some options."""
+        return ReferenceSearch(self.network, options, self.specials, self.shortlist)

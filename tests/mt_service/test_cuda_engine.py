@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,6 +139,20 @@ def test_a_table_of_one_size_is_made_once_and_only_so_many_are_kept(monkeypatch:
         assert len(kept) <= 2
         if beam == 1 and before:
             assert set(map(id, engine.tables.values())) == before
+
+
+@pytest.mark.usefixtures("kind_of_table")
+def test_an_engine_goes_as_soon_as_nobody_has_it() -> None:
+    """Its graphs with it, which no collector then comes across while the next engine's are captured."""
+    engine = CudaEngine(network_of(), SPECIALS)
+    run(engine, some_jobs(1, 6))
+    watched = [weakref.ref(engine), *map(weakref.ref, engine.tables.values())]
+    gc.disable()
+    try:
+        del engine
+        assert [one() for one in watched] == [None] * len(watched)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(("count", "room"), [(1, 1), (2, 2), (3, 4), (64, 64), (65, 128)])

@@ -116,8 +116,13 @@ class NativeEngine(GroupedEngine):
         if not handle:
             raise MemoryError("no memory for an engine")
         numbers = f"8-bit integers, compiled for {compiled.mt_instructions().decode()}, threads: {threads}"
-        super().__init__(lambda options: NativeSearch(handle, options), numbers, pads=False)
+        super().__init__(numbers, pads=False)
+        self.handle: int = handle
         weakref.finalize(self, close, compiled, handle, self.searches, network)
+
+    def make_search(self, options: SearchOptions) -> NativeSearch:
+        """An empty search with some options."""
+        return NativeSearch(self.handle, options)
 
 
 def close(compiled: ctypes.CDLL, engine: int, searches: dict[SearchOptions, Search], _network: Kept) -> None:
