@@ -18,8 +18,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from models.beams import pad_to
 from models.hypotheses import Hypothesis, SearchOptions, Specials
-from models.search import pad_to
 from models.seq2seq import Seq2Seq
 from mt_service.engine.graphs import Pool, captured, make_pool
 from mt_service.engine.grouped import Groups, by_options

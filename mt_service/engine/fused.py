@@ -11,7 +11,7 @@ import torch
 import triton
 from torch import Tensor
 
-from models.search import IMPOSSIBLE, tensors_of
+from models.beams import IMPOSSIBLE, tensors_of
 from mt_service.engine.kernels import advance, best_words
 from mt_service.engine.table import HEAD, Table
 

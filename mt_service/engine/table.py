@@ -16,9 +16,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from models.beams import IMPOSSIBLE, tensors_of
 from models.decoder import DecoderState, Memory, map_memory, map_state
 from models.hypotheses import SearchOptions, Specials
-from models.search import IMPOSSIBLE, best_continuations, tensors_of
+from models.search import best_continuations
 from models.seq2seq import Seq2Seq
 
 COLUMNS = ("source_length", "slot", "limit", "rewarded", "n_best")  # of a joining sentence, after its ids
