@@ -23,7 +23,7 @@ from data.files import atomic
 from models.bundle import Bundle
 from mt_service.pieces import LONGEST_IDS
 from mt_service.registry import Registry, make_translator
-from mt_service.rerank import LIST
+from mt_service.rerank import beam_of
 from mt_service.settings import BILLION, Settings, load_settings
 from mt_service.translator import WINDOW, Options, Translation, Translator
 
@@ -150,7 +150,7 @@ def load(arguments: argparse.Namespace) -> Registry:
     settings = load_settings(os.environ, bundles=bundles, device=arguments.device, threads=arguments.threads)
 
     def make(bundle: Bundle, settings: Settings) -> Translator:
-        beam = arguments.beam or max(LIST if arguments.rerank else bundle.info.beam, arguments.n_best)
+        beam = beam_of(bundle.info, arguments.beam, arguments.n_best, arguments.rerank)
         tokens = min(BILLION, arguments.batch * LONGEST_IDS)
         rows = min(BILLION, arguments.batch * beam)
         settings = dataclasses.replace(settings, max_rows=rows, max_tokens=tokens, max_queue=BILLION)

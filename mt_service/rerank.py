@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from data.normalize import normalize
 from data.tokenizer import Tokenizer
 from models.hypotheses import Hypothesis, SearchOptions
+from models.info import BundleInfo
 from mt_service.engine.interface import Job
 from mt_service.pieces import Plan
 
@@ -21,6 +22,19 @@ SCORING = SearchOptions(beam=1)
 
 Found = Sequence[Hypothesis]
 Rows = Sequence[Sequence[Found | None]]  # an n-best list for each piece of each text, None where there is no text
+
+
+def beam_of(info: BundleInfo, asked: int | None, n_best: int, rerank: bool, most: int = LIST) -> int:
+    """The beam that is asked for; by default the bundle's, or to rerank a list's, and wide enough for the n best.
+
+    Args:
+        info: the bundle's description.
+        asked: what was asked for, if anything.
+        n_best: translations to return.
+        rerank: whether they are to be reranked.
+        most: that a default may be to rerank.
+    """
+    return asked or max(min(LIST, most) if rerank else info.beam, n_best)
 
 
 class Reranker:

@@ -26,7 +26,7 @@ from mt_service.alignment import Link, Span, link_words, word_of_piece, words_of
 from mt_service.engine.interface import Job
 from mt_service.engine.worker import Worker
 from mt_service.pieces import Piece, Plan, make_plan
-from mt_service.rerank import LIST, Reranker, reordered
+from mt_service.rerank import Reranker, beam_of, reordered
 
 WINDOW = 4096  # lines of a stream that are asked for at once
 FOREVER = float("inf")
@@ -109,7 +109,7 @@ class Translator:
         """As `search_options`; a list that is to be reranked is as long as the beam."""
         if reverse is None:
             return self.search_options(options)
-        beam = options.beam or max(LIST, options.n_best)
+        beam = beam_of(self.info, options.beam, options.n_best, rerank=True)
         return self.search_options(dataclasses.replace(options, beam=beam, n_best=beam))
 
     def plan(self, texts: Iterable[str], options: Options) -> list[Plan]:

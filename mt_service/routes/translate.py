@@ -19,7 +19,7 @@ from starlette.responses import Response
 from data.errors import UserError
 from mt_service.problems import RefusedError
 from mt_service.registry import Registry
-from mt_service.rerank import LIST
+from mt_service.rerank import beam_of
 from mt_service.schemas import (
     AlternativeText,
     ProblemAnswer,
@@ -177,7 +177,7 @@ async def translate(wish: TranslateRequest, request: Request) -> Response:
     check_limits(wish, state.settings)
     translator = find(state.registry, wish.source, wish.target, "target")
     reverse = find(state.registry, wish.target, wish.source, "rerank", "to rerank, ") if wish.rerank else None
-    beam = wish.beam or max(min(LIST, state.settings.max_beam) if reverse else translator.info.beam, wish.n_best)
+    beam = beam_of(translator.info, wish.beam, wish.n_best, wish.rerank, state.settings.max_beam)
     options = Options(wish.source, wish.target, beam, wish.n_best, wish.length_penalty, wish.alignments)
     client = request.client.host if request.client else "unknown"
     with one_of_few(state.clients, client, state.settings.client_requests), while_there(request):
