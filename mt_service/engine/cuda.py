@@ -215,12 +215,10 @@ class CudaEngine(Groups[TableSearch]):
 
     def __init__(self, network: Seq2Seq, specials: Specials) -> None:
         self.network, self.specials = network, specials
-        weight = network.output_weight
-        numbers = str(weight.dtype).removeprefix("torch.")
-        super().__init__(f"{numbers} on {weight.device.type}, a graph for each step")
         self.plain = ReferenceEngine(network, specials)
+        super().__init__(f"{self.plain.description}, a graph for each step")
         self.kind = table_kind(network, specials)
-        self.pool = make_pool(weight.device)
+        self.pool = make_pool(network.output_weight.device)
         self.tables: OrderedDict[tuple[SearchOptions, Size], Graphs] = OrderedDict()
 
     def make_search(self, options: SearchOptions) -> TableSearch:
