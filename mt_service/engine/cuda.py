@@ -80,6 +80,7 @@ class Graphs:
         self.table, self.pool = table, pool
         self.advance = captured(table.step, table.device, pool)
         self.joins: dict[int, tuple[Tensor, Callable[[], object]]] = {}
+        self.lent = False  # to a search
 
     def join(self, requests: Sequence[Request]) -> None:
         """Let sentences join; the last one fills up what is padded."""
@@ -93,16 +94,71 @@ class Graphs:
         begin()
 
 
+@torch.inference_mode()
+def table_kind(network: Seq2Seq, specials: Specials) -> type[Table]:
+    """The fused table, where Triton makes its kernels; it comes with torch, but needs a C compiler, too."""
+    weight = network.output_weight
+    try:
+        from mt_service.engine.fused import LARGEST, FusedTable
+
+        if not weight.is_cuda or len(weight) > LARGEST:
+            return Table
+        FusedTable(network, specials, 1, Size(1, STEP, 1), False).step()
+        torch.cuda.synchronize(weight.device)
+    except Exception as error:  # of many kinds
+        log.warning("sentences are searched for with more and slower steps, since Triton is of no use: %s", error)
+        return Table
+    return FusedTable
+
+
+class Tables:
+    """Tables with their graphs, kept for sentences to come; they know of no search, so that no circle holds an engine.
+
+    Args:
+        network: in evaluation mode, on its device and in the numbers to compute with.
+        specials: ids that are treated apart.
+    """
+
+    def __init__(self, network: Seq2Seq, specials: Specials) -> None:
+        self.network, self.specials = network, specials
+        self.kind = table_kind(network, specials)
+        self.pool = make_pool(network.output_weight.device)
+        self.made: OrderedDict[tuple[SearchOptions, Size], Graphs] = OrderedDict()
+
+    @torch.inference_mode()
+    def lend(self, group: SearchOptions, size: Size) -> Graphs:
+        """A table that is not in use: a group has one search, and a search one table, or a larger one after it."""
+        found = self.made.pop((group, size), None)
+        if found is None:
+            self.make_way()
+            found = Graphs(self.make_table(group, size), self.pool)
+        self.made[group, size] = found
+        found.lent = True
+        return found
+
+    def make_table(self, group: SearchOptions, size: Size) -> Table:
+        """One of kernels made for it, where they can be had."""
+        kind = Table if group.alignments else self.kind
+        return kind(self.network, self.specials, group.beam, size, group.alignments)
+
+    def make_way(self) -> None:
+        """Forget the tables that were asked for longest ago and are not in use."""
+        for key in [key for key, graphs in self.made.items() if not graphs.lent]:
+            if len(self.made) < KEPT:
+                break
+            del self.made[key]
+
+
 class TableSearch:
     """Sentences with the same beam, in one table, which is replaced by a larger one when they do not fit.
 
     Args:
-        lend: gives a table of a size.
+        tables: that it borrows one of.
         options: what all its sentences have in common.
     """
 
-    def __init__(self, lend: Callable[[Size], Graphs], options: SearchOptions) -> None:
-        self.lend, self.options = lend, options
+    def __init__(self, tables: Tables, options: SearchOptions) -> None:
+        self.tables, self.options = tables, options
         self.graphs: Graphs | None = None
         self.slots: dict[int, Waiting] = {}
         self.outcomes: deque[Outcome] = deque()
@@ -129,9 +185,12 @@ class TableSearch:
         if self.graphs is not None and slots <= have.slots and longest <= have.sources:
             return self.graphs
         sources = max(have.sources, source_room(longest))
-        graphs = self.lend(Size(max(have.slots, room_for(slots)), sources, self.options.limit(sources)))
+        graphs = self.tables.lend(
+            self.options, Size(max(have.slots, room_for(slots)), sources, self.options.limit(sources))
+        )
         if self.graphs is not None:
             move(self.graphs.table, graphs.table)
+            self.graphs.lent = False
             self.outcomes.clear()
             self.slots = {slot: one._replace(since=self.steps) for slot, one in self.slots.items()}
         self.graphs = graphs
@@ -159,7 +218,8 @@ class TableSearch:
 
     def rest(self) -> None:
         """Give the table back when nothing is under way, so that what comes next gets one of its own size."""
-        if not self.slots:
+        if not self.slots and self.graphs is not None:
+            self.graphs.lent = False
             self.graphs = None
             self.outcomes.clear()
 
@@ -188,23 +248,6 @@ def group_of(options: SearchOptions) -> SearchOptions:
     return dataclasses.replace(options, n_best=1, length_penalty=1.0, length_ratio=0.0)
 
 
-@torch.inference_mode()
-def table_kind(network: Seq2Seq, specials: Specials) -> type[Table]:
-    """The fused table, where Triton makes its kernels; it comes with torch, but needs a C compiler, too."""
-    weight = network.output_weight
-    try:
-        from mt_service.engine.fused import LARGEST, FusedTable
-
-        if not weight.is_cuda or len(weight) > LARGEST:
-            return Table
-        FusedTable(network, specials, 1, Size(1, STEP, 1), False).step()
-        torch.cuda.synchronize(weight.device)
-    except Exception as error:  # of many kinds
-        log.warning("sentences are searched for with more and slower steps, since Triton is of no use: %s", error)
-        return Table
-    return FusedTable
-
-
 class CudaEngine(Groups[TableSearch]):
     """Beam search by graphs.
 
@@ -214,16 +257,13 @@ class CudaEngine(Groups[TableSearch]):
     """
 
     def __init__(self, network: Seq2Seq, specials: Specials) -> None:
-        self.network, self.specials = network, specials
         self.plain = ReferenceEngine(network, specials)
         super().__init__(f"{self.plain.description}, a graph for each step")
-        self.kind = table_kind(network, specials)
-        self.pool = make_pool(network.output_weight.device)
-        self.tables: OrderedDict[tuple[SearchOptions, Size], Graphs] = OrderedDict()
+        self.tables = Tables(network, specials)
 
     def make_search(self, options: SearchOptions) -> TableSearch:
         """An empty search for a group."""
-        return TableSearch(partial(self.lend, options), options)
+        return TableSearch(self.tables, options)
 
     def admit(self, jobs: Mapping[int, Job]) -> None:
         """Let sentences join at the next step; those that are told how to begin are searched for without graphs."""
@@ -250,26 +290,3 @@ class CudaEngine(Groups[TableSearch]):
     def rows(self) -> int:
         """Hypotheses under way: a beam for each sentence."""
         return super().rows + self.plain.rows
-
-    @torch.inference_mode()
-    def lend(self, group: SearchOptions, size: Size) -> Graphs:
-        """A table that is not in use: a group has one search, and a search one table, or a larger one after it."""
-        found = self.tables.pop((group, size), None)
-        if found is None:
-            self.make_way()
-            found = Graphs(self.make_table(group, size), self.pool)
-        self.tables[group, size] = found
-        return found
-
-    def make_table(self, group: SearchOptions, size: Size) -> Table:
-        """One of kernels made for it, where they can be had."""
-        kind = Table if group.alignments else self.kind
-        return kind(self.network, self.specials, group.beam, size, group.alignments)
-
-    def make_way(self) -> None:
-        """Forget the tables that were asked for longest ago and are not in use."""
-        used = [search.graphs for search in self.searches.values()]
-        for key in [key for key, graphs in self.tables.items() if graphs not in used]:
-            if len(self.tables) < KEPT:
-                break
-            del self.tables[key]

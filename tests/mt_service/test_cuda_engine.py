@@ -132,21 +132,25 @@ def test_a_table_of_one_size_is_made_once_and_only_so_many_are_kept(monkeypatch:
     engine = CudaEngine(network_of(), SPECIALS)
     for beam in (1, 2, 1, 3, 1):
         jobs = [Job(source, SearchOptions(beam=beam, max_length=6)) for source in sources(3)]
-        before = set(map(id, engine.tables.values()))
+        before = set(map(id, engine.tables.made.values()))
         run(engine, jobs)
-        kept = {group.beam for group, _ in engine.tables}
+        kept = {group.beam for group, _ in engine.tables.made}
         assert beam in kept
         assert len(kept) <= 2
         if beam == 1 and before:
-            assert set(map(id, engine.tables.values())) == before
+            assert set(map(id, engine.tables.made.values())) == before
 
 
 @pytest.mark.usefixtures("kind_of_table")
-def test_an_engine_goes_as_soon_as_nobody_has_it() -> None:
+@pytest.mark.parametrize("under_way", [False, True])
+def test_an_engine_goes_as_soon_as_nobody_has_it(under_way: bool) -> None:
     """Its graphs with it, which no collector then comes across while the next engine's are captured."""
     engine = CudaEngine(network_of(), SPECIALS)
     run(engine, some_jobs(1, 6))
-    watched = [weakref.ref(engine), *map(weakref.ref, engine.tables.values())]
+    if under_way:
+        engine.admit(dict(enumerate(some_jobs(2, 6))))
+        engine.step()
+    watched = [weakref.ref(engine), *map(weakref.ref, engine.tables.made.values())]
     gc.disable()
     try:
         del engine
