@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -107,13 +108,21 @@ class Registry:
     settings: Settings
     make: Callable[[Bundle, Settings], Translator] = make_translator
     translators: list[Translator] = field(default_factory=list)
+    loading: threading.Lock = field(default_factory=threading.Lock)
 
     def load(self) -> None:
         """Read all bundles, at first or anew; the old ones finish what they are at. When one is bad, nothing changes.
 
+        Who asks while others load waits for them, so that each retires what the one before it loaded.
+
         Raises:
             UserError: when a bundle is missing or damaged, or there is none.
         """
+        with self.loading:
+            self.replace(self.make_all())
+
+    def make_all(self) -> list[Translator]:
+        """Translators of all bundles, or of none."""
         folders = [Path(folder) for folder in self.settings.bundles] or shipped_bundles()
         check(bool(folders), "there is no bundle to serve: name one with --bundle or MT_BUNDLES")
         bundles = [read_bundle(folder) for folder in folders]
@@ -126,6 +135,10 @@ class Registry:
             for translator in made:
                 translator.worker.close()
             raise
+        return made
+
+    def replace(self, made: list[Translator]) -> None:
+        """Serve these from now on."""
         before, self.translators = self.translators, made
         for translator in before:
             translator.retire(self.settings.drain_seconds)

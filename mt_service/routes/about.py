@@ -40,12 +40,14 @@ async def languages(request: Request) -> LanguagesAnswer:
     return LanguagesAnswer(directions=directions, limits=limits)
 
 
+@router.head("/health/live", include_in_schema=False)
 @router.get("/health/live")
 async def live() -> dict[str, str]:
     """The process answers."""
     return {"status": "live"}
 
 
+@router.head("/health/ready", include_in_schema=False)
 @router.get("/health/ready")
 async def ready(request: Request) -> dict[str, str]:
     """Models are loaded and requests are taken; 503 otherwise."""

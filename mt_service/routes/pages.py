@@ -13,6 +13,7 @@ FOLDER = Path(__file__).parent.parent / "web"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
+@router.head("/")
 @router.get("/")
 async def index() -> Response:
     """The page."""

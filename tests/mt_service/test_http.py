@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import shutil
@@ -18,6 +19,11 @@ import httpx
 import pytest
 from serving import Served, metric, serve, until
 from toy import WORDS
+
+from mt_service.app import create_app
+from mt_service.registry import Registry
+from mt_service.settings import Settings
+from mt_service.translator import Translator
 
 LONG = {"text": [" ".join(["ba"] * 50)] * 128, "source": "aa", "target": "bb", "beam": 16}  # takes many seconds
 
@@ -170,6 +176,33 @@ def test_unknown_paths_and_methods_have_the_same_envelope(server: Served, method
     answer = httpx.request(method, server.url + path)
     assert answer.status_code == status
     assert answer.json()["error"]["message"]
+
+
+class Broken(Registry):
+    """Fails where nothing is expected to fail."""
+
+    def directions(self) -> dict[str, Translator]:
+        raise RuntimeError("a secret of the inside")
+
+
+def test_a_failure_that_nobody_thought_of_has_the_same_envelope_and_tells_nothing() -> None:
+    settings = Settings()
+    transport = httpx.ASGITransport(create_app(settings, Broken(settings)), raise_app_exceptions=False)
+
+    async def look() -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get("/v1/languages")
+
+    answer = asyncio.run(look())
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "internal"
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/health/live", "/health/ready"])
+def test_who_only_looks_whether_it_answers_may_ask_for_the_head(server: Served, path: str) -> None:
+    answer = httpx.head(server.url + path)
+    assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_languages_tell_directions_and_limits(server: Served) -> None:
