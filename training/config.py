@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +98,19 @@ class TrainingConfig:
             "keep_best",
         ):
             check(getattr(self, name) >= 0, f"'{name}' must not be negative, but is {getattr(self, name)}")
+
+    @property
+    def agreement_begins(self) -> int:
+        """The first update, counted from 0, whose two passes must agree; `updates` where none must."""
+        return math.ceil(self.agreement_after * self.updates) if self.agreement else self.updates
+
+    def passes(self, update: int) -> int:
+        """How often an update, counted from 0, reads its batches."""
+        return 2 if update >= self.agreement_begins else 1
+
+    def passes_left(self, update: int) -> int:
+        """Passes of an update and of all that follow it."""
+        return 2 * self.updates - update - min(self.updates, max(update, self.agreement_begins))
 
 
 @dataclass(frozen=True)

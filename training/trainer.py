@@ -57,16 +57,17 @@ class Stretch:
 
     def __init__(self) -> None:
         self.loss = self.nll = self.norm = 0.0
-        self.tokens = self.updates = 0
+        self.tokens = self.updates = self.passes = 0
         self.seconds = 0.0
 
-    def add(self, update: Update, seconds: float) -> None:
+    def add(self, update: Update, passes: int, seconds: float) -> None:
         """Count one update."""
         self.loss += update.loss
         self.nll += update.nll
         self.norm += update.norm
         self.tokens += update.tokens
         self.updates += 1
+        self.passes += passes
         self.seconds += seconds
 
     def means(self) -> dict[str, float]:
@@ -144,7 +145,7 @@ class Trainer:
     def gradients(self, batch: Batch) -> tuple[float, float, int]:
         """Add a batch's gradients; return its smoothed loss, its negative log-likelihood and its target tokens."""
         device, settings = self.choice.device, self.recipe.training
-        passes = 2 if settings.agreement and self.update >= settings.agreement_after * settings.updates else 1
+        passes = settings.passes(self.update)
         source_BS, length_B, input_BT, output_BT = (part.to(device) for part in batch[:4])
         again = [torch.cat([part] * passes) for part in (source_BS, length_B, input_BT)]  # each pass drops other units
         low = self.choice.precision != torch.float32
@@ -241,11 +242,11 @@ class Trainer:
         """The loop: update, report, evaluate, save."""
         settings, stretch, saved = self.recipe.training, Stretch(), time.monotonic()
         while not self.complete():
-            start = time.perf_counter()
+            start, passes = time.perf_counter(), settings.passes(self.update)
             measured = self.step()
             took = time.perf_counter() - start
             self.seconds += took
-            stretch.add(measured, took)
+            stretch.add(measured, passes, took)
             last = self.update == settings.updates
             if self.update % settings.log_every == 0 or last:
                 self.report(telemetry, stretch)
@@ -282,7 +283,7 @@ class Trainer:
         """Tell how the last updates went."""
         if telemetry is None or not stretch.updates:
             return
-        left = (self.recipe.training.updates - self.update) * stretch.seconds / stretch.updates
+        left = self.recipe.training.passes_left(self.update) * stretch.seconds / stretch.passes
         values = {**stretch.means(), "rate": self.rate(), "epoch": self.stream.position.epoch}
         telemetry.step(self.update, values, left)
 

@@ -21,7 +21,7 @@ from models.cells import reservoir
 from models.truncation import Recurrent
 from training import checkpoint
 from training.average import choose_weights
-from training.config import load_recipe
+from training.config import TrainingConfig, load_recipe
 from training.distributed import World
 from training.run import train_recipe
 from training.run_folder import RECIPE, differences
@@ -165,6 +165,29 @@ def test_gradients_are_scaled_down_to_a_norm(toy: Path) -> None:
     assert told == norm
     torch.testing.assert_close(cut, [part / 4 for part in free])
     assert all(torch.equal(one, other) for one, other in zip(free, first_gradients(toy, 2 * norm)[1], strict=True))
+
+
+def test_two_passes_begin_at_the_share_of_the_updates_that_the_recipe_says(toy: Path) -> None:
+    made = trainer(toy, training__updates=5, training__agreement=2.0, training__agreement_after=0.5)
+    rows = list[int]()
+    made.network.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+    for _ in range(5):
+        made.step()
+    again = trainer(toy, name="again", training__updates=5)
+    once = [len(next(again.stream).source_BS) for _ in range(5)]
+    assert rows == [*once[:3], *(2 * count for count in once[3:])]
+
+
+@pytest.mark.parametrize(
+    ("agreement", "share", "twice"), [(0.0, 0.0, 0), (3.0, 0.0, 30), (3.0, 0.3, 21), (3.0, 0.34, 19), (3.0, 0.99, 0)]
+)
+def test_passes_that_are_left_are_those_of_the_updates_that_are_left(
+    agreement: float, share: float, twice: int
+) -> None:
+    config = TrainingConfig(updates=30, agreement=agreement, agreement_after=share)
+    each = [config.passes(update) for update in range(30)]
+    assert each.count(2) == twice
+    assert [config.passes_left(update) for update in range(31)] == [sum(each[start:]) for start in range(31)]
 
 
 def test_a_recipe_truncates_every_recurrence(toy: Path) -> None:
