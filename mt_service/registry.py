@@ -119,7 +119,9 @@ class Registry:
             UserError: when a bundle is missing or damaged, or there is none.
         """
         with self.loading:
-            self.replace(self.make_all())
+            before, self.translators = self.translators, self.make_all()
+            for translator in before:
+                translator.retire(self.settings.drain_seconds)
 
     def make_all(self) -> list[Translator]:
         """Translators of all bundles, or of none."""
@@ -136,12 +138,6 @@ class Registry:
                 translator.worker.close()
             raise
         return made
-
-    def replace(self, made: list[Translator]) -> None:
-        """Serve these from now on."""
-        before, self.translators = self.translators, made
-        for translator in before:
-            translator.retire(self.settings.drain_seconds)
 
     def warn_of_duplicates(self, bundles: list[Bundle]) -> None:
         """Say which bundle wins where two offer the same direction."""

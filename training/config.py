@@ -110,7 +110,7 @@ class TrainingConfig:
 
     def passes_left(self, update: int) -> int:
         """Passes of an update and of all that follow it."""
-        return 2 * self.updates - update - min(self.updates, max(update, self.agreement_begins))
+        return 2 * self.updates - update - max(update, self.agreement_begins)
 
 
 @dataclass(frozen=True)

@@ -57,17 +57,16 @@ class Stretch:
 
     def __init__(self) -> None:
         self.loss = self.nll = self.norm = 0.0
-        self.tokens = self.updates = self.passes = 0
+        self.tokens = self.updates = 0
         self.seconds = 0.0
 
-    def add(self, update: Update, passes: int, seconds: float) -> None:
+    def add(self, update: Update, seconds: float) -> None:
         """Count one update."""
         self.loss += update.loss
         self.nll += update.nll
         self.norm += update.norm
         self.tokens += update.tokens
         self.updates += 1
-        self.passes += passes
         self.seconds += seconds
 
     def means(self) -> dict[str, float]:
@@ -242,11 +241,11 @@ class Trainer:
         """The loop: update, report, evaluate, save."""
         settings, stretch, saved = self.recipe.training, Stretch(), time.monotonic()
         while not self.complete():
-            start, passes = time.perf_counter(), settings.passes(self.update)
+            start = time.perf_counter()
             measured = self.step()
             took = time.perf_counter() - start
             self.seconds += took
-            stretch.add(measured, passes, took)
+            stretch.add(measured, took)
             last = self.update == settings.updates
             if self.update % settings.log_every == 0 or last:
                 self.report(telemetry, stretch)
@@ -283,7 +282,8 @@ class Trainer:
         """Tell how the last updates went."""
         if telemetry is None or not stretch.updates:
             return
-        left = self.recipe.training.passes_left(self.update) * stretch.seconds / stretch.passes
+        before, after = (self.recipe.training.passes_left(self.update - done) for done in (stretch.updates, 0))
+        left = after * stretch.seconds / (before - after)
         values = {**stretch.means(), "rate": self.rate(), "epoch": self.stream.position.epoch}
         telemetry.step(self.update, values, left)
 
