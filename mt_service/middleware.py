@@ -1,4 +1,7 @@
-"""Around every request: an identifier, a log line without any user text, counts, security headers, a size limit."""
+"""Around every request: an identifier, a log line without any user text, counts, security headers, a size limit.
+
+What fails in a way that nobody thought of is answered here too, so that such an answer has all of these.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mt_service.metrics import Metrics
 from mt_service.problems import RefusedError, respond
+from mt_service.schemas import Problem
 
 log = logging.getLogger("mt_service.access")
 IDENTIFIER = re.compile(r"[\w.-]{1,64}")
 BYTES_PER_CHARACTER = 6  # of JSON at its longest: \\u escapes
+FAILURE = Problem(code="internal", message="something went wrong in the server; its log tells what")
 SECURITY = [
     (b"content-security-policy", b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
@@ -42,7 +47,7 @@ class Around:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, seen, headers = time.perf_counter(), {"status": 500}, Headers(scope=scope)
+        started, seen, headers = time.perf_counter(), dict[str, int](), Headers(scope=scope)
         wished = headers.get("X-Request-ID", "")
         identifier = wished if IDENTIFIER.fullmatch(wished) else uuid.uuid4().hex
 
@@ -58,8 +63,13 @@ class Around:
                 await respond(413, self.refusal().problem)(scope, receive, add_headers)
             else:
                 await self.app(scope, self.limited(receive), add_headers)
+        except Exception:
+            if "status" in seen:  # an answer has begun: the server logs what happened and cuts the connection
+                raise
+            log.exception("request %s failed in a way that nobody thought of", identifier)
+            await respond(500, FAILURE)(scope, receive, add_headers)
         finally:
-            self.note(scope, seen["status"], time.perf_counter() - started, identifier)
+            self.note(scope, seen.get("status", 500), time.perf_counter() - started, identifier)
 
     def too_large(self, headers: Headers) -> bool:
         """Whether a request says that its body is over the limit."""

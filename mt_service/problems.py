@@ -93,11 +93,6 @@ async def on_engine(_request: Request, _error: Exception) -> Response:
     return respond(500, Problem(code="engine", message="the translation failed; it may work when sent again"))
 
 
-async def on_failure(_request: Request, _error: Exception) -> Response:
-    """What nobody thought of; the server's log has it with its place."""
-    return respond(500, Problem(code="internal", message="something went wrong in the server; its log tells what"))
-
-
 async def on_http(_request: Request, error: Exception) -> Response:
     """Unknown paths and methods."""
     assert isinstance(error, HTTPException)
@@ -114,7 +109,6 @@ def add_handlers(app: FastAPI) -> None:
         DeadlineError: on_deadline,
         EngineError: on_engine,
         HTTPException: on_http,
-        Exception: on_failure,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

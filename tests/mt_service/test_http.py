@@ -185,18 +185,24 @@ class Broken(Registry):
         raise RuntimeError("a secret of the inside")
 
 
-def test_a_failure_that_nobody_thought_of_has_the_same_envelope_and_tells_nothing() -> None:
+def test_a_failure_that_nobody_thought_of_is_answered_like_any_other_and_tells_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     settings = Settings()
-    transport = httpx.ASGITransport(create_app(settings, Broken(settings)), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(create_app(settings, Broken(settings)))
 
     async def look() -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.get("/v1/languages")
+            return await client.get("/v1/languages", headers={"X-Request-ID": "mine-7"})
 
     answer = asyncio.run(look())
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "internal"
     assert "secret" not in answer.text
+    assert answer.headers["X-Request-ID"] == "mine-7"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "request mine-7 failed" in caplog.text
+    assert "a secret of the inside" in caplog.text
 
 
 @pytest.mark.parametrize("path", ["/", "/health/live", "/health/ready"])
