@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import functools
 import hashlib
 import os
@@ -12,6 +13,8 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from data.files import flush
 
 HEADERS = Path(__file__).parent  # what all that is compiled shares
 COMPILERS = ("cc", "gcc", "clang")
@@ -23,6 +26,23 @@ SECONDS = 120  # that compiling may take
 
 class UnavailableError(Exception):
     """There is no compiled library on this machine; the message tells why."""
+
+
+def load(source: Path) -> ctypes.CDLL:
+    """The library of a C file, compiled now if it has not been before, or if what the cache has is damaged.
+
+    Raises:
+        UnavailableError: where nothing can be compiled, or what is compiled cannot be loaded.
+    """
+    library = compiled(source)
+    try:
+        return ctypes.CDLL(str(library))
+    except OSError:
+        library.unlink(missing_ok=True)
+    try:
+        return ctypes.CDLL(str(compiled(source)))
+    except OSError as error:
+        raise UnavailableError(f"what the C compiler made cannot be loaded: {error}") from None
 
 
 def compiled(source: Path) -> Path:
@@ -42,6 +62,7 @@ def compiled(source: Path) -> Path:
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
             compile_library(compiler, source, temporary)
+            flush(temporary)
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -64,13 +85,14 @@ def compile_library(compiler: str, source: Path, target: Path, tunings: Sequence
 
 
 def cache() -> Path:
-    """A folder that only this user writes to; one for this process alone where the home cannot be written."""
+    """A folder that only this user writes to; one for this process alone where the home cannot hold programs."""
     home = os.environ.get("XDG_CACHE_HOME") or (Path(os.environ["HOME"]) / ".cache" if "HOME" in os.environ else None)
     if home:
         folder = Path(home) / "mt-service"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
+            runs = not os.statvfs(folder).f_flag & os.ST_NOEXEC
+            if runs and os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
                 return folder
         except OSError:
             pass

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from models.device import cpu_flags
-from models.native.compiler import UnavailableError, compiled
+from models.native.compiler import UnavailableError, load
 from models.native.threads import Task
 
 log = logging.getLogger(__name__)
@@ -43,12 +43,13 @@ class Sequence(ctypes.Structure):
 class Library:
     """The compiled functions.
 
+    Args:
+        made: the library that has them.
     Raises:
         UnavailableError: without a matrix unit, or where torch's threads are not to be had.
     """
 
-    def __init__(self, path: Path) -> None:
-        made = ctypes.CDLL(str(path))
+    def __init__(self, made: ctypes.CDLL) -> None:
         if not made.mt_available():
             raise UnavailableError("this processor has no matrix unit for bfloat16, or the C compiler does not know it")
         self.read, self.back = Task(made.mt_read), Task(made.mt_return)
@@ -78,7 +79,7 @@ def library() -> Library | None:
     if "amx_bf16" not in cpu_flags():
         return None
     try:
-        made = Library(compiled(SOURCE))
+        made = Library(load(SOURCE))
         if correct(made):
             return made
         log.warning("LSTM and GRU are left to torch, which takes longer: what the C compiler makes computes wrongly")

@@ -9,7 +9,7 @@ from ctypes import c_uint, c_void_p
 from pathlib import Path
 from typing import Any
 
-from models.native.compiler import UnavailableError, compiled
+from models.native.compiler import UnavailableError, load
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Task:
 def find_task(source: Path, name: str, what: str) -> Task | None:
     """A function of a C file, compiled now if it was not before; None, and `what` is said to be torch's, if not."""
     try:
-        return Task(getattr(ctypes.CDLL(str(compiled(source))), name))
+        return Task(getattr(load(source), name))
     except UnavailableError as error:
         log.info("%s is left to torch, which takes longer: %s", what, error)
         return None

@@ -128,7 +128,7 @@ static inline vf floats_of(const int8_t *integers) {
 /* 2^n e^r, where n is the nearest integer to x / ln 2, found in the mantissa of a large sum; e^r by its Taylor series. */
 static inline vf exp_of(vf x) {
     const vf shift = splat(12582912.0f); /* 1.5 * 2^23 */
-    x = smaller(larger(x, splat(-87.0f)), splat(88.0f));
+    x = smaller(splat(88.0f), larger(splat(-87.0f), x)); /* in this order, since of a NaN both give the second one */
     vf shifted = fused(x, splat(1.44269504f), shift), whole = shifted - shift;
     vf r = fused(whole, splat(-0.693145752f), x); /* ln 2 in two parts, the first one exact in products */
     r = fused(whole, splat(-1.42860677e-6f), r);

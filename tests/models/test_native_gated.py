@@ -5,6 +5,7 @@ Legend: B rows, T positions, I input width, H hidden width.
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         pytest.skip("no C compiler on this machine, or no AVX2 to emulate a matrix unit with")
     path = tmp_path_factory.mktemp("gated") / "gated.so"
     compile_library(found, gated.SOURCE, path, [("-march=haswell", "-include", str(EMULATED))])
-    return Library(path)
+    return Library(ctypes.CDLL(str(path)))
 
 
 @pytest.fixture
@@ -127,6 +128,15 @@ CELLS = pytest.mark.parametrize("name", ["lstm", "gru"])
 
 @CELLS
 @pytest.mark.usefixtures("used")
+def test_what_is_no_number_stays_none(name: str) -> None:
+    inputs, compiled, _ = case(name, 3, 2, 32, 32)
+    with torch.no_grad():
+        inputs[-1][5] = float("nan")  # a bias of one gate's sixth unit
+    assert compiled(*inputs)[0][:, :, 5].isnan().all()
+
+
+@CELLS
+@pytest.mark.usefixtures("used")
 def test_results_do_not_depend_on_threads_or_on_other_rows(name: str) -> None:
     inputs, compiled, _ = case(name, 50, 7, 32, 64)
     states = 2 if name == "lstm" else 1
@@ -199,7 +209,7 @@ def test_a_library_without_a_matrix_unit_is_refused(tmp_path: Path) -> None:
     assert found
     compile_library(found, gated.SOURCE, tmp_path / "gated.so", [("-O1",)])
     with pytest.raises(UnavailableError, match="no matrix unit for bfloat16"):
-        Library(tmp_path / "gated.so")
+        Library(ctypes.CDLL(str(tmp_path / "gated.so")))
 
 
 def test_a_library_that_computes_wrongly_is_not_used(used: Library, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy
 
-from models.native.compiler import UnavailableError, compiled
+from models.native.compiler import UnavailableError, load
 from mt_service.engine.native.structures import declare, make_product
 
 SOURCE = Path(__file__).with_name("native.c")
@@ -19,9 +19,9 @@ def library() -> ctypes.CDLL:
     """The library, compiled now if it has not been before.
 
     Raises:
-        UnavailableError: without a C compiler, or when what it makes computes wrongly.
+        UnavailableError: without a C compiler, or when what it makes cannot be loaded or computes wrongly.
     """
-    made = declare(ctypes.CDLL(str(compiled(SOURCE))))
+    made = declare(load(SOURCE))
     if not correct(made):
         raise UnavailableError("what the C compiler makes computes wrongly on this processor")
     return made
