@@ -88,6 +88,7 @@ def scalar(kind: Any, value: Any, where: str) -> Any:
     if kind is Path and isinstance(value, str | Path):
         return Path(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        check(abs(value) < 2**1023, f"'{where}' is too large a number")
         return float(value)
     if not isinstance(kind, type) or not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         name = "list" if typing.get_origin(kind) is tuple else getattr(kind, "__name__", str(kind))

@@ -127,11 +127,12 @@ class Tokenizer:
         """
         try:
             processor = sentencepiece.SentencePieceProcessor(model_proto=path.read_bytes())
-        except (OSError, RuntimeError) as error:
+            made = cls(processor)
+        except (OSError, RuntimeError, ValueError) as error:  # pieces that are no UTF-8 among them
             raise UserError(f"cannot read the tokenizer {path}: {error}") from None
         ids = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
         check(ids == (PAD, UNK, BOS, EOS), f"{path} has the ids {ids} for pad, unk, bos, eos; they must be 0, 1, 2, 3")
-        return cls(processor)
+        return made
 
     def __len__(self) -> int:
         return len(self._processor)

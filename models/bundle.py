@@ -100,6 +100,12 @@ class Bundle:
         return load_network(self.folder / MODEL, self.config, device)
 
 
+def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
+    """A tokenizer's control symbols by name."""
+    own = {"pad": tokenizer.pad_id, "unk": tokenizer.unk_id, "bos": tokenizer.bos_id, "eos": tokenizer.eos_id}
+    return own | {f"<2{language}>": tokenizer.tag_id(language) for language in tokenizer.languages}
+
+
 def specials_of(tokenizer: Tokenizer) -> Specials:
     """The ids of a tokenizer that search treats apart: control symbols are never produced."""
     forbidden = (tokenizer.unk_id, *(tokenizer.tag_id(language) for language in tokenizer.languages))
@@ -123,6 +129,8 @@ def read_bundle(folder: Path) -> Bundle:
         len(tokenizer) == vocabulary,
         f"{folder / TOKENIZER} has {len(tokenizer)} pieces, but {CONFIG} says {vocabulary}: they are of two bundles",
     )
+    stated = config.special_ids.items() <= special_ids(tokenizer).items()
+    check(stated, f"{folder / CONFIG} has other special_ids than the tokenizer: they are of two bundles")
     for direction in config.info.directions:
         source, _, target = direction.partition("-")
         known = {source, target} <= set(tokenizer.languages)
@@ -134,9 +142,13 @@ def check_free(folder: Path, force: bool) -> None:
     """Refuse to replace a bundle that is there already, unless that is said.
 
     Raises:
-        UserError: when the folder exists and `force` is not given.
+        UserError: when the folder exists and `force` is not given, or it holds what is no part of a bundle.
     """
     check(force or not folder.exists(), f"{folder} exists already: choose another folder, or --force to replace it")
+    check(folder.is_dir() or not folder.exists(), f"{folder} is no folder: choose another place")
+    ours = {*FILES, SHORTLIST, SUMS}
+    others = sorted(path.name for path in folder.iterdir() if path.name not in ours) if folder.exists() else []
+    check(not others, f"{folder} is not replaced, since it holds more than a bundle: {', '.join(others[:3])}")
 
 
 def files_of(folder: Path) -> tuple[str, ...]:
@@ -158,7 +170,8 @@ def verify_sums(folder: Path) -> None:
         value, _, name = line.partition("  ")
         check(name in known, f"{folder / SUMS}, line {number}: expected a SHA-256 and one of {', '.join(known)}")
         sums[name] = value
-    for name in files_of(folder):
+    for name in dict.fromkeys((*files_of(folder), *sums)):
+        check((folder / name).is_file(), f"{folder} lacks {name}, which {SUMS} lists; export or copy the bundle again")
         check(name in sums, f"{folder / SUMS} lists no sum for {name}; export or copy the bundle again")
         check(
             sha256(folder / name) == sums[name],
@@ -170,7 +183,7 @@ def read_config(path: Path) -> BundleConfig:
     """Read config.json; the format's number is looked at first, since it decides which keys there are."""
     try:
         tree: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no JSON: {error}") from None
     found = tree.get("format") if isinstance(tree, dict) else None
     check(
@@ -180,6 +193,11 @@ def read_config(path: Path) -> BundleConfig:
         return build(BundleConfig, tree)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def check_finite(path: Path, name: str, finite: bool) -> None:
+    """Refuse a tensor with NaN or infinity: all that is computed with it would be nothing."""
+    check(finite, f"{path}: tensor '{name}' holds numbers that are not finite: its training failed, or it was altered")
 
 
 def verify_tensors(path: Path, expected: dict[str, Entry]) -> None:

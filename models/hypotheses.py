@@ -40,8 +40,8 @@ class SearchOptions:
         check(self.beam >= 1, f"'beam' must be at least 1, but is {self.beam}")
         check(1 <= self.n_best <= self.beam, f"'n_best' must be from 1 to 'beam' ({self.beam}), but is {self.n_best}")
         check(self.max_length >= 1, f"'max_length' must be at least 1, but is {self.max_length}")
-        check(self.max_ratio > 0, f"'max_ratio' must be above 0, but is {self.max_ratio}")
-        check(self.length_ratio >= 0, f"'length_ratio' must not be negative, but is {self.length_ratio}")
+        check(0 < self.max_ratio < math.inf, f"'max_ratio' must be above 0 and finite, but is {self.max_ratio}")
+        check(0 <= self.length_ratio < math.inf, f"'length_ratio' must be finite, from 0, but is {self.length_ratio}")
         check(-5 <= self.length_penalty <= 5, f"'length_penalty' must be from -5 to 5, but is {self.length_penalty}")
 
     def limit(self, source_length: int, given: int = 0) -> int:

@@ -47,7 +47,7 @@ def read_shortlist(path: Path, vocabulary: int) -> Shortlist:
         raise UserError(f"{path} cannot be read: {error}; make it again with mt shortlist") from None
     start_V, word_N = found
     fits = all(part.dtype == numpy.int32 and part.ndim == 1 for part in found) and len(start_V) == vocabulary + 1
-    fits = fits and start_V[0] == 0 and start_V[-1] == len(word_N) and bool((numpy.diff(start_V) >= 0).all())
+    fits = fits and start_V[0] == 0 and start_V[-1] == len(word_N) and bool((start_V[:-1] <= start_V[1:]).all())
     fits = fits and bool(((word_N >= 0) & (word_N < vocabulary)).all())
     check(fits, f"{path} is no shortlist for {vocabulary} pieces: make it again with mt shortlist")
     return found

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from data.config import plain
+from data.errors import UserError
 from data.files import atomic_folder, copy, flush, write_json, write_text
 from data.tokenizer import Tokenizer
 from models.bundle import (
@@ -26,8 +27,10 @@ from models.bundle import (
     BundleConfig,
     Entry,
     Storage,
+    check_finite,
     check_free,
     read_bundle,
+    special_ids,
     verify_tensors,
     write_sums,
 )
@@ -43,8 +46,14 @@ FROZEN = {torch.float32: "F32", torch.int32: "I32"}
 
 def load_network(path: Path, config: BundleConfig, device: str) -> Seq2Seq:
     """The network in float32, in evaluation mode and without gradients; its tensors are verified before any is read."""
-    verify_tensors(path, expected_entries(config))
+    try:
+        expected = expected_entries(config)
+    except UserError as error:
+        raise UserError(f"{path.with_name(CONFIG)}: {error}") from None
+    verify_tensors(path, expected)
     stored = load_file(path)
+    for name, tensor in stored.items():
+        check_finite(path, name, bool(tensor.isfinite().all()))
     weights = {
         name: dequantize_rows(tensor, stored[name + SCALE]) if tensor.dtype == torch.int8 else widen(tensor)
         for name, tensor in stored.items()
@@ -65,9 +74,16 @@ def widen(tensor: Tensor) -> Tensor:
 
 
 def blank_network(config: ModelConfig) -> Seq2Seq:
-    """A network whose parameters have shapes but no memory."""
-    with torch.device("meta"):
-        return Seq2Seq(config)
+    """A network whose parameters have shapes but no memory.
+
+    Raises:
+        UserError: when it would be larger than any memory.
+    """
+    try:
+        with torch.device("meta"):
+            return Seq2Seq(config)
+    except (RuntimeError, TypeError, OverflowError) as error:
+        raise UserError(f"'architecture' is of a network that cannot be made: {error}".splitlines()[0]) from None
 
 
 def expected_entries(config: BundleConfig) -> dict[str, Entry]:
@@ -149,11 +165,9 @@ def fill(folder: Path, contents: Contents, tokenizer_file: Path) -> None:
     tensors, architecture, storage, info = contents
     copy(tokenizer_file, folder / TOKENIZER)
     tokenizer = Tokenizer.load(folder / TOKENIZER)
-    special_ids = {"pad": tokenizer.pad_id, "unk": tokenizer.unk_id, "bos": tokenizer.bos_id, "eos": tokenizer.eos_id}
-    special_ids.update({f"<2{language}>": tokenizer.tag_id(language) for language in tokenizer.languages})
     (folder / MODEL).write_bytes(save(tensors))  # save_file would bar all other users
     flush(folder / MODEL)
-    write_json(folder / CONFIG, plain(BundleConfig(FORMAT, storage, architecture, info, special_ids)))
+    write_json(folder / CONFIG, plain(BundleConfig(FORMAT, storage, architecture, info, special_ids(tokenizer))))
     write_text(folder / CARD, model_card(info, storage, parameters(tensors), len(tokenizer)))
     write_sums(folder)
 

@@ -150,6 +150,43 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], bool, str]] = {
         True,
         "tensor 'output_bias' is F16 [300], but config.json calls for F32 [300]",
     ),
+    "a number is none": (
+        lambda one: rewrite(one, lambda w: w["output_bias"].fill_(float("nan"))),
+        True,
+        "tensor 'output_bias' holds numbers that are not finite",
+    ),
+    "the config is too deep": (lambda one: (one / CONFIG).write_text("[" * 200_000), True, "config.json is no JSON"),
+    "the network is larger than any memory": (
+        lambda one: edit(one, lambda c: c["architecture"]["encoder"].update(hidden=2**62)),
+        True,
+        "config.json: 'architecture' is of a network that cannot be made",
+    ),
+    "ids are another tokenizer's": (
+        lambda one: edit(one, lambda c: c["special_ids"].update(eos=77)),
+        True,
+        "config.json has other special_ids than the tokenizer",
+    ),
+    "its shortlist was lost": (
+        lambda one: (one / SUMS).write_text((one / SUMS).read_text() + "00  shortlist.safetensors\n"),
+        False,
+        "lacks shortlist.safetensors, which SHA256SUMS lists",
+    ),
+    "no search has such a beam": (lambda one: edit(one, lambda c: c["info"].update(beam=0)), True, "'beam' must be at"),
+    "no search has such a penalty": (
+        lambda one: edit(one, lambda c: c["info"].update(length_penalty=99)),
+        True,
+        "'length_penalty' must be from -5 to 5",
+    ),
+    "no search has such a ratio": (
+        lambda one: edit(one, lambda c: c["info"].update(length_ratio=float("inf"))),
+        True,
+        "'length_ratio' must be finite",
+    ),
+    "a number is too large": (
+        lambda one: edit(one, lambda c: c["info"].update(length_penalty=10**400)),
+        True,
+        "'info.length_penalty' is too large a number",
+    ),
     "the weights are no safetensors": (lambda one: (one / MODEL).write_bytes(b"\x80\x04."), True, "cannot be read"),
     "the tokenizer is nonsense": (lambda one: (one / TOKENIZER).write_bytes(b"\x00" * 40), True, "tokenizer.model"),
 }
@@ -179,6 +216,21 @@ def test_overwriting_needs_force(golden: Bundle, copy: Path) -> None:
         write_bundle(copy, network, golden.folder / TOKENIZER, golden.info)
     assert write_bundle(copy, network, golden.folder / TOKENIZER, golden.info, force=True).config.storage == "float32"
     assert [path.name for path in copy.parent.iterdir()] == ["copy"]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "other bundle"])
+def test_what_is_more_than_a_bundle_is_not_replaced_even_by_force(golden: Bundle, copy: Path, name: str) -> None:
+    (copy / name).mkdir()
+    with pytest.raises(UserError, match=f"copy is not replaced, since it holds more than a bundle: {name}"):
+        write_bundle(copy, golden.network(), golden.folder / TOKENIZER, golden.info, force=True)
+    assert read_bundle(copy).config.storage == "int8"
+
+
+def test_a_file_is_not_replaced_by_a_bundle(golden: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    with pytest.raises(UserError, match="file is no folder: choose another place"):
+        write_bundle(tmp_path / "file", golden.network(), golden.folder / TOKENIZER, golden.info, force=True)
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
 
 
 def test_a_write_that_fails_leaves_the_old_bundle(golden: Bundle, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,9 @@ WRONG: dict[str, Callable[[dict[str, Array]], object]] = {
     "is no shortlist for 3 pieces": lambda parts: parts.update(word_N=parts["word_N"].astype(numpy.int64)),
     "is no shortlist for 3": lambda parts: parts.update(start_V=parts["start_V"][1:]),
     "is no shortlist for": lambda parts: parts.update(start_V=parts["start_V"][::-1].copy()),
+    "is no shortlist f": lambda parts: parts.update(
+        start_V=numpy.array([0, 2**31 - 1, -(2**31), 3], numpy.int32)  # whose differences, in 32 bits, are all above 0
+    ),
     "is no shortlist": lambda parts: parts.update(start_V=parts["start_V"] + 1),
 }
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy
 from numpy.typing import NDArray
 
-from models.bundle import DTYPES, SCALE, Entry, Storage, verify_tensors
+from models.bundle import DTYPES, SCALE, Entry, Storage, check_finite, verify_tensors
 
 Array: TypeAlias = NDArray[Any]
 KINDS: dict[str, numpy.dtype[Any]] = {"F32": numpy.dtype("<f4"), "I8": numpy.dtype("i1"), "BF16": numpy.dtype("<u2")}
@@ -92,14 +92,20 @@ class Tensors:
 
     def vector(self, name: str, size: int) -> Array:
         """Floats."""
-        return self.take(name, "F32", size)
+        return self.finite(name, self.take(name, "F32", size))
 
     def table(self, name: str, rows: int, columns: int) -> Array:
         """A matrix in floats."""
         stored = self.take(name, DTYPES[self.storage], rows, columns)
         if self.storage == "int8":
             return numpy.asarray(stored * self.vector(name + SCALE, rows)[:, None])
-        return (stored.astype(numpy.uint32) << 16).view(numpy.float32) if self.storage == "bfloat16" else stored
+        wide = (stored.astype(numpy.uint32) << 16).view(numpy.float32) if self.storage == "bfloat16" else stored
+        return self.finite(name, wide)
+
+    def finite(self, name: str, array: Array) -> Array:
+        """A tensor without NaN and infinity, or UserError."""
+        check_finite(self.path, name, bool(numpy.isfinite(array).all()))
+        return array
 
     def matrix(self, name: str, outputs: int, inputs: int) -> Matrix:
         """A matrix in 8 bits."""
