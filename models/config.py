@@ -51,6 +51,11 @@ class DecoderConfig:
         check(self.layers >= 1, f"'layers' must be at least 1, but is {self.layers}")
         check(self.hidden >= 1, f"'hidden' must be at least 1, but is {self.hidden}")
         check(self.feed_forward >= 0, f"'feed_forward' must not be negative, but is {self.feed_forward}")
+        of_blocks = bool(self.feed_forward) or self.attention_blocks == "all"
+        check(
+            self.arrangement == "blocks" or not of_blocks,
+            f"'feed_forward' and 'attention_blocks' all need 'arrangement' blocks, but it is {self.arrangement}",
+        )
 
 
 @dataclass(frozen=True)
@@ -147,15 +152,20 @@ class ModelConfig:
     def __post_init__(self) -> None:
         check(self.width >= 1, f"'width' must be at least 1, but is {self.width}")
         check(self.vocabulary_size >= 0, "'vocabulary_size' must not be negative")
-        heads = self.attention.heads
-        if self.attention.kind == "multi_head":
-            check(self.width % heads == 0, f"'width' ({self.width}) must be a multiple of 'attention.heads' ({heads})")
+        self._check_heads()
         self._check_sight()
         if self.attention.kind == "dot" and self.decoder.arrangement == "input_feeding":
             check(
                 self.decoder.hidden == self.width,
                 "attention 'dot' compares equal widths: set 'decoder.hidden' to 'width', or use 'general'",
             )
+
+    def _check_heads(self) -> None:
+        """Heads share the width of what asks: the stream between blocks, or the top cell of input feeding."""
+        heads, fed = self.attention.heads, self.decoder.arrangement == "input_feeding"
+        name, width = ("decoder.hidden", self.decoder.hidden) if fed else ("width", self.width)
+        whole = self.attention.kind != "multi_head" or width % heads == 0
+        check(whole, f"'{name}' ({width}) must be a multiple of 'attention.heads' ({heads})")
 
     def _check_sight(self) -> None:
         """The decoder must learn of the source somehow, unless it is asked not to."""

@@ -8,6 +8,7 @@ positions serves teacher forcing (T = target length) and search (T = 1).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
@@ -193,12 +194,15 @@ class InputFeedingDecoder(Decoder, Recurrent):
     def forward(self, embedded_NTD: Tensor, memory: Memory, state: DecoderState) -> DecoderOutput:
         """Shapes as in Decoder.forward; the loop over time is inherent in input feeding."""
         outputs, weights = list[Tensor](), list[Tensor]()
-        for position, embedded_ND in enumerate(embedded_NTD.unbind(1)):
-            state = map_state(Tensor.detach, state) if self.cut_before(position) else state
-            state, weights_N1S = self.position(embedded_ND, memory, state)
-            assert state.feed_ND is not None
-            outputs.append(state.feed_ND)
-            weights.append(weights_N1S)
+        with contextlib.ExitStack() as drawn:
+            for cell in self.cells:
+                drawn.enter_context(cell.same_weights())
+            for position, embedded_ND in enumerate(embedded_NTD.unbind(1)):
+                state = map_state(Tensor.detach, state) if self.cut_before(position) else state
+                state, weights_N1S = self.position(embedded_ND, memory, state)
+                assert state.feed_ND is not None
+                outputs.append(state.feed_ND)
+                weights.append(weights_N1S)
         return DecoderOutput(torch.stack(outputs, 1), state, torch.cat(weights, 1))
 
     def position(self, embedded_ND: Tensor, memory: Memory, state: DecoderState) -> tuple[DecoderState, Tensor]:

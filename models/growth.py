@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.attention import NoAttention
 from models.cells import Cell
 from models.decoder import BlockDecoder, DecoderBlock
 from models.encoder import EncoderBlock
@@ -61,7 +62,8 @@ def additions(network: Seq2Seq) -> Iterator[Addition]:
     if isinstance(network.decoder, BlockDecoder):
         for index, attention in enumerate(network.decoder.attentions):
             names = (f"decoder.attention_list.{index}.", f"decoder.block_list.{index}.attention_norm.")
-            yield Addition(names, (attention.output.weight,), 0.0)
+            if not isinstance(attention, NoAttention):
+                yield Addition(names, (attention.output.weight,), 0.0)
         blocks = typed(network.decoder.block_list, DecoderBlock)
         for index, (decoder_block, cell) in enumerate(zip(blocks, network.decoder.cells, strict=True)):
             names = (f"decoder.block_list.{index}.", f"decoder.cell_list.{index}.")

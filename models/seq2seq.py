@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.errors import UserError
+from data.config import check
 from models.cells.base import RecurrentCell
 from models.config import ModelConfig
 from models.decoder import DecoderOutput, DecoderState, Memory, make_decoder
@@ -35,8 +35,7 @@ class Seq2Seq(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        if config.vocabulary_size < 1:
-            raise UserError("'model.vocabulary_size' is not set; it comes from the tokenizer")
+        check(config.vocabulary_size >= 1, "'model.vocabulary_size' is not set; it comes from the tokenizer")
         self.config = config
         self.source_weight = embedding_weight(config.vocabulary_size, config.width)
         self.target_weight = embedding_weight(config.vocabulary_size, config.width)
@@ -44,11 +43,20 @@ class Seq2Seq(nn.Module):
         self.output_bias = nn.Parameter(torch.zeros(config.vocabulary_size)) if config.output_bias else None
         self.encoder = Encoder(config)
         self.decoder = make_decoder(config)
-        if config.recurrent_start != "auto":
-            for cell in self.modules():
-                if isinstance(cell, RecurrentCell):
-                    cell.restart(config.recurrent_start)
+        self.restart(config.recurrent_start)
         self.tie()
+
+    def restart(self, start: str) -> None:
+        """Initialise the matrices between hidden vectors as a recipe says; `auto` leaves them to the cells.
+
+        Raises:
+            UserError: when another start is wished for, but no cell has such a matrix that is trained.
+        """
+        cells = [cell for cell in self.modules() if isinstance(cell, RecurrentCell)]
+        message = f"'recurrent_start' {start} needs a cell that learns hidden-to-hidden weights: set it to auto"
+        check(bool(cells) or start == "auto", message)
+        for cell in cells if start != "auto" else ():
+            cell.restart(start)
 
     def tie(self) -> None:
         """Make the tied embeddings one parameter (Press and Wolf 2017); also after loading."""

@@ -1,5 +1,7 @@
 """Cells against torch's own layers, and one step against a sequence."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -10,7 +12,7 @@ from models.cells import CELLS, Cell, Clockwork, HiddenState, LSTMState, make_ce
 from models.cells.base import RecurrentCell
 from models.cells.clockwork import ClockworkState
 from models.cells.elementwise import scan
-from models.config import CellSettings, ClockworkConfig, DecoderConfig, EncoderConfig, ModelConfig
+from models.config import CellSettings, ClockworkConfig, DecoderConfig, DropoutConfig, EncoderConfig, ModelConfig
 from models.recurrent import Recurrence, reversal_index, reverse, zero_state
 from models.seq2seq import Seq2Seq
 
@@ -224,6 +226,45 @@ def test_a_recipe_chooses_how_recurrent_weights_start() -> None:
     cells = [cell for cell in network.modules() if isinstance(cell, RecurrentCell)]
     assert len(cells) == 6
     assert all(torch.equal(cell.weight_hh.detach(), torch.eye(8)) for cell in cells)
+
+
+def test_a_start_that_no_cell_has_is_refused() -> None:
+    sides = EncoderConfig(cell="ssru", hidden=8), DecoderConfig(cell="mingru", hidden=8)
+    with pytest.raises(UserError, match="'recurrent_start' sparse needs a cell that learns hidden-to-hidden weights"):
+        Seq2Seq(ModelConfig(20, 16, encoder=sides[0], decoder=sides[1], recurrent_start="sparse"))
+
+
+def test_input_feeding_drops_the_same_weights_at_all_positions() -> None:
+    config = ModelConfig(
+        20, 8, decoder=DecoderConfig("input_feeding", hidden=8), dropout=DropoutConfig(0, 0, recurrent=0.5)
+    )
+    torch.manual_seed(4)
+    network = Seq2Seq(config)
+    weight = network.decoder.cells[0].weight_hh
+    memory, state = network.encode(torch.tensor([[5, 3]]), torch.tensor([2]))
+    network.decode(torch.tensor([[2, 9, 10, 11, 12, 13]]), memory, state).hidden_NTD.sum().backward()
+    assert weight.grad is not None
+    dropped = int((weight.grad == 0).sum())
+    assert 0.4 < dropped / weight.numel() < 0.6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"width": 30}, r"'width' \(30\) must be a multiple of 'attention.heads' \(4\)"),
+        ({"decoder": DecoderConfig("input_feeding", hidden=30)}, r"'decoder.hidden' \(30\) must be a multiple"),
+    ],
+)
+def test_heads_share_what_asks(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        ModelConfig(20, **{"width": 32, **changes})
+    ModelConfig(20, width=30, decoder=DecoderConfig("input_feeding", hidden=32))
+
+
+@pytest.mark.parametrize("unused", [{"feed_forward": 8}, {"attention_blocks": "all"}])
+def test_input_feeding_refuses_what_it_has_no_use_for(unused: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="need 'arrangement' blocks, but it is input_feeding"):
+        DecoderConfig("input_feeding", **unused)
 
 
 @pytest.mark.parametrize(("start", "radius"), [("orthogonal", 1.0), ("identity", 1.0), ("sparse", 1.1)])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.cells import CELLS
-from models.config import DecoderConfig, EncoderConfig, ModelConfig
+from models.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
 from models.growth import grow
 from models.seq2seq import Seq2Seq, kept_tensors
 
@@ -78,6 +78,14 @@ def test_blocks_that_attend_can_be_added_and_those_that_did_not_can_begin_to() -
         gradient = after.decoder.attentions[1].output.weight.grad
         assert gradient is not None
         assert gradient.abs().max() > 0
+
+
+@pytest.mark.parametrize("kind", ["none", "mean", "general"])
+def test_a_network_of_any_attention_takes_over_all_of_one_like_it(kind: Any) -> None:
+    config = dataclasses.replace(SMALL, attention=AttentionConfig(kind=kind))
+    before, after = Seq2Seq(config).eval(), Seq2Seq(config).eval()
+    assert grown(before, after) == []
+    torch.testing.assert_close(logits(after), logits(before))
 
 
 def test_what_is_not_residual_does_not_grow() -> None:
