@@ -29,6 +29,6 @@ USER mt
 WORKDIR /home/mt
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-  CMD python -c "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health/ready', timeout=2)"
+  CMD python -c "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['MT_PORT'] + '/health/ready', timeout=2)"
 STOPSIGNAL SIGTERM
 CMD ["mt", "serve"]

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 LONGEST = 400  # characters
 CONTEXT = 48  # characters beside a gap that are looked at
+MARKS = 16  # in a row that are never cut from their character; no language has more
 OPENERS = "\"'“„‚‘«»‹›([{¿¡"
-CLOSERS = "\"'”“’‘»«›‹)]}"
+CLOSERS = "\"'”“’‘»«›‹)]}」』）】》"
 LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 GAP = re.compile(r"[。！？｡]+[」』”’）】》\"')\]]*\s*|\s+")
 WORD = re.compile(r"\w+")
@@ -129,10 +130,8 @@ def best_cut(window: str) -> int:
     for pattern, begin in ((SOFT_CUTS[0], longest // 2), (SOFT_CUTS[1], longest // 2), (BEFORE_SPACE, 0)):
         if places := [match.end() for match in pattern.finditer(window, begin) if match.end() <= longest]:
             return places[-1]
-    place = longest
-    while place > 1 and joined(window[place]):
-        place -= 1
-    return place
+    nearby = range(longest, max(0, longest - MARKS), -1)
+    return next((place for place in nearby if not joined(window[place])), longest)
 
 
 def joined(character: str) -> bool:

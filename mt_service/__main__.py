@@ -2,6 +2,6 @@
 
 import sys
 
-from mt_service.cli import main
+from mt_service.cli import program
 
-sys.exit(main())
+sys.exit(program())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -370,3 +371,12 @@ def main(words: Sequence[str] | None = None) -> int:
         return fail(f"{error.filename}: {error.strerror}" if error.filename else error, FAILED)
     except EngineError as error:
         return fail(error, FAILED)
+
+
+def program() -> int:
+    """`mt` as a process: SIGTERM ends it as an exception does, so that no half-written file stays.
+
+    The first process of a container heeds no signal that it has no handler for.
+    """
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    return main()

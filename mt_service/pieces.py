@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from data.normalize import normalize
-from data.segment import LONGEST, Segment, split
+from data.segment import CLOSERS, LONGEST, Segment, split
 from data.tokenizer import Tokenizer
 
+SPACELESS = ("zh", "yue", "ja", "th", "lo", "km", "my")  # languages that are written without spaces
+WIDE = ("。", "！", "？", "｡", "；", "：", "，", "、")  # which have their space within
 LONGEST_IDS = 200  # of what is searched for at once; a longer sentence is cut
 
 
@@ -46,6 +50,19 @@ def make_plan(tokenizer: Tokenizer, text: str, target: str, sentences: bool = Tr
     return plan
 
 
+def separators(pieces: Sequence[Piece], target: str) -> list[str]:
+    """What stands after the translation of each piece of a text: what stood after the piece itself.
+
+    Chinese parts sentences by their full stops alone; where the target language has spaces, one comes in there.
+    """
+    spaced = re.split("[-_]", target)[0] not in SPACELESS
+    found = [piece.separator for piece in pieces]
+    for i, piece in enumerate(pieces[:-1]):
+        if spaced and not found[i] and piece.text.rstrip(CLOSERS)[-1:] in WIDE:
+            found[i] = " "
+    return found
+
+
 def whole(text: str) -> list[Segment]:
     """A text as one sentence, white space at its ends aside."""
     body = text.strip()
@@ -55,8 +72,9 @@ def whole(text: str) -> list[Segment]:
 
 def cut(tokenizer: Tokenizer, segment: Segment, target: str) -> list[tuple[Segment, tuple[int, ...]]]:
     """Encode a sentence; as long as it is too long, cut it in half at the best place."""
-    clean, length = normalize(segment.text), len(segment.text)
-    ids = tuple(tokenizer.encode_source(clean, target)) if clean and length <= LONGEST else ()
+    length = len(segment.text)
+    clean = normalize(segment.text) if length <= LONGEST else ""  # which takes long where marks are many
+    ids = tuple(tokenizer.encode_source(clean, target)) if clean else ()
     if length < 2 or (length <= LONGEST and len(ids) <= LONGEST_IDS):
         return [(segment, ids)]
     *parts, last = split(segment.text, (length + 1) // 2)

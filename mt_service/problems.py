@@ -97,7 +97,9 @@ async def on_http(_request: Request, error: Exception) -> Response:
     """Unknown paths and methods."""
     assert isinstance(error, HTTPException)
     problem = Problem(code=CODES.get(error.status_code, "error"), message=str(error.detail))
-    return respond(error.status_code, problem)
+    answer = respond(error.status_code, problem)
+    answer.headers.update(error.headers or {})  # Allow, where a method is refused
+    return answer
 
 
 def add_handlers(app: FastAPI) -> None:

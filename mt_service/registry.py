@@ -121,7 +121,7 @@ class Registry:
         with self.loading:
             before, self.translators = self.translators, self.make_all()
             for translator in before:
-                translator.retire(self.settings.drain_seconds)
+                translator.retire(self.settings.deadline_seconds)  # nobody waits for it, so all may end
 
     def make_all(self) -> list[Translator]:
         """Translators of all bundles, or of none."""

@@ -15,6 +15,7 @@ from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
 from mt_service.engine.interface import Job
 from mt_service.pieces import Plan
+from mt_service.settings import BILLION
 
 BACKWARD, LENGTH = 0.2, 0.1  # nats for a nat of the source's log-probability, and for a token; tuned on Tatoeba dev
 LIST = 12  # hypotheses that are compared, unless a beam was asked for
@@ -24,7 +25,7 @@ Found = Sequence[Hypothesis]
 Rows = Sequence[Sequence[Found | None]]  # an n-best list for each piece of each text, None where there is no text
 
 
-def beam_of(info: BundleInfo, asked: int | None, n_best: int, rerank: bool, most: int = LIST) -> int:
+def beam_of(info: BundleInfo, asked: int | None, n_best: int, rerank: bool, most: int = BILLION) -> int:
     """The beam that is asked for; by default the bundle's, or to rerank a list's, and wide enough for the n best.
 
     Args:
@@ -32,9 +33,9 @@ def beam_of(info: BundleInfo, asked: int | None, n_best: int, rerank: bool, most
         asked: what was asked for, if anything.
         n_best: translations to return.
         rerank: whether they are to be reranked.
-        most: that a default may be to rerank.
+        most: that a default may be.
     """
-    return asked or max(min(LIST, most) if rerank else info.beam, n_best)
+    return max(min(LIST if rerank else info.beam, most), n_best) if asked is None else asked
 
 
 class Reranker:

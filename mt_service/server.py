@@ -22,6 +22,7 @@ from mt_service.settings import Settings, load_settings
 
 log = logging.getLogger("mt_service")
 SWITCH = 0.0005  # seconds; the engine's thread comes back for Python's lock after every step, and would wait for 5 ms
+LOCAL = "127.0.0.1,::1,::ffff:127.0.0.1"  # proxies whose X-Forwarded-For is believed
 LAST_ANSWERS = 5  # seconds to send what was found while draining
 
 
@@ -77,7 +78,14 @@ def run(arguments: argparse.Namespace) -> int:
         log.info("serving %s on http://%s:%d", served, host, listening.getsockname()[1])
         app = create_app(settings, registry)
         seconds = math.ceil(settings.drain_seconds) + LAST_ANSWERS
-        config = uvicorn.Config(app, access_log=False, log_config=None, timeout_graceful_shutdown=seconds)
+        proxies = os.environ.get("FORWARDED_ALLOW_IPS", LOCAL)
+        config = uvicorn.Config(
+            app,
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=seconds,
+            forwarded_allow_ips=proxies,
+        )
         server = Server(app, config)
         signal.signal(signal.SIGTERM, server.handle_exit)  # uvicorn raises it again at its end, when all is done
         server.run([listening])

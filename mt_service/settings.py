@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from data.errors import UserError
 
 PREFIX = "MT_"
 BILLION = 10**9
+OF_SERVICES = re.compile(r"MT_(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_\w+)")
+ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 RANGES: dict[str, tuple[float, float]] = {
     "port": (0, 65_535),
     "threads": (0, 1024),
@@ -81,7 +84,7 @@ def load_settings(environment: Mapping[str, str], **flags: Any) -> Settings:
     kinds = typing.get_type_hints(Settings)
     values: dict[str, Any] = {}
     for variable, text in environment.items():
-        if variable.startswith(PREFIX):
+        if variable.startswith(PREFIX) and not of_kubernetes(variable, text):
             name = variable.removeprefix(PREFIX).lower()
             if name not in kinds or variable != variable.upper():
                 valid = ", ".join(PREFIX + name.upper() for name in sorted(kinds))
@@ -91,6 +94,11 @@ def load_settings(environment: Mapping[str, str], **flags: Any) -> Settings:
         if value is not None:
             values[name] = convert(kinds[name], value, name)
     return Settings(**values)
+
+
+def of_kubernetes(variable: str, text: str) -> bool:
+    """Whether a variable is one that Kubernetes sets in every pod beside a Service, whose name may begin with mt."""
+    return bool(OF_SERVICES.fullmatch(variable) or (variable.endswith("_PORT") and ADDRESS.match(text)))
 
 
 def parse(kind: Any, text: str) -> Any:

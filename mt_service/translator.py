@@ -7,6 +7,7 @@ the white space that stood between the sentences.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import itertools
 import threading
@@ -25,7 +26,7 @@ from models.info import BundleInfo
 from mt_service.alignment import Link, Span, link_words, word_of_piece, words_of
 from mt_service.engine.interface import Job
 from mt_service.engine.worker import Worker
-from mt_service.pieces import Piece, Plan, make_plan
+from mt_service.pieces import Piece, Plan, make_plan, separators
 from mt_service.rerank import Reranker, beam_of, reordered
 
 WINDOW = 4096  # lines of a stream that are asked for at once
@@ -148,13 +149,14 @@ class Translator:
         search = self.search_for(options, reverse)
         short = sum(map(len, texts)) <= AT_ONCE
         plans = self.plan(texts, options) if short else await asyncio.to_thread(self.plan, texts, options)
-        futures = self.submit(name, plans, search, deadline, client)
-        try:
-            found = [[None if one is None else await outcome(one) for one in row] for row in futures]
-        finally:
-            self.worker.cancel(name)  # which does nothing when all is done
-        if reverse is not None:
-            found = await self.rerank(plans, found, options, reverse, deadline, client)
+        with contextlib.nullcontext() if reverse is None else reverse.worker.awaited():
+            futures = self.submit(name, plans, search, deadline, client)
+            try:
+                found = [[None if one is None else await outcome(one) for one in row] for row in futures]
+            finally:
+                self.worker.cancel(name)  # which does nothing when all is done
+            if reverse is not None:
+                found = await self.rerank(plans, found, options, reverse, deadline, client)
         return [self.put_together(plan, row, options) for plan, row in zip(plans, found, strict=True)]
 
     async def rerank(
@@ -167,11 +169,13 @@ class Translator:
         client: Hashable,
     ) -> list[list[Found | None]]:
         """Have n-best lists read backwards, so many hypotheses at once, and order them anew."""
-        jobs = Reranker(self.decode, reverse.bundle.tokenizer, options.source).jobs(plans, found)
+        reranker = Reranker(self.decode, reverse.bundle.tokenizer, options.source)
+        jobs = await asyncio.to_thread(reranker.jobs, plans, found)
         name, answers = next(reverse.names), list[Found]()
         try:
             for start in range(0, len(jobs), ASKED_BACK):
-                asked = reverse.worker.submit(name, jobs[start : start + ASKED_BACK], deadline, client)
+                some = jobs[start : start + ASKED_BACK]
+                asked = reverse.worker.submit(name, some, deadline, client, awaited=True)
                 answers += [await outcome(one) for one in asked]
         finally:
             reverse.worker.cancel(name)
@@ -239,33 +243,30 @@ class Translator:
 
     def put_together(self, plan: Plan, found: Sequence[Found | None], options: Options) -> Translation:
         """One text from its pieces, with the white space that stood between them."""
-        searched = [one for one in found if one]
+        searched, gaps = [one for one in found if one], separators(plan.pieces, options.target)
         alternatives = []
         for rank in range(max(map(len, searched), default=1)):
             chosen = [one[min(rank, len(one) - 1)] if one else None for one in found]
-            parts = [
-                self.decode(one) + piece.separator if one else piece.separator
-                for one, piece in zip(chosen, plan.pieces, strict=True)
-            ]
+            parts = [self.decode(one) + gap if one else gap for one, gap in zip(chosen, gaps, strict=True)]
             score = sum(one.score for one in chosen if one) / max(1, len(searched))
             alternatives.append(Alternative("".join(parts), score))
         tokens = sum(len(one[0].tokens) + 1 for one in searched)
         endless = sum(not one[0].complete for one in searched)
         warnings = [f"translations that grew too long and were cut off: {endless}"] if endless else []
-        alignment = self.align(plan, found) if options.alignments else None
+        alignment = self.align(plan, found, gaps) if options.alignments else None
         best = alternatives[0]
         return Translation(
             best.text, best.score, alternatives, alignment, tokens, len(searched), plan.warnings + warnings
         )
 
-    def align(self, plan: Plan, found: Sequence[Found | None]) -> Alignment:
+    def align(self, plan: Plan, found: Sequence[Found | None], gaps: Sequence[str]) -> Alignment:
         """Word links of the best translation; a piece whose words cannot be matched up has none."""
         alignment, position = Alignment([], [], []), 0
-        for piece, one in zip(plan.pieces, found, strict=True):
+        for piece, one, gap in zip(plan.pieces, found, gaps, strict=True):
             text = self.decode(one[0]) if one else ""
             if one:
                 self.link(alignment, piece, one[0], text, position)
-            position += len(text) + len(piece.separator)
+            position += len(text) + len(gap)
         return alignment
 
     def link(self, alignment: Alignment, piece: Piece, best: Hypothesis, text: str, position: int) -> None:

@@ -100,21 +100,30 @@ class Scheduler:
             now, deadline: when it came and when it ends, whatever is done by then.
             client: whose requests share a turn; None makes the request a client of its own.
         Raises:
-            QueueFullError: when not all of them may wait; then none does. A queue that is empty takes any request.
+            QueueFullError: when not all of them may wait; then none does. A queue that is empty takes any request, and
+                a full one takes those of clients that have less than their share of it.
         """
-        listed = list(jobs)
-        if self.waiting and self.waiting + len(listed) > self.limits.queue:
-            raise QueueFullError(f"{self.waiting} sentences wait already, and at most {self.limits.queue} may")
+        listed, client = list(jobs), ("request", name) if client is None else ("client", client)
+        self.check_room(client, len(listed))
         keys = list(range(self.next_key, self.next_key + len(listed)))
         if listed:
             self.next_key += len(listed)
-            request = Request(name, ("request", name) if client is None else ("client", client), now, deadline)
+            request = Request(name, client, now, deadline)
             for key, job in zip(keys, listed, strict=True):
                 request.waiting.setdefault(bucket_of(job), deque()).append((key, job))
             self.requests[name] = request
             self.turns.setdefault(request.client, OrderedDict())[name] = request
             self.waiting += len(listed)
         return keys
+
+    def check_room(self, client: Hashable, count: int) -> None:
+        """Refuse sentences that are too many: of all, and of what the queue has for each client that waits."""
+        most = self.limits.queue
+        if self.waiting and self.waiting + count > most:
+            mine = [request for request in self.requests.values() if request.client == client]
+            own = sum(len(queue) for request in mine for queue in request.waiting.values())
+            if own + count > most // len({*self.turns, client}):
+                raise QueueFullError(f"{self.waiting} sentences wait already, and at most {most} may")
 
     def cancel(self, name: Hashable) -> list[int]:
         """Forget a request; its running sentences leave before the next step. Returns the keys that end."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -63,6 +64,7 @@ class Worker:
         self.futures: dict[int, Future[Found]] = {}
         self.changed = threading.Condition()
         self.draining = self.closed = False
+        self.expected = 0  # requests that will submit more
         started: Future[None] = Future()
         self.thread = threading.Thread(target=self.run, args=(started,), name="engine", daemon=True)
         self.thread.start()
@@ -74,7 +76,7 @@ class Worker:
         return self.thread.is_alive() and not self.draining
 
     def submit(
-        self, name: Hashable, jobs: Sequence[Job], deadline: float, client: Hashable = None
+        self, name: Hashable, jobs: Sequence[Job], deadline: float, client: Hashable = None, awaited: bool = False
     ) -> list[Future[Found]]:
         """Ask for translations; each future gives an n-best list of hypotheses.
 
@@ -83,18 +85,37 @@ class Worker:
             jobs: its sentences.
             deadline: by time.monotonic().
             client: whose requests share a turn; None makes the request a client of its own.
+            awaited: whether this is within `awaited`, and so welcome while the worker drains.
         Raises:
             DrainingError, QueueFullError: nothing was taken. A future raises DeadlineError, EngineError, or
             DrainingError when the worker is closed.
         """
         with self.changed:
-            if not self.ready:
+            if not (self.ready or (awaited and not self.closed)):
                 raise DrainingError("the server is about to stop")
             keys = self.scheduler.submit(name, jobs, time.monotonic(), deadline, client)
             futures: list[Future[Found]] = [Future() for _ in keys]
             self.futures.update(zip(keys, futures, strict=True))
             self.changed.notify_all()
         return futures
+
+    @contextlib.contextmanager
+    def awaited(self) -> Iterator[None]:
+        """A request that comes in several steps: who drains the worker waits until it has left.
+
+        Raises:
+            DrainingError: when the worker drains already.
+        """
+        with self.changed:
+            if not self.ready:
+                raise DrainingError("the server is about to stop")
+            self.expected += 1
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.expected -= 1
+                self.changed.notify_all()
 
     def cancel(self, name: Hashable) -> None:
         """Stop a request, down to the decoder's next step; its futures are cancelled."""
@@ -170,7 +191,7 @@ class Worker:
         """Take nothing new and wait for what is under way; False when time ran out."""
         with self.changed:
             self.draining = True
-            return self.changed.wait_for(lambda: self.closed or not self.scheduler.busy, seconds)
+            return self.changed.wait_for(lambda: self.closed or not (self.scheduler.busy or self.expected), seconds)
 
     def close(self) -> None:
         """Stop the thread after the step that it is in; who still waits is told that the server stops."""

@@ -35,7 +35,7 @@ async def languages(request: Request) -> LanguagesAnswer:
         texts=settings.max_texts,
         characters=settings.max_characters,
         beam=settings.max_beam,
-        n_best=settings.max_n_best,
+        n_best=min(settings.max_n_best, settings.max_beam),
     )
     return LanguagesAnswer(directions=directions, limits=limits)
 
@@ -68,10 +68,14 @@ def may_administer(request: Request) -> bool:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token:
         return hmac.compare_digest(given.encode(), token.encode())
+    if "Origin" in request.headers:  # a browser asks, on behalf of whatever page
+        return False
     try:
-        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+        address = ipaddress.ip_address(request.client.host if request.client else "")
     except ValueError:
         return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 @router.post("/v1/reload")

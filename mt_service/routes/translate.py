@@ -55,7 +55,7 @@ def check_limits(wish: TranslateRequest, settings: Settings) -> None:
         "text": (len(wish.texts), settings.max_texts, "texts"),
         "text ": (sum(map(len, wish.texts)), settings.max_characters, "characters in all"),
         "beam": (wish.beam or 1, settings.max_beam, ""),
-        "n_best": (wish.n_best, settings.max_n_best, ""),
+        "n_best": (wish.n_best, min(settings.max_n_best, settings.max_beam), ""),
     }
     for name, (value, limit, unit) in asked.items():
         if value > limit:

@@ -13,7 +13,7 @@ const to = element("target-language");
 const names = new Intl.DisplayNames([navigator.language, "en"], { type: "language" });
 
 let directions = [];
-let limits = { characters: Infinity };
+let limits = { characters: Infinity, n_best: 1 };
 let timer = 0;
 let asking = null; // AbortController of the request under way
 let translation = ""; // as shown
@@ -74,7 +74,7 @@ function layOut(box, text, words) {
     parts.push(word);
     position = end;
   });
-  parts.push(characters.slice(position).join("") + "\u200b"); // keeps a last empty line as high as the textarea's
+  parts.push(characters.slice(position).join(""));
   box.replaceChildren(...parts);
 }
 
@@ -107,7 +107,7 @@ function clearResult() {
   translation = "";
   links = [];
   targetWords.replaceChildren();
-  sourceWords.replaceChildren(source.value + "\u200b");
+  sourceWords.replaceChildren(source.value);
   for (const id of ["more", "copy", "alternatives"]) element(id).hidden = true;
   element("more").setAttribute("aria-expanded", "false");
   element("status").textContent = "";
@@ -126,7 +126,8 @@ function schedule(delay = PAUSE) {
   clearTimeout(timer);
   asking?.abort();
   targetWords.classList.add("stale");
-  sourceWords.replaceChildren(source.value + "\u200b");
+  element("copy").disabled = true;
+  sourceWords.replaceChildren(source.value);
   const over = count();
   remember();
   if (!source.value.trim()) {
@@ -143,7 +144,7 @@ async function translate() {
   const controller = new AbortController();
   asking = controller;
   const text = source.value;
-  const body = { text, source: from.value, target: to.value, alignments: true, n_best: ALTERNATIVES };
+  const body = { text, source: from.value, target: to.value, alignments: true, n_best: Math.min(ALTERNATIVES, limits.n_best) };
   try {
     const answer = await fetch("v1/translate", {
       method: "POST",
@@ -156,6 +157,7 @@ async function translate() {
     if (answer.ok) {
       show(content, text);
       targetWords.classList.remove("stale");
+      element("copy").disabled = false;
       say("");
     } else if (answer.status === 429 || answer.status === 503) {
       const seconds = Number(answer.headers.get("Retry-After")) || 1;
@@ -218,7 +220,8 @@ async function copy() {
 }
 
 function swap() {
-  const [newFrom, newTo, text] = [to.value, from.value, translation || source.value];
+  const shown = targetWords.classList.contains("stale") ? "" : translation; // of an older text it is no use
+  const [newFrom, newTo, text] = [to.value, from.value, shown || source.value];
   from.value = newFrom;
   fillTargets(newTo);
   source.value = text;

@@ -176,6 +176,7 @@ def test_unknown_paths_and_methods_have_the_same_envelope(server: Served, method
     answer = httpx.request(method, server.url + path)
     assert answer.status_code == status
     assert answer.json()["error"]["message"]
+    assert answer.headers.get("Allow") == ("POST" if status == 405 else None)
 
 
 class Broken(Registry):
@@ -325,6 +326,27 @@ def test_a_bad_bundle_is_not_loaded_and_the_old_one_stays(golden: Path, tmp_path
         assert answer.status_code == 409
         assert "tokenizer.model missing" in answer.json()["error"]["message"]
         assert ask(server, "ba dei").json()["translations"] == [{"text": "dei ba"}]
+
+
+def test_a_page_in_a_browser_may_not_reload(server: Served) -> None:
+    answer = httpx.post(server.url + "/v1/reload", headers={"Origin": "https://elsewhere.example"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no socket for both kinds of addresses on this machine")
+def test_this_machine_may_reload_by_either_kind_of_address(golden: Path) -> None:
+    with serve(golden, host="::") as server:
+        port = server.url.rsplit(":", 1)[1]
+        for host in ("127.0.0.1", "[::1]"):
+            assert httpx.post(f"http://{host}:{port}/v1/reload").status_code == 200
+
+
+def test_a_list_is_no_longer_than_the_widest_beam(golden: Path) -> None:
+    with serve(golden, max_beam=2) as server:
+        assert len(ask(server, "ba dei lo", n_best=2).json()["translations"][0]["alternatives"]) == 2
+        answer = ask(server, "ba dei lo", n_best=3)
+        assert answer.json()["error"]["message"] == "field 'n_best': 3 asked for, but at most 2 are allowed"
+        assert httpx.get(server.url + "/v1/languages").json()["limits"]["n_best"] == 2
 
 
 def test_reloading_may_need_a_token(golden: Path) -> None:

@@ -19,7 +19,7 @@ from models.bundle import read_bundle, write_sums
 from models.hypotheses import Hypothesis
 from mt_service.cli import main
 from mt_service.registry import make_translator
-from mt_service.rerank import BACKWARD, LENGTH, ranked
+from mt_service.rerank import BACKWARD, LENGTH, beam_of, ranked
 from mt_service.settings import Settings
 from mt_service.translator import Options, Translation, Translator
 from training.pair_scores import score_pairs
@@ -88,6 +88,35 @@ def test_texts_keep_their_order_their_spaces_and_as_many_alternatives_as_were_as
     assert all(one.alignment is not None for one in found)
     windows = list(translator.translate_windows([TEXTS[:2], [], TEXTS[2:]], Options("aa", "bb", n_best=2), translator))
     assert [one.text for one in windows] == [one.text for one in found]
+
+
+def test_a_server_that_stops_finishes_what_it_reranks(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = translate(translator, TEXTS, translator)
+    rerank = Translator.rerank
+
+    def stopped(one: Translator, *arguments: Any) -> Any:
+        assert not one.worker.drain(0.0)
+        return rerank(one, *arguments)
+
+    monkeypatch.setattr(Translator, "rerank", stopped)
+    assert translate(translator, TEXTS, translator) == expected
+    assert translator.worker.drain(0.0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "n_best", "rerank", "most", "beam"),
+    [
+        (None, 1, False, 9, 5),
+        (None, 1, True, 99, 12),
+        (None, 7, False, 9, 7),
+        (None, 1, False, 2, 2),
+        (3, 1, True, 9, 3),
+    ],
+)
+def test_a_beam_is_as_wide_as_is_asked_for_or_may_be(
+    translator: Translator, asked: int | None, n_best: int, rerank: bool, most: int, beam: int
+) -> None:
+    assert beam_of(translator.info, asked, n_best, rerank, most) == beam
 
 
 def test_a_source_without_any_probability_leaves_the_list_as_it_was() -> None:

@@ -71,6 +71,19 @@ def test_a_thousand_texts_do_not_starve_a_single_one() -> None:
     assert single in scheduler.plan(0.2).admit
 
 
+def test_a_full_queue_takes_those_who_have_less_than_their_share_of_it() -> None:
+    scheduler = eager(rows=4, queue=10)
+    scheduler.submit("book", jobs(50), 0.0, NEVER, client="greedy")
+    with pytest.raises(QueueFullError, match="50 sentences wait already, and at most 10 may"):
+        scheduler.submit("page", jobs(1), 0.0, NEVER, client="greedy")
+    scheduler.submit("letter", jobs(4), 0.0, NEVER, client="modest")
+    scheduler.submit("line", jobs(1), 0.0, NEVER, client="modest")
+    with pytest.raises(QueueFullError):
+        scheduler.submit("another", jobs(1), 0.0, NEVER, client="modest")  # 5 of 10, and there are two
+    scheduler.submit("note", jobs(3), 0.0, NEVER, client="third")
+    assert scheduler.waiting == 58
+
+
 def test_clients_take_turns_however_many_requests_they_send() -> None:
     scheduler = eager(rows=4)
     for number in range(50):

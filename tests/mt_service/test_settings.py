@@ -37,6 +37,23 @@ def test_an_unknown_variable_lists_the_valid_ones() -> None:
 
 
 @pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MT_PORT", "tcp://10.0.0.1:80"),
+        ("MT_PORT_80_TCP", "tcp://10.0.0.1:80"),
+        ("MT_PORT_80_TCP_ADDR", "10.0.0.1"),
+        ("MT_SERVICE_HOST", "10.0.0.1"),
+        ("MT_SERVICE_PORT", "tcp://10.0.0.1:80"),
+        ("MT_SERVICE_PORT_HTTP", "80"),
+        ("MT_SERVICE_SERVICE_HOST", "10.0.0.1"),
+        ("MT_SERVICE_PORT_80_TCP_PROTO", "tcp"),
+    ],
+)
+def test_variables_that_kubernetes_sets_beside_a_service_are_passed_over(variable: str, value: str) -> None:
+    assert load_settings({variable: value}) == Settings()
+
+
+@pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
         ("MT_PORT", "70000", "'port' (MT_PORT) must be from 0 to 65,535, but is 70000"),

@@ -15,6 +15,7 @@ from toy import WORDS
 from data.errors import UserError
 from models.bundle import read_bundle
 from mt_service.engine.interface import DeadlineError
+from mt_service.pieces import Piece, separators
 from mt_service.registry import make_translator
 from mt_service.settings import Settings
 from mt_service.translator import Options, Translation, Translator
@@ -33,6 +34,31 @@ def test_sentences_are_translated_apart_and_what_stands_between_them_stays(trans
     (found,) = ask(translator, ["  ba dei lo\n\n\tka mo\r\n"])
     assert found.text == "  lo dei ba\n\n\tmo ka\r\n"
     assert found.sentences == 2
+
+
+def test_chinese_sentences_get_the_spaces_that_the_target_language_has() -> None:
+    pieces = [
+        Piece(text, 0, gap, ()) for text, gap in (("我。", ""), ("你？」", ""), ("x", ""), ("他！", "\n"), ("好。", ""))
+    ]
+    assert separators(pieces, "de") == [" ", " ", "", "\n", ""]
+    assert separators(pieces, "zh_Hant") == ["", "", "", "\n", ""]
+
+
+def test_words_after_such_a_space_are_found_where_they_stand(translator: Translator) -> None:
+    (found,) = ask(translator, ["ba dei。lo ka"], alignments=True)
+    assert found.alignment is not None
+    assert [found.text[start:end] for start, end in found.alignment.target_words] == found.text.split()
+    assert len(found.text.split()) >= 4
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\ufe0f", "\u0345"])
+def test_a_letter_with_endless_marks_is_cut_like_any_other_text(translator: Translator, mark: str) -> None:
+    text = "a" + mark * 19_999
+    started = time.perf_counter()
+    (plan,) = translator.plan([text], Options("aa", "bb"))
+    assert time.perf_counter() - started < 5
+    assert "".join(piece.text + piece.separator for piece in plan.pieces) == text
+    assert len(plan.pieces) < 600
 
 
 def test_a_translation_does_not_depend_on_its_batch(translator: Translator) -> None:

@@ -149,6 +149,26 @@ def test_draining_takes_nothing_new_and_finishes_what_runs(worker: Worker, engin
     assert future.result(0)[0].tokens == (3,)
 
 
+def test_draining_waits_for_requests_that_come_in_several_steps(worker: Worker) -> None:
+    with worker.awaited():
+        assert not worker.drain(0.0)
+        with pytest.raises(DrainingError):
+            worker.submit("other", jobs(1), later())
+        (future,) = worker.submit("second step", jobs(2), later(), awaited=True)
+        assert future.result(SOON)[0].tokens == (2,)
+        assert not worker.drain(0.0)
+    assert worker.drain(0.0)
+    with pytest.raises(DrainingError), worker.awaited():
+        pass
+
+
+def test_nothing_is_taken_once_closed(worker: Worker) -> None:
+    with worker.awaited():
+        worker.close()
+        with pytest.raises(DrainingError):
+            worker.submit("second step", jobs(2), later(), awaited=True)
+
+
 def test_closing_leaves_nobody_waiting(worker: Worker, engines: list[FakeEngine]) -> None:
     futures = worker.submit("a", jobs(*[ENDLESS] * 6), later())
     until(lambda: engines[0].left)
@@ -163,9 +183,9 @@ def test_a_full_queue_refuses_and_forgets(worker: Worker, engines: list[FakeEngi
     engines[0].gate.clear()
     running = worker.submit("a", jobs(2, 2, 2, 2), later())
     until(lambda: engines[0].left)
-    waiting = worker.submit("b", jobs(1, 1, 1, 1, 1), later())
+    waiting = worker.submit("b", jobs(1, 1, 1, 1, 1), later(), "me")
     with pytest.raises(QueueFullError):
-        worker.submit("c", jobs(1, 1), later())
+        worker.submit("c", jobs(1, 1), later(), "me")
     engines[0].gate.set()
     assert all(future.result(SOON) for future in running + waiting)
     assert not worker.futures

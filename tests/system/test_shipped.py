@@ -150,6 +150,23 @@ def test_swapping_translates_back(page: Page) -> None:
     assert "Zeit" in page.translation()
 
 
+def test_swapping_keeps_a_text_whose_translation_is_not_there(page: Page) -> None:
+    page.type(GERMAN)
+    long = "x" * 20_001
+    page.browser.execute_script(f"document.getElementById('source-text').value = '{long}'")
+    page.element("source-text").send_keys("y")
+    until(lambda: page.element("problem").is_displayed())
+    assert not page.element("copy").is_enabled()
+    page.element("swap").click()
+    assert len(page.value("source-text")) == 20_002
+
+
+def test_a_page_asks_for_no_more_alternatives_than_it_may(browser: Chrome) -> None:
+    with serve(max_n_best=1) as few:
+        browser.get(few.url)
+        assert "time" in Page(browser).type(GERMAN)
+
+
 def test_a_text_that_is_too_long_is_told_without_asking_the_server(page: Page) -> None:
     page.browser.execute_script("document.getElementById('source-text').value = 'x'.repeat(20001)")
     page.element("source-text").send_keys("y")
