@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,6 +72,8 @@ def read(corpus: CorpusConfig, root: Path) -> Iterator[Line]:
 def check_there(path: Path, kind: str) -> None:
     """Raise UserError, naming the kind of file, when there is none."""
     check(path.is_file(), f"{kind} file {path} does not exist: mend its path, or the root that it starts at")
+    readable = str(path).encode(errors="replace").decode()
+    check(readable == str(path), f"{kind} file {readable} has a name, or a folder's, that is no UTF-8: rename it")
 
 
 def lines_of(corpus: CorpusConfig, files: tuple[Path, ...]) -> Iterator[Line]:
@@ -178,6 +179,6 @@ def text_of(element: etree._Element, path: Path) -> str:
 
 def variant(variants: dict[str, str], language: str) -> str:
     """The text whose language code is `language` or starts with it (`de` finds `de-at`); empty if there is none."""
-    wanted = language.lower()
-    codes = sorted(code for code in variants if wanted in (code, re.split("[-_]", code)[0]))
+    wanted = language.lower().replace("_", "-")
+    codes = sorted(code for code in variants if wanted in (plain := code.replace("_", "-"), plain.split("-")[0]))
     return variants[codes[0]] if codes else ""

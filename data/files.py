@@ -15,10 +15,15 @@ from typing import Any
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success flush it to disk and rename it into place."""
+    """Yield a temporary path beside `path`; on success flush it to disk and rename it into place.
+
+    Who may read a file that it replaces stays the same.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
+        if path.exists():
+            shutil.copymode(path, temporary)
         flush(temporary)
         temporary.replace(path)
         flush(path.parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from data.clean import CorpusReport, key_of
 from data.corpus import CorpusConfig, check_there, read, read_lines
 from data.normalize import normalize
 
-NO_WORD = re.compile(r"[\W_]+")
+NO_WORD = re.compile(r"[\W_]+")  # marks are no word by Python's count, but the vowels of many scripts
 EMPTY, HELD_OUT, REPEATED = "empty", "held_out", "repeated"
 
 
@@ -65,7 +66,12 @@ def read_monolingual(
 
 def fingerprint(text: str) -> bytes:
     """Equal for normalised texts of the same words, whatever their case and punctuation."""
-    return key_of(NO_WORD.sub(" ", text.casefold()).strip())
+    return key_of(NO_WORD.sub(marks, text.casefold()).strip())
+
+
+def marks(between: re.Match[str]) -> str:
+    """The marks among what is no word; without any, a space."""
+    return "".join(one for one in between[0] if unicodedata.category(one).startswith("M")) or " "
 
 
 NOTHING = fingerprint("")

@@ -13,6 +13,7 @@ from data.corpus import CorpusConfig, check_there, read
 from data.files import atomic_folder, copy, sha256, write_text
 from data.normalize import normalize
 from data.prepared import (
+    MANIFEST,
     MODEL,
     Pair,
     Prepared,
@@ -21,7 +22,7 @@ from data.prepared import (
     to_line,
     write_manifest,
 )
-from data.selection import clean_into, hold_out, progress, real_texts, write_shards
+from data.selection import clean_into, hold_out, progress, real_texts, trained_on, write_shards
 from data.sources import DataConfig, TrainCorpusConfig
 from data.tokenizer import Tokenizer, train_tokenizer
 
@@ -36,7 +37,7 @@ def prepare(
     Args:
         config: corpora and rules.
         folder: what to make.
-        seed: decides which pairs are held out, how pairs spread over shards, and what the vocabulary is learned from.
+        seed: decides how pairs spread over shards, and what the vocabulary is learned from.
         force: make it anew, in place of prepared data that stands there.
         vocabulary: a tokenizer's file to take as it is; none is learned then, whatever `config.tokenizer` says.
     Raises:
@@ -44,15 +45,14 @@ def prepare(
     """
     origin = origin_of(config, seed, vocabulary)
     check(folder.is_dir() or not folder.exists(), f"{folder} is a file: name a folder for the prepared data")
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(folder.iterdir()) and not (force and (folder / MANIFEST).is_file()):
         differing = differences(read_manifest(folder), origin)
-        if not differing and not force:
-            return Prepared.load(folder)
         check(
-            force,
-            f"{folder} was prepared from something else ({', '.join(differing)} differ): name another folder, "
-            f"or force to replace it",
+            not differing,
+            f"{folder} was prepared from something else ({', '.join(differing)} differ): choose another 'name', or "
+            f"replace it by mt prepare --force",
         )
+        return Prepared.load(folder)
     for corpus in (*config.train, *config.dev.values()):
         lines = sum(1 for _ in progress(read(corpus, config.root), f"checking {corpus.source}"))
         for path in corpus.files(config.root):
@@ -102,13 +102,18 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vo
         take_vocabulary(vocabulary, config.languages, folder / MODEL)
     spool = folder / "spool.tmp"
     reports = clean_into(spool, config)
-    held_out = hold_out(spool, config, reports, seed)
+    held_out = hold_out(spool, config, reports)
     shards = write_shards(spool, folder, config, held_out, reports, seed)
     if vocabulary is None:
         words = progress(real_texts(spool, config, held_out), "learning the vocabulary")
         train_tokenizer(words, config.languages, config.tokenizer, folder / MODEL, seed)
+    files = {name: read_dev(corpus, config.root, reports) for name, corpus in config.dev.items()}
+    for name, pairs in files.items():
+        if known := trained_on(spool, held_out, pairs):
+            told = f"dev set {name}: {known} of its {len(pairs)} pairs are trained on too, so its scores say less"
+            print(told, file=sys.stderr)
     spool.unlink()
-    dev = held_out.dev | {name: read_dev(corpus, config.root, reports) for name, corpus in config.dev.items()}
+    dev = held_out.dev | files
     for name, pairs in dev.items():
         write_text(folder / dev_file(name), "".join(map(to_line, pairs)))
     write_text(folder / "cleaning.json", to_json(reports))

@@ -124,7 +124,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UserError(f"{folder} holds no prepared data: cannot read {path}: {error}") from None
     made = manifest.get("format") if isinstance(manifest, dict) else None
-    check(made == FORMAT, f"{path} has format {made}, but this version reads {FORMAT}: prepare the data again")
+    check(
+        made == FORMAT,
+        f"{path} has format {made}, but this version reads {FORMAT}: prepare the data again, by mt prepare --force",
+    )
+    whole = {"config", "sources", "files"} <= manifest.keys()
+    check(whole, f"{path} was altered since it was prepared: prepare the data again, by mt prepare --force")
     return dict(manifest)
 
 
@@ -133,6 +138,9 @@ def verify(folder: Path) -> dict[str, Any]:
     manifest = read_manifest(folder)
     for name, expected in manifest["files"].items():
         path = folder / name
-        check(path.is_file(), f"{path} is missing: prepare the data again, with force")
-        check(sha256(path) == expected, f"{path} was altered since it was prepared: prepare the data again, with force")
+        check(path.is_file(), f"{path} is missing: prepare the data again, by mt prepare --force")
+        check(
+            sha256(path) == expected,
+            f"{path} was altered since it was prepared: prepare the data again, by mt prepare --force",
+        )
     return manifest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -88,24 +89,30 @@ def read_spool(spool: Path) -> Iterator[Kept]:
             yield Kept(int(index), int(number), Pair(*pair))
 
 
-def hold_out(spool: Path, config: DataConfig, reports: Sequence[CorpusReport], seed: int) -> HeldOut:
-    """Choose by the seed, corpus by corpus, which of the pairs kept make dev sets."""
+def hold_out(spool: Path, config: DataConfig, reports: Sequence[CorpusReport]) -> HeldOut:
+    """Choose, corpus by corpus, which of the pairs kept make dev sets: those whose hashes are least.
+
+    So they are the same whatever the seed, and none is in the training data of another run that this one builds on.
+    """
     held = HeldOut(set(), set(), {})
-    chosen = []
     for index, (corpus, report) in enumerate(zip(config.train, reports, strict=True)):
         fits = not corpus.hold_out or corpus.hold_out < report.kept
         check(fits, f"hold_out = {corpus.hold_out} leaves nothing of {corpus.source}, which has {report.kept} pairs")
-        chosen.append(set(random.Random(f"{seed}-{index}").sample(range(report.kept), corpus.hold_out)))
-    if not any(chosen):
-        return held
-    ordinals = [0] * len(reports)
-    for index, number, pair in read_spool(spool):
-        if ordinals[index] in chosen[index]:
-            held.places.add((index, number))
+        if corpus.hold_out:
+            hashed = ((key_of(to_line(kept.pair)), kept.number) for kept in read_spool(spool) if kept.corpus == index)
+            held.places.update((index, number) for _, number in heapq.nsmallest(corpus.hold_out, hashed))
+    for index, number, pair in read_spool(spool) if held.places else ():
+        if (index, number) in held.places:
             held.texts.update(sides(pair))
             held.dev.setdefault(config.train[index].hold_out_name, []).append(pair)
-        ordinals[index] += 1
     return held
+
+
+def trained_on(spool: Path, held: HeldOut, pairs: Iterable[Pair]) -> int:
+    """How many pairs stand in the training data, either way round."""
+    wanted = {one for pair in pairs for one in (pair, pair.swapped())}
+    found = {kept.pair for kept in read_spool(spool) if kept.pair in wanted and not held.rule(kept)}
+    return sum(not found.isdisjoint((pair, pair.swapped())) for pair in pairs)
 
 
 def sides(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:

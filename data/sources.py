@@ -19,7 +19,7 @@ DEV_NAME = re.compile(r"\w[\w.-]*")
 
 @dataclass(frozen=True)
 class TrainCorpusConfig(CorpusConfig):
-    """A corpus to train on; `hold_out` of its pairs, chosen by the seed, go to the dev set `hold_out_name` instead.
+    """A corpus to train on; `hold_out` of its pairs, chosen by their text alone, go to the dev set `hold_out_name`.
 
     No pair that shares either side's text with a held-out one stays in the training data. `synthetic` says that one
     side was made by a model: nothing is held out of such text, and the vocabulary is not learned from it, since it is

@@ -72,7 +72,7 @@ def train_tokenizer(
             num_threads=TRAINING_THREADS,
             minloglevel=2,
         )
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise explain(error, config) from None
     with atomic(path) as temporary:
         temporary.write_bytes(model.getvalue())
@@ -95,7 +95,7 @@ def reservoir(lines: Iterable[str], size: int, seed: int) -> list[str]:
     return kept
 
 
-def explain(error: RuntimeError, config: TokenizerConfig) -> UserError:
+def explain(error: Exception, config: TokenizerConfig) -> UserError:
     """Turn SentencePiece's complaints about the vocabulary size into a sentence with a mend."""
     size = f"tokenizer.vocabulary_size = {config.vocabulary_size}"
     if most := re.search(r"Vocabulary size too high.*<= (\d+)", str(error)):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from mt_service.engine.interface import EngineError
 if TYPE_CHECKING:
     from training.synthesis import Wish
 
+OVERRIDE = re.compile(r"[^-=][^=]*=")
 OK, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -345,14 +347,19 @@ def print_version() -> int:
 
 def fail(message: object, code: int) -> int:
     """One sentence for whoever called."""
-    print(f"mt: error: {message}", file=sys.stderr)
+    if sys.stderr is not None:  # closed, and print would take standard output
+        print(f"mt: error: {message}", file=sys.stderr)
     return code
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 when all that was asked for is done, 2 for a wrong call."""
     parser = make_parser()
-    arguments = parser.parse_args(words)
+    arguments, others = parser.parse_known_args(words)
+    if others and not (hasattr(arguments, "overrides") and all(map(OVERRIDE.match, others))):
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    if others:  # key=value after a flag
+        arguments.overrides += others
     try:
         if arguments.version:
             return print_version()

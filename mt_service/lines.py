@@ -40,8 +40,9 @@ class Work(NamedTuple):
 
 
 def say(line: str) -> None:
-    """A line on standard error, above the progress bar."""
-    tqdm.write(line, file=sys.stderr)
+    """A line on standard error, above the progress bar; nowhere when that is closed."""
+    if sys.stderr is not None:
+        tqdm.write(line, file=sys.stderr)
 
 
 def silent(stream: BinaryIO) -> bool:
@@ -63,6 +64,7 @@ def windows(source: BinaryIO, target: BinaryIO) -> Iterator[list[str]]:
         target: is flushed before the source is waited for.
     """
     number, rest = 0, b""
+    wait_for_input(source)
     while True:
         if silent(source):
             yield []
@@ -77,6 +79,12 @@ def windows(source: BinaryIO, target: BinaryIO) -> Iterator[list[str]]:
             number += len(window)
         if not chunk:
             return
+
+
+def wait_for_input(source: BinaryIO) -> None:
+    """Let reading wait, whatever whoever opened it wants: to be empty for a moment is not to be at the end."""
+    with contextlib.suppress(OSError, ValueError):  # no file of the system's
+        os.set_blocking(source.fileno(), True)
 
 
 def text_of(line: bytes, number: int) -> str:
@@ -102,7 +110,9 @@ def render(number: int, translation: Translation, layout: str) -> str:
         texts = [flat(one.text).strip().replace("|||", "| | |") for one in translation.alternatives]
         scores = [f"{one.score:.6f}" for one in translation.alternatives]
         return "\n".join(f"{number} ||| {text} ||| {score}" for text, score in zip(texts, scores, strict=True))
-    alternatives = [{"text": one.text, "score": round(one.score, 6)} for one in translation.alternatives]
+    alternatives = [
+        {"text": flat(one.text).removesuffix("\r"), "score": round(one.score, 6)} for one in translation.alternatives
+    ]
     return json.dumps(
         {"line": number + 1, "translations": alternatives, "warnings": translation.warnings}, ensure_ascii=False
     )
@@ -116,6 +126,8 @@ def opened(source: Path | None, target: Path | None) -> Iterator[tuple[BinaryIO,
         UserError: for a file that cannot be opened.
     """
     with contextlib.ExitStack() as stack:
+        check(source is not None or sys.stdin is not None, "standard input is closed: name a file with --input")
+        check(target is not None or sys.stdout is not None, "standard output is closed: name a file with --output")
         try:
             reader = stack.enter_context(source.open("rb")) if source else sys.stdin.buffer
         except OSError as error:
@@ -129,14 +141,23 @@ def opened(source: Path | None, target: Path | None) -> Iterator[tuple[BinaryIO,
 
 @contextlib.contextmanager
 def create(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, whole or not at all; what is no file, such as a pipe, is written at once."""
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        with path.open("wb") as stream:
+    """A file to write, whole or not at all; a pipe, or where standard output goes, is written on at once."""
+    if path.exists() and (not path.is_file() or is_standard(path)):
+        with path.open("ab") as stream:
             yield stream
         return
+    path = path.resolve()
     with atomic(path) as temporary, temporary.open("wb") as stream:
         yield stream
+
+
+def is_standard(path: Path) -> bool:
+    """Whether a path, such as /dev/stdout, is of the file that standard output or standard error goes to."""
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):  # closed
+            if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return True
+    return False
 
 
 def load(arguments: argparse.Namespace) -> Registry:
@@ -211,7 +232,7 @@ def find_reverse(registry: Registry, arguments: argparse.Namespace) -> Translato
 def write(translations: Iterator[Translation], target: BinaryIO, arguments: argparse.Namespace) -> Work:
     """Translate and write."""
     lines = sentences = tokens = 0
-    with tqdm(translations, unit="line", disable=arguments.quiet, file=sys.stderr) as progress:
+    with tqdm(translations, unit="line", disable=arguments.quiet or sys.stderr is None, file=sys.stderr) as progress:
         for translation in progress:
             for warning in translation.warnings:
                 say(f"mt: line {lines + 1}: {warning}")

@@ -1,4 +1,5 @@
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,20 @@ def test_a_tmx_unit_is_a_pair_of_plain_text(tmp_path: Path, name: str) -> None:
         Line(2, "", "Only English"),
         Line(3, "Vier", "Four"),
     ]
+
+
+@pytest.mark.parametrize("code", ["zh-Hant", "zh_hant", "ZH-HANT"])
+def test_a_script_or_country_is_found_however_it_is_joined(tmp_path: Path, code: str) -> None:
+    (tmp_path / "a.tmx").write_text(TMX.replace("en_GB", code).replace('"en"', f'"{code}"'), encoding="utf-8")
+    lines = list(read(CorpusConfig("tmx", ("de", "zh_Hant"), Path("a.tmx")), tmp_path))
+    assert lines[2] == Line(3, "Vier", "Four")
+
+
+def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.tsv")
+    path.write_bytes(b"a\tb\n")
+    with pytest.raises(UserError, match=r"caf\?\.tsv has a name, or a folder's, that is no UTF-8: rename it"):
+        list(read(CorpusConfig("tsv", ("de", "en"), path), tmp_path))
 
 
 def test_a_tmx_in_another_declared_encoding_is_read(tmp_path: Path) -> None:

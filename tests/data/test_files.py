@@ -24,6 +24,12 @@ def write_half(path: Path) -> None:
         raise RuntimeError
 
 
+def test_who_may_read_a_file_stays_the_same(tmp_path: Path) -> None:
+    (tmp_path / "private").touch(0o600)
+    write_text(tmp_path / "private", "mine")
+    assert (tmp_path / "private").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")

@@ -31,6 +31,12 @@ def test_what_is_there_or_will_be_scored_is_left_out_and_listed(tmp_path: Path) 
     assert list(read_monolingual(one, tmp_path, set(), seen, CorpusReport("again"))) == ["In dev"]
 
 
+def test_vowels_that_are_marks_make_another_word() -> None:
+    boy, girl, boys = "वह लड़का है।", "वह लड़की है।", "वह लड़के हैं।"
+    assert len({fingerprint(text) for text in (boy, girl, boys)}) == 3
+    assert fingerprint(boy) == fingerprint(boy.removesuffix("।"))
+
+
 @pytest.mark.parametrize("missing", ["more.en", "test.en"])
 def test_a_missing_file_is_told(tmp_path: Path, missing: str) -> None:
     write(tmp_path, more_en="a\n", test_en="b\n")

@@ -102,10 +102,26 @@ def test_held_out_pairs_share_no_text_with_the_training_data(tmp_path: Path) -> 
     assert sum(map(len, dropped.values())) + len(train) == len(pairs)
 
 
-def test_other_seeds_hold_out_other_pairs(tmp_path: Path) -> None:
+def test_every_seed_holds_out_the_same_pairs_and_so_do_corpora_that_have_grown(tmp_path: Path) -> None:
     config = config_for(tmp_path, sentences(100), hold_out=20)
-    one, two = (prepare(config, tmp_path / f"p{seed}", seed).dev["held-out"] for seed in (1, 2))
-    assert one != two
+    one, two = (prepare(config, tmp_path / f"p{seed}", seed) for seed in (1, 2))
+    assert one.dev == two.dev
+    larger = prepare(config_for(tmp_path, sentences(105), hold_out=20), tmp_path / "larger", 1)
+    assert len(set(one.dev["held-out"]) & set(larger.dev["held-out"])) > 10
+    first = [pair.source for pair in one.dev["held-out"]]
+    assert first != [source for source, _ in sentences(100)[:20]]
+
+
+def test_a_dev_set_that_is_trained_on_is_told(
+    make_config: MakeConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = sentences(60)
+    write_corpus(tmp_path, "c", pairs)
+    write_corpus(tmp_path, "known", [*pairs[:4], ("Nie gesehen.", "Never seen.")])
+    changes = {"root": str(tmp_path), "train": [corpus("c")], "tokenizer": {"vocabulary_size": 340}}
+    prepare(make_config(**changes, dev={"known": corpus("known")}), tmp_path / "p", 1)
+    told = "dev set known: 4 of its 5 pairs are trained on too, so its scores say less"
+    assert told in capsys.readouterr().err
 
 
 def test_holding_out_everything_is_refused(tmp_path: Path) -> None:
@@ -119,7 +135,7 @@ def test_prepared_data_is_reused_unless_something_differs(make_config: MakeConfi
     made = (folder / "manifest.json").stat().st_mtime_ns
     prepare(make_config(), folder, 1)
     assert (folder / "manifest.json").stat().st_mtime_ns == made
-    with pytest.raises(UserError, match=r"\(seed differ\): name another folder, or force"):
+    with pytest.raises(UserError, match=r"\(seed differ\): choose another 'name', or replace it by mt prepare --force"):
         prepare(make_config(), folder, 2)
     with pytest.raises(UserError, match=r"\(data\.shard_pairs differ\)"):
         prepare(make_config(shard_pairs=5), folder, 1)
@@ -155,9 +171,14 @@ def test_a_file_in_the_place_of_the_folder_is_named(make_config: MakeConfig, tmp
 def test_force_mends_altered_data(make_config: MakeConfig, prepared: Prepared, tmp_path: Path) -> None:
     shutil.copytree(prepared.folder, tmp_path / "p")
     (tmp_path / "p" / "tokenizer.model").write_bytes(b"")
-    with pytest.raises(UserError, match="prepare the data again, with force"):
+    with pytest.raises(UserError, match="prepare the data again, by mt prepare --force"):
         prepare(make_config(), tmp_path / "p", 1)
     assert prepare(make_config(), tmp_path / "p", 1, force=True).manifest["files"] == prepared.manifest["files"]
+    for broken in ('{"format": 0}', '{"format": 1}', "{"):
+        (tmp_path / "p" / "manifest.json").write_text(broken)
+        with pytest.raises(UserError, match=r"manifest\.json"):
+            prepare(make_config(), tmp_path / "p", 1)
+        assert prepare(make_config(), tmp_path / "p", 1, force=True).manifest["files"] == prepared.manifest["files"]
 
 
 def test_a_failure_leaves_nothing_behind(make_config: MakeConfig, tmp_path: Path) -> None:

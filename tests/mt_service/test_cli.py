@@ -5,10 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -169,6 +173,77 @@ def test_a_program_may_talk_line_by_line(golden: Path) -> None:
             assert talk.stdout.readline() == answer
         talk.stdin.close()
         assert talk.wait(20) == 0
+
+
+def run_mt(*words: str, **streams: Any) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, "-m", "mt_service", *words], **streams, check=False)
+
+
+def test_output_may_be_named_as_what_standard_output_is(golden: Path, tmp_path: Path) -> None:
+    words = ["translate", "--bundle", str(golden), *TO_BB, "--quiet", "--output", "/dev/stdout"]
+    log = tmp_path / "log"
+    log.write_bytes(b"precious\n")
+    with log.open("ab") as stream:
+        assert run_mt(*words, input=b"ba dei\n", stdout=stream).returncode == 0
+    assert log.read_bytes() == b"precious\ndei ba\n"
+    assert run_mt(*words, input=b"ba dei\n", stdout=subprocess.PIPE).stdout == b"dei ba\n"
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "out", "err"),
+    [
+        ("2>&-", 0, b"dei ba\n", b""),
+        ("<&-", 2, b"", b"mt: error: standard input is closed: name a file with --input\n"),
+        (">&-", 2, b"", b"mt: error: standard output is closed: name a file with --output\n"),
+    ],
+)
+def test_a_stream_may_be_closed(golden: Path, closed: str, code: int, out: bytes, err: bytes) -> None:
+    call = shlex.join([sys.executable, "-m", "mt_service", "translate", "--bundle", str(golden), *TO_BB, "--quiet"])
+    done = subprocess.run(f"{call} {closed}", input=b"ba dei\n", capture_output=True, shell=True, check=False)
+    assert (done.returncode, done.stdout) == (code, out)
+    assert done.stderr == err or (code == 0 and not err)
+
+
+def test_a_pipe_that_is_empty_for_a_moment_is_not_at_its_end(golden: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    command = [sys.executable, "-m", "mt_service", "translate", "--bundle", str(golden), *TO_BB, "--quiet"]
+    with subprocess.Popen(command, stdin=reading, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        os.close(reading)
+        assert process.stdout is not None
+        for _ in range(2):
+            os.write(writing, b"ba dei\n")
+            assert process.stdout.readline() == b"dei ba\n"
+        os.close(writing)
+        assert process.wait(20) == 0
+
+
+def test_sigterm_leaves_no_half_written_file(golden: Path, tmp_path: Path) -> None:
+    words = ["--bundle", str(golden), *TO_BB, "--quiet", "--output", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "mt_service", "translate", *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        end = time.monotonic() + 30
+        while not list(tmp_path.iterdir()):
+            assert time.monotonic() < end, "it never began"
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(20) == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recipe_is_changed_before_and_after_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("seed = 1", encoding="utf-8")
+    assert main(["prepare", str(recipe), "--force", "seeds=1"]) == 2
+    assert "unknown key 'seeds'" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["prepare", str(recipe), "--force", "seed"])
+    assert "unrecognized arguments: seed" in capsys.readouterr().err
+
+
+def test_json_has_no_line_ends_of_the_input() -> None:
+    translation = Translation("", 0.0, [Alternative("a\u2028b\r", -0.5)], None, 5, 1, [])
+    assert json.loads(render(7, translation, "json"))["translations"][0]["text"] == "a b"
 
 
 def test_an_address_in_use_is_told_before_models_are_loaded(capsys: pytest.CaptureFixture[str]) -> None:
