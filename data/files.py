@@ -37,6 +37,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
     What is written there must be flushed by whoever writes it. What killed processes left is removed first.
     """
+    folder = folder.resolve()
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     old = temporary.with_suffix(".old")
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from data.config import check
 from training.checkpoint import Checkpoint, checkpoints, load, resolve
-from training.run_folder import CHECKPOINTS
+from training.run_folder import CHECKPOINTS, check_vocabulary
 
 
 def weights_of(checkpoint: Checkpoint) -> dict[str, Tensor]:
@@ -35,11 +35,14 @@ def choose_weights(run: Path, which: str, last: int) -> tuple[dict[str, Tensor],
     """
     folder = run / CHECKPOINTS
     if which == "average":
+        check(last >= 1, f"--last must be at least 1, but is {last}")
         paths = checkpoints(folder)[-last:]
         check(bool(paths), f"{run} has no checkpoint yet")
         loaded = [load(path) for path in paths]
+        check_vocabulary(run, loaded[-1].state)
         updates = [int(one.state["update"]) for one in loaded]
         return mean([one.model for one in loaded]), {"weights": f"mean of updates {updates}", "update": updates[-1]}
     chosen = load(resolve(folder, which))
+    check_vocabulary(run, chosen.state)
     origin: dict[str, object] = {"weights": which, "update": chosen.state["update"], "tokens": chosen.state["tokens"]}
     return weights_of(chosen), {**origin, "seconds": round(chosen.state["seconds"])}

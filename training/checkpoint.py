@@ -37,18 +37,21 @@ def pointer(folder: Path, name: str) -> Path:
 
 
 def save(folder: Path, checkpoint: Checkpoint, best: bool) -> Path:
-    """Write a checkpoint into `folder/00001234`, verify it, then point `last` (and `best`) at it."""
-    target = folder / f"{checkpoint.state['update']:08d}"
+    """Write a checkpoint into `folder/00001234`, verify it, then point `last` (and `best`) at it.
+
+    Raises:
+        OSError: when it cannot be written, as on a full disk; nothing of it stays, and the older ones do.
+    """
+    target = folder / named(checkpoint.state)
     temporary = folder / f".{target.name}.{os.getpid()}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
+    remove_unfinished(folder)
     temporary.mkdir(parents=True)
-    parts = {MODEL: checkpoint.model, AVERAGE: checkpoint.average, OPTIMIZER: checkpoint.optimizer}
-    for name, tensors in parts.items():
-        save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, temporary / name)
-        flush(temporary / name)
-    sums = {name: sha256(temporary / name) for name in parts}
-    write_json(temporary / STATE, {**checkpoint.state, "files": sums})
-    load(temporary)
+    try:
+        fill(temporary, checkpoint)
+        load(temporary)
+    except (OSError, SafetensorError, UserError) as error:
+        remove_unfinished(folder)
+        raise OSError(f"{target} cannot be written: {error}; make room, and give the same command again") from None
     if target.exists():
         shutil.rmtree(target)
     temporary.rename(target)
@@ -56,6 +59,37 @@ def save(folder: Path, checkpoint: Checkpoint, best: bool) -> Path:
     for name in (LAST, BEST) if best else (LAST,):
         write_json(pointer(folder, name), {"checkpoint": target.name})
     return target
+
+
+def named(state: Mapping[str, Any]) -> str:
+    """The folder of the checkpoint that a state is of."""
+    return f"{state['update']:08d}"
+
+
+def fill(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write and flush all files of a checkpoint, the state with their sums last."""
+    parts = {MODEL: checkpoint.model, AVERAGE: checkpoint.average, OPTIMIZER: checkpoint.optimizer}
+    for name, tensors in parts.items():
+        save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, folder / name)
+        flush(folder / name)
+    sums = {name: sha256(folder / name) for name in parts}
+    write_json(folder / STATE, {**checkpoint.state, "files": sums})
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Delete what writing a checkpoint left when it failed or was killed."""
+    for path in folder.glob(".*.tmp"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def mend_pointers(folder: Path, state: Mapping[str, Any]) -> None:
+    """Point `last`, and `best` if it was the best, at the newest checkpoint, whose state this is.
+
+    A process that is killed between a checkpoint and its pointers leaves them at an older one.
+    """
+    best = state["score"] is not None and state["score"] == state["best"]
+    for name in (LAST, BEST) if best else (LAST,):
+        write_json(pointer(folder, name), {"checkpoint": named(state)})
 
 
 def load(folder: Path) -> Checkpoint:
@@ -107,17 +141,20 @@ def load_last(folder: Path) -> tuple[Checkpoint | None, list[str]]:
 
 
 def prune(folder: Path, keep_last: int, keep_best: int) -> None:
-    """Delete all but the newest and the best-scored checkpoints; the one `best` names always stays."""
-    paths = checkpoints(folder)
+    """Delete all but the newest and the best-scored checkpoints; those that `last` and `best` name always stay.
+
+    What is newer than the last one is damaged, and was passed over.
+    """
+    newest, all_of_them = resolve(folder, LAST), checkpoints(folder)
+    paths = [path for path in all_of_them if path <= newest]
     keep = set(paths[-keep_last:])
     keep.update(sorted(paths, key=dev_score)[-keep_best:] if keep_best else [])
     if pointer(folder, BEST).exists():
         keep.add(resolve(folder, BEST))
-    for path in paths:
+    for path in all_of_them:
         if path not in keep:
             shutil.rmtree(path)
-    for path in folder.glob(".*.tmp"):
-        shutil.rmtree(path, ignore_errors=True)
+    remove_unfinished(folder)
 
 
 def dev_score(path: Path) -> float:

@@ -15,6 +15,8 @@ from data.prepare import DataConfig
 from models.config import ModelConfig
 from training.recipe_files import read_recipe
 
+LARGEST_SEED = 2**32  # every process adds its number to a thousand times as much
+
 
 @dataclass(frozen=True)
 class OptimizerConfig:
@@ -33,6 +35,7 @@ class OptimizerConfig:
     def __post_init__(self) -> None:
         check(self.rate > 0, f"'rate' must be above 0, but is {self.rate}")
         check(all(0 <= beta < 1 for beta in self.betas), f"'betas' must be from 0 to below 1, but are {self.betas}")
+        check(self.weight_decay >= 0, f"'weight_decay' must not be negative, but is {self.weight_decay}")
         check(self.warmup >= 0, f"'warmup' must not be negative, but is {self.warmup}")
         check(0 <= self.momentum < 1, f"'momentum' must be from 0 to below 1, but is {self.momentum}")
         check(0 < self.decay_fraction <= 1, f"'decay_fraction' must be above 0, up to 1, but is {self.decay_fraction}")
@@ -79,6 +82,7 @@ class TrainingConfig:
             "evaluate_every",
             "checkpoint_every",
             "keep_last",
+            "dev_beam",
         ):
             check(getattr(self, name) >= 1, f"'{name}' must be at least 1, but is {getattr(self, name)}")
         good = bool(self.ridge_strength) and all(strength > 0 for strength in self.ridge_strength)
@@ -162,6 +166,7 @@ class Recipe:
     def __post_init__(self) -> None:
         plain_name = self.name not in ("", ".", "..") and not set(self.name) & set("/\\:\0")
         check(plain_name, f"'name' must be a plain folder name, but is {self.name!r}")
+        check(0 <= self.seed < LARGEST_SEED, f"'seed' must be from 0 to {LARGEST_SEED - 1:,}, but is {self.seed}")
         self.check_start()
         check(
             bool(self.teachers) or not self.data.monolingual,

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, distributed
 
+from data.config import check
+
 PATIENCE = timedelta(hours=12)  # that processes wait while the leading one prepares data, or teachers translate it
 
 
@@ -30,14 +32,20 @@ class World(NamedTuple):
 
 
 def join() -> World:
-    """Meet the other processes that torchrun started; alone when it did not."""
+    """Meet the other processes that torchrun started; alone when it did not.
+
+    Raises:
+        UserError: when there are more of them than GPUs.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return World()
     world = World(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
     on_gpu = torch.cuda.is_available()
     if on_gpu:
+        there = torch.cuda.device_count()
+        check(world.local_rank < there, f"there are {there} GPUs here: let torchrun start no more processes")
         torch.cuda.set_device(world.local_rank)
-    distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=PATIENCE)
     return world
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import torch
@@ -15,10 +16,15 @@ from models.search import translate_ids
 from models.seq2seq import Seq2Seq
 from models.shortlist import Shortlist
 
+CHINESE = ("zh", "cmn", "yue")
+WITHOUT_SPACES = ("ja", "th", "lo", "km", "my")  # whose words nobody parts
+
 
 def bleu_for(language: str, sentences: bool = False) -> BLEU:
     """sacreBLEU with the tokenizer that suits a target language; for single sentences, short ones are no exception."""
-    return BLEU(tokenize="zh" if language == "zh" else "13a", effective_order=sentences)
+    code = re.split("[-_]", language)[0].lower()
+    tokenizer = "zh" if code in CHINESE else "char" if code in WITHOUT_SPACES else "13a"
+    return BLEU(tokenize=tokenizer, effective_order=sentences)
 
 
 def dev_pairs(prepared: Prepared, directions: Sequence[str], limit: int) -> dict[str, list[Pair]]:

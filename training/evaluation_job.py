@@ -22,15 +22,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_languages(parser, "reference")
     add("--beam", type=int, help="default: the bundle's")
     add("--length-penalty", type=float, metavar="ALPHA", help="default: the bundle's")
-    add("--compare", type=Path, metavar="FILE", help="translations of a second system, for a paired bootstrap test")
-    add("--compare-bundle", type=Path, metavar="DIR", help="a second bundle, for a paired bootstrap test")
+    other = parser.add_mutually_exclusive_group()
+    told = "for a paired bootstrap test"
+    other.add_argument("--compare", type=Path, metavar="FILE", help=f"translations of a second system, {told}")
+    other.add_argument("--compare-bundle", type=Path, metavar="DIR", help=f"a second bundle, {told}")
     add("--output", type=Path, metavar="FILE", help="write the translations there")
     add_device(parser)
     add("--json", action="store_true", help="print JSON instead of a table")
 
 
 def read_lines(path: Path) -> list[str]:
-    """Lines of a UTF-8 file, ended by \\n alone.
+    """Lines of a UTF-8 file, ended by \\n alone; without a byte order mark.
 
     Raises:
         UserError: naming the file, and the line that is no UTF-8.
@@ -40,7 +42,7 @@ def read_lines(path: Path) -> list[str]:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise UserError(f"{path}, line {line} is no UTF-8: save the file as UTF-8") from None
@@ -59,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     from training.scoring import report_json, report_table, score_all
     from training.systems import Request, translations
 
+    check_place(arguments.output)
     references = read_lines(arguments.reference)
     check(bool(references), f"{arguments.reference} is empty: there is nothing to score")
     translating = arguments.hypothesis is None or arguments.compare_bundle is not None
@@ -83,6 +86,12 @@ def run(arguments: argparse.Namespace) -> int:
     report = score_all(hypotheses, references, other, target)
     print(report_json(report) if arguments.json else report_table(report))
     return 0
+
+
+def check_place(output: Path | None) -> None:
+    """Refuse, before any work, a file to write whose folder is not there."""
+    there = output is None or output.resolve().parent.is_dir()
+    check(there, f"--output {output}: there is no such folder")
 
 
 def same_length(one: Path | str, one_lines: int, other: Path | str, other_lines: int) -> None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from data.config import build, check, read_toml
+from data.errors import UserError
 from data.normalize import normalize
 from data.prepare import Pair, Prepared
 from data.tokenizer import Tokenizer
@@ -26,6 +27,7 @@ from models.seq2seq import Seq2Seq
 from models.weights import blank_network, write_bundle
 from training.average import choose_weights
 from training.evaluation import bleu_for, translate
+from training.evaluation_job import read_lines
 from training.manifest import MANIFEST
 from training.run_folder import RECIPE, prepared_folder, read_json
 from training.telemetry import say
@@ -63,9 +65,11 @@ def export(arguments: argparse.Namespace) -> int:
     prepared = Prepared.load(prepared_folder(run))
     weights, origin = choose_weights(run, arguments.checkpoint, arguments.last)
     network = network_of(recipe, weights, len(prepared.tokenizer))
-    card = build(Card, read_toml(arguments.card)) if arguments.card else Card()
-    dev, tests = dev_examples(prepared), [read_test_set(text) for text in arguments.test]
+    card = read_card(arguments.card) if arguments.card else Card()
+    dev = dev_examples(prepared)
+    tests = [read_test_set(text, recipe["data"]["directions"]) for text in arguments.test]
     ratio, alpha = length_ratio(prepared.tokenizer, dev), arguments.length_penalty
+    SearchOptions(arguments.beam, length_penalty=1.0 if alpha is None else alpha)  # is refused before any work
     if alpha is None:
         alpha = tune(network, prepared.tokenizer, dev, SearchOptions(arguments.beam, length_ratio=ratio))
     info = BundleInfo(
@@ -82,6 +86,14 @@ def export(arguments: argparse.Namespace) -> int:
     )
     storage = arguments.storage or default_storage(recipe)
     return write_and_check(folder, network, prepared, info, dev, tests, storage, arguments.force)
+
+
+def read_card(path: Path) -> Card:
+    """A card's file; UserError, naming it, when it is none."""
+    try:
+        return build(Card, read_toml(path))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def default_storage(recipe: dict[str, Any]) -> Storage:
@@ -121,6 +133,7 @@ def write_and_check(
 ) -> int:
     """Write, compare with the network, measure what was written, and write its scores down."""
     tokenizer_file = prepared.folder / TOKENIZER
+    folder = folder.resolve()
     trial = folder.with_name(f".{folder.name}.trial")
     bundle = write_bundle(trial, network, tokenizer_file, info, storage, force=True)
     try:
@@ -165,15 +178,17 @@ def dev_examples(prepared: Prepared) -> list[Example]:
     ]
 
 
-def read_test_set(text: str) -> Example:
-    """A test set from `NAME=SOURCE,TARGET,de-en`."""
+def read_test_set(text: str, directions: Sequence[str]) -> Example:
+    """A test set from `NAME=SOURCE,TARGET,de-en`, in one of some directions."""
     name, _, rest = text.partition("=")
     parts = rest.split(",")
     check(bool(name) and len(parts) == 3, f"--test {text}: expected NAME=SOURCE,TARGET,de-en")
     files = [Path(part) for part in parts[:2]]
     for path in files:
         check(path.is_file(), f"--test {text}: there is no file {path}")
-    sources, references = (path.read_text(encoding="utf-8").removesuffix("\n").split("\n") for path in files)
+    offered = ", ".join(directions)
+    check(parts[2] in directions, f"--test {text}: {parts[2]} is no direction that is trained; there are: {offered}")
+    sources, references = map(read_lines, files)
     check(
         len(sources) == len(references),
         f"--test {text}: {files[0]} has {len(sources)} lines, but {files[1]} has {len(references)}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any
 from data.files import write_json
 from data.prepare import Prepared
 from training.device import Choice, hardware
+from training.run_folder import read_json
 
 MANIFEST = "manifest.json"
 PACKAGES = ("mt-service", "torch", "sentencepiece", "safetensors", "sacrebleu", "numpy")
@@ -48,7 +48,7 @@ def git_state() -> dict[str, Any] | None:
 def write_manifest(folder: Path, prepared: Prepared, seed: int, choice: Choice, processes: int) -> None:
     """Write or extend a run's manifest; every sitting adds its start, code, versions and hardware."""
     path = folder / MANIFEST
-    before: list[Any] = json.loads(path.read_text(encoding="utf-8"))["sittings"] if path.exists() else []
+    before: list[Any] = read_json(path).get("sittings", []) if path.exists() else []
     sitting = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "git": git_state(),

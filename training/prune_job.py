@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_free(folder, arguments.force)
     had = units_of(bundle.config.architecture)
     check(any(had), f"{bundle.folder} has no feed-forward units, so there is nothing to prune")
-    tests = [read_test_set(text) for text in arguments.test]
+    tests = [read_test_set(text, bundle.info.directions) for text in arguments.test]
     wished = [getattr(arguments, f"{stack}_units") for stack in STACKS]
     smaller(bundle.config.architecture, wanted(wished, Units(0, 0)))  # refuses what cannot be before a long look
     for stack, wish, all_of_them in zip(STACKS, wished, had, strict=True):

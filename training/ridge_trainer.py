@@ -20,7 +20,7 @@ from training.distributed import World
 from training.evaluation import dev_bleu, dev_pairs
 from training.manifest import write_manifest
 from training.ridge import NormalEquations, Readout, dev_batches, states
-from training.run_folder import CHECKPOINTS, agree, last_checkpoint
+from training.run_folder import CHECKPOINTS, agree, check_data, last_checkpoint
 from training.start import Start, first_network
 from training.telemetry import Telemetry, say
 
@@ -66,10 +66,13 @@ class RidgeTrainer:
         found = last_checkpoint(self.folder)
         if found is None:
             return
+        check_data(self.folder, found.state, self.prepared)
         for mine, theirs in ((kept_tensors(self.network), found.model), (self.sums.parts, found.optimizer)):
             for name, tensor in theirs.items():
                 mine[name].copy_(tensor)
         state = found.state
+        if self.world.leads:
+            checkpoint.mend_pointers(self.folder / CHECKPOINTS, state)
         self.stream.seek(Position(*state["position"]))
         self.batches, self.tokens, self.seconds = state["update"], state["tokens"], state["seconds"]
         self.best = state["best"]
@@ -143,7 +146,7 @@ class RidgeTrainer:
         directions = self.recipe.data.directions
         scores = dev_bleu(self.network, self.prepared, directions, settings.dev_sentences, settings.dev_beam)
         score = sum(scores.values()) / len(scores)
-        better = self.best is None or score > self.best
+        better = self.best is None or score >= self.best
         self.best = score if better else self.best
         telemetry.evaluation(self.batches, scores, time.perf_counter() - began, better)
         self.save(readout, score, better)
@@ -160,6 +163,7 @@ class RidgeTrainer:
             "strength": readout.strength,
             "scale": readout.scale,
             "nll": readout.nll,
+            "data": self.prepared.manifest["files"],
         }
         folder, settings = self.folder / CHECKPOINTS, self.recipe.training
         checkpoint.save(folder, Checkpoint(kept_tensors(self.network), {}, self.sums.parts, state), better)

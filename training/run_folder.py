@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.config import build, plain
+from data.config import build, check, plain
 from data.errors import UserError
-from data.files import write_json
+from data.files import sha256, write_json
+from data.prepared import MODEL, Prepared
 from training.checkpoint import Checkpoint, load_last
 from training.config import Recipe
 from training.telemetry import say
@@ -36,7 +38,37 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path.parent} is no finished run: cannot read {path.name}: {error}") from None
+        raise UserError(f"{path.parent} is no run, or a damaged one: cannot read {path.name}: {error}") from None
+
+
+def check_data(run: Path, state: Mapping[str, Any], prepared: Prepared) -> None:
+    """Refuse to go on from a checkpoint with data that was prepared anew since, from something else.
+
+    Raises:
+        UserError: naming the files that differ.
+    """
+    now = prepared.manifest["files"]
+    then = state.get("data", now)  # which older checkpoints do not tell
+    changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+    check(
+        not changed,
+        f"{run} was trained on other data than {prepared.folder} holds now ({', '.join(changed[:3])} differ): "
+        f"give this run another 'name', or remove its folder",
+    )
+
+
+def check_vocabulary(run: Path, state: Mapping[str, Any]) -> None:
+    """Refuse weights of another vocabulary than the one that lies in the run's data now.
+
+    Raises:
+        UserError: since nothing that they say would be understood.
+    """
+    file = prepared_folder(run) / MODEL
+    then = state.get("data", {}).get(MODEL)
+    check(
+        then is None or not file.is_file() or then == sha256(file),
+        f"{run} was trained with another vocabulary than {file} is now: its data was prepared anew; train again",
+    )
 
 
 def last_checkpoint(run: Path) -> Checkpoint | None:
@@ -56,8 +88,7 @@ def agree(folder: Path, recipe: Recipe) -> None:
     path, mine = folder / RECIPE, plain(recipe)
     folder.mkdir(parents=True, exist_ok=True)
     if path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        theirs = plain(build(Recipe, kept))  # keys that came after it take their defaults
+        theirs = plain(build(Recipe, read_json(path)))  # keys that came after it take their defaults
         differing = sorted(differences(theirs, mine) - MAY_CHANGE)
         if differing:
             raise UserError(

@@ -39,7 +39,8 @@ def load_start(place: Path, home: Path) -> Start:
     Raises:
         UserError: when there is neither, or it is damaged.
     """
-    folder = place if place.is_dir() else home / "runs" / place
+    is_one = any((place / name).is_file() for name in (CONFIG, RECIPE))
+    folder = place if is_one else home / "runs" / place
     if (folder / CONFIG).is_file():
         network = read_bundle(folder).network()
         return Start(folder, folder / TOKENIZER, kept_tensors(network))

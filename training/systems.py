@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import sys
 import time
@@ -83,7 +84,10 @@ def by_server(request: Request, url: str) -> list[str]:
         body |= {} if request.beam is None else {"beam": request.beam}
         body |= {} if request.length_penalty is None else {"length_penalty": request.length_penalty}
         answer = post(url.rstrip("/") + "/v1/translate", body)
-        found.extend(" ".join(str(one["text"]).split("\n")) for one in answer["translations"])
+        try:
+            found.extend(" ".join(str(one["text"]).split("\n")) for one in answer["translations"])
+        except (KeyError, TypeError):
+            raise UserError(f"{url} is no translation server: it answered {str(answer)[:200]}") from None
     return found
 
 
@@ -106,7 +110,7 @@ def post(url: str, body: dict[str, Any]) -> Any:
             if error.code not in (429, 503):
                 raise UserError(f"{url} answered {error.code}: {said[:500]}") from None
             time.sleep(retry_after(error.headers.get("Retry-After")))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise UserError(f"{url} cannot be reached or is no translation server: {error}") from None
     raise UserError(f"{url} stayed too busy for {TRIES} tries")
 

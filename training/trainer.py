@@ -27,11 +27,11 @@ from training.checkpoint import Checkpoint
 from training.config import Recipe
 from training.device import choose, reads_ahead
 from training.distributed import World
-from training.evaluation import dev_bleu
+from training.evaluation import dev_bleu, dev_pairs
 from training.loss import token_loss
 from training.manifest import write_manifest
 from training.optimizer import MovingAverage, make_optimizer, rate_factor, set_schedule
-from training.run_folder import CHECKPOINTS, agree, last_checkpoint
+from training.run_folder import CHECKPOINTS, agree, check_data, last_checkpoint
 from training.spectra import spectra
 from training.start import Start, first_network
 from training.telemetry import Telemetry, say
@@ -111,6 +111,7 @@ class Trainer:
         self.update = self.tokens = self.without_progress = 0
         self.seconds = 0.0
         self.best: float | None = None
+        self.scored = bool(dev_pairs(prepared, recipe.data.directions, settings.dev_sentences))
         self.stopping = False
         if world.leads:
             agree(folder, recipe)
@@ -122,6 +123,7 @@ class Trainer:
         if found is None:
             return
         state = found.state
+        check_data(self.folder, state, self.prepared)
         if len(state["random"]) != self.world.size:
             raise UserError(
                 f"{self.folder} was trained by {len(state['random'])} processes: go on with as many, "
@@ -136,9 +138,11 @@ class Trainer:
         checkpoint.restore_optimizer(self.optimizer, self.network, found.optimizer)
         self.stream.seek(Position(*state["position"]))
         self.update, self.tokens, self.seconds = state["update"], state["tokens"], state["seconds"]
-        self.best, self.without_progress = state["best"], state["without_progress"]
+        if state.get("dev", self.dev) == self.dev:  # scores of other sentences are no measure
+            self.best, self.without_progress = state["best"], state["without_progress"]
         checkpoint.restore_random_state(state["random"][self.world.rank])
         if self.world.leads:
+            checkpoint.mend_pointers(self.folder / CHECKPOINTS, state)
             say(f"going on from update {self.update:,} in {self.folder}")
 
     def gradients(self, batch: Batch) -> tuple[float, float, int]:
@@ -287,9 +291,21 @@ class Trainer:
         values = {**stretch.means(), "rate": self.rate(), "epoch": self.stream.position.epoch}
         telemetry.step(self.update, values, left)
 
-    def evaluate(self, telemetry: Telemetry | None) -> float:
-        """Mean BLEU over dev sets and directions, by the averaged weights; the random state is left as it was."""
-        score, start = 0.0, time.perf_counter()
+    @property
+    def dev(self) -> list[int]:
+        """What decides which of two dev scores may be compared."""
+        return [self.recipe.training.dev_sentences, self.recipe.training.dev_beam]
+
+    def better(self, score: float) -> bool:
+        """Whether no dev score was higher; of equals the later one is taken."""
+        return self.best is None or score >= self.best
+
+    def evaluate(self, telemetry: Telemetry | None) -> float | None:
+        """Mean BLEU over dev sets and directions, by the averaged weights; None without a dev set.
+
+        The random state is left as it was.
+        """
+        score, start = None, time.perf_counter()
         if telemetry is not None:
             settings = self.recipe.training
             random = checkpoint.random_state()
@@ -303,17 +319,20 @@ class Trainer:
                 self.average.swap(self.network)
             checkpoint.restore_random_state(random)
             self.network.train()
-            score = sum(scores.values()) / max(1, len(scores))
-            better = self.best is None or score > self.best
-            telemetry.evaluation(self.update, scores, time.perf_counter() - start, better)
-        return float(distributed.share(score, self.world))
+            if scores:
+                score = sum(scores.values()) / len(scores)
+                telemetry.evaluation(self.update, scores, time.perf_counter() - start, self.better(score))
+            else:
+                telemetry.draw()
+        shared: float | None = distributed.share(score, self.world)
+        return shared
 
     def save(self, score: float | None) -> None:
-        """Write a checkpoint, with the dev score of its weights if they were evaluated."""
-        better = score is not None and (self.best is None or score > self.best)
+        """Write a checkpoint, with the dev score of its weights if they were evaluated; without dev sets it is best."""
+        better = not self.scored or (score is not None and self.better(score))
         if score is not None:
+            self.without_progress = 0 if self.best is None or score > self.best else self.without_progress + 1
             self.best = score if better else self.best
-            self.without_progress = 0 if better else self.without_progress + 1
         random = distributed.gather(checkpoint.random_state(), self.world)
         if self.world.leads:
             folder = self.folder / CHECKPOINTS
@@ -326,6 +345,8 @@ class Trainer:
                 "best": self.best,
                 "without_progress": self.without_progress,
                 "random": random,
+                "dev": self.dev,
+                "data": self.prepared.manifest["files"],
             }
             average = {} if self.average is None else self.average.weights
             tensors = checkpoint.optimizer_tensors(self.optimizer, self.network)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from data.errors import UserError
@@ -56,6 +57,38 @@ def test_pruning_keeps_the_newest_and_the_best(tmp_path: Path) -> None:
     checkpoint.prune(tmp_path, keep_last=1, keep_best=2)
     assert [path.name for path in checkpoint.checkpoints(tmp_path)] == ["00000002", "00000003", "00000005"]
     assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_pruning_takes_damaged_ones_that_are_newer_and_never_the_last(tmp_path: Path) -> None:
+    for update in (3, 6, 4):  # 6 was damaged, so that the run went on from 3
+        saved(tmp_path, update)
+    checkpoint.prune(tmp_path, keep_last=1, keep_best=0)
+    assert [path.name for path in checkpoint.checkpoints(tmp_path)] == ["00000004"]
+
+
+def test_pointers_follow_a_checkpoint_whose_process_was_killed_before_it_wrote_them(tmp_path: Path) -> None:
+    saved(tmp_path, 1, 10.0, best=True)
+    for best, named in ((20.0, "00000002"), (30.0, "00000001")):
+        newest = saved(tmp_path, 2, 20.0)
+        for name in ("last", "best"):
+            checkpoint.pointer(tmp_path, name).write_text('{"checkpoint": "00000001"}', encoding="utf-8")
+        checkpoint.mend_pointers(tmp_path, {"update": 2, "score": 20.0, "best": best})
+        assert checkpoint.resolve(tmp_path, "last") == newest
+        assert checkpoint.resolve(tmp_path, "best").name == named
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(tmp_path, 1)
+
+    def full(_tensors: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    (tmp_path / ".00000002.1.tmp").mkdir()
+    with pytest.raises(OSError, match=r"00000002 cannot be written: .*No space left.*; make room, and give the same"):
+        saved(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000001", "last.json"]
 
 
 def test_a_run_without_checkpoints_says_so(tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def refused(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) 
 def test_what_is_no_run_or_has_lost_its_data_is_one_sentence(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    refused(["diagnose", str(tmp_path)], "is no finished run: cannot read recipe.json", capsys)
+    refused(["diagnose", str(tmp_path)], "is no run, or a damaged one: cannot read recipe.json", capsys)
     copy = shutil.copytree(run, tmp_path / "runs" / "toy")
     refused(["diagnose", str(copy)], "holds no prepared data", capsys)
     shutil.rmtree(copy / "checkpoints")

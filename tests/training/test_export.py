@@ -9,7 +9,7 @@ import torch
 
 from data.errors import UserError
 from models.bundle import read_bundle
-from training.export import Example, largest_near_best, length_ratio, parity, provenance, read_test_set
+from training.export import Example, largest_near_best, length_ratio, parity, provenance, read_card, read_test_set
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
 DEV = Example("toy dev", "aa-bb", ["ba dei lo", "ka mo fa do", "go lei da"], ["lo dei ba", "do fa mo ka", "da lei go"])
@@ -36,7 +36,7 @@ def test_a_test_set_is_two_files_and_a_direction(tmp_path: Path) -> None:
     (tmp_path / "t.de").write_text("a\nb\n", encoding="utf-8")
     (tmp_path / "t.en").write_text("c\nd\n", encoding="utf-8")
     text = f"small test={tmp_path}/t.de,{tmp_path}/t.en,de-en"
-    assert read_test_set(text) == Example("small test", "de-en", ["a", "b"], ["c", "d"])
+    assert read_test_set(text, ["en-de", "de-en"]) == Example("small test", "de-en", ["a", "b"], ["c", "d"])
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,24 @@ def test_a_test_set_is_two_files_and_a_direction(tmp_path: Path) -> None:
         ("x=t.de,t.en", "expected NAME=SOURCE,TARGET,de-en"),
         ("x=no.de,no.en,de-en", "there is no file no.de"),
         ("x=one,two,de-en", "one has 1 lines, but two has 2"),
+        ("x=one,two,en-de", "en-de is no direction that is trained; there are: de-en"),
+        ("x=one,old,de-en", "old, line 1 is no UTF-8"),
     ],
 )
 def test_a_bad_test_set_is_told(text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("one").write_text("a\n", encoding="utf-8")
     Path("two").write_text("a\nb\n", encoding="utf-8")
+    Path("old").write_bytes("ä\n".encode("latin-1"))
     with pytest.raises(UserError, match=message):
-        read_test_set(text)
+        read_test_set(text, ["de-en"])
+
+
+def test_a_bad_card_is_named(tmp_path: Path) -> None:
+    card = tmp_path / "card.toml"
+    card.write_text('licens = "x"', encoding="utf-8")
+    with pytest.raises(UserError, match=r"card\.toml: unknown key 'licens'; valid keys are: attribution, licence"):
+        read_card(card)
 
 
 def test_parity_holds_for_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:

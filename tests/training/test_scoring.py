@@ -15,6 +15,7 @@ from sacrebleu import corpus_bleu, corpus_chrf, corpus_ter
 from data.errors import UserError
 from mt_service.cli import main
 from training import systems
+from training.evaluation import bleu_for
 from training.scoring import report_json, report_table, score_all
 
 REFERENCES = [
@@ -75,6 +76,8 @@ class FakeServer(BaseHTTPRequestHandler):
             self.answer(503, {"error": {"message": "busy"}})
         elif "bad" in body["text"]:
             self.answer(422, {"error": {"message": "field 'text' is bad"}})
+        elif "other" in body["text"]:
+            self.answer(200, {"sentences": []})
         else:
             self.answer(200, {"translations": [{"text": text.upper() + "\n"} for text in body["text"]]})
 
@@ -101,6 +104,16 @@ def server() -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.parametrize(
+    ("language", "tokenizer"),
+    [("zh", "zh"), ("zh_Hant", "zh"), ("yue", "zh"), ("ja", "char"), ("de", "13a"), ("", "13a")],
+)
+def test_words_are_parted_as_a_language_does(language: str, tokenizer: str) -> None:
+    metric = bleu_for(language)
+    metric.corpus_score(["x"], [["x"]])
+    assert f"tok:{tokenizer}|" in str(metric.get_signature())
+
+
 def request(*texts: str) -> systems.Request:
     return systems.Request(list(texts), "de", "en", None, None, "cpu")
 
@@ -115,7 +128,12 @@ def test_what_a_server_refuses_is_told(server: str) -> None:
         systems.by_server(request("bad"), server)
 
 
-@pytest.mark.parametrize("url", ["localhost:1", "http://127.0.0.1:1"])
+def test_a_server_of_another_kind_is_told(server: str) -> None:
+    with pytest.raises(UserError, match=r"is no translation server: it answered \{'sentences'"):
+        systems.by_server(request("other"), server)
+
+
+@pytest.mark.parametrize("url", ["localhost:1", "http://127.0.0.1:1", "http://127.0.0.1:abc"])
 def test_a_server_that_is_not_there_is_told(url: str) -> None:
     with pytest.raises(UserError, match=r"must be a URL|cannot be reached"):
         systems.by_server(request("a"), url)

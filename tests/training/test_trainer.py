@@ -244,6 +244,64 @@ def test_differences_are_dotted_paths() -> None:
     assert differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}, "d": 4}) == {"a.c", "d"}
 
 
+def test_without_a_dev_set_the_last_weights_are_the_best(toy: Path) -> None:
+    changes = {**TINY, "data__dev": "{}", "training__patience": 1}
+    assert train_recipe(toy / "toy.toml", overrides(toy, **changes), toy / "home") == 0
+    assert checkpoint.resolve(toy / "home/runs/toy/checkpoints", "best").name == "00000040"
+    assert (toy / "home/runs/toy/curves.png").exists()
+
+
+def test_of_equal_scores_the_later_one_is_the_best(toy: Path) -> None:
+    made = trainer(toy)
+    for score, best, without in ((2.0, 1, 0), (2.0, 2, 1), (1.0, 2, 2), (3.0, 4, 0)):
+        made.update += 1
+        made.save(score)
+        assert checkpoint.resolve(made.folder / "checkpoints", "best").name == f"{best:08d}"
+        assert made.without_progress == without
+
+
+def test_scores_of_other_sentences_are_no_measure(toy: Path) -> None:
+    made = trainer(toy)
+    made.update = 1
+    made.save(90.0)
+    assert trainer(toy).best == 90.0
+    assert trainer(toy, training__dev_sentences=20).best is None
+
+
+def test_data_that_was_prepared_anew_is_not_gone_on_with(toy: Path) -> None:
+    made = trainer(toy)
+    made.update = 1
+    made.save(1.0)
+    (toy / "train.aa").write_text((toy / "train.aa").read_text().replace("ba", "bax"), encoding="utf-8")
+    recipe = load_recipe(toy / "toy.toml", overrides(toy, **TINY))
+    prepared = prepare(recipe.data, toy / "prepared" / "toy", recipe.seed)
+    with pytest.raises(UserError, match=r"toy was trained on other data than .* holds now \(.*differ\): give this run"):
+        Trainer(recipe, made.folder, prepared, World())
+    for which in ("best", "last", "average"):
+        with pytest.raises(UserError, match="was trained with another vocabulary than"):
+            choose_weights(made.folder, which, 1)
+
+
+def test_a_damaged_recipe_of_a_run_is_told(toy: Path) -> None:
+    path = trainer(toy).folder / RECIPE
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"toy is no run, or a damaged one: cannot read recipe\.json"):
+        trainer(toy)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("training__dev_beam", 0, "'dev_beam' must be at least 1, but is 0"),
+        ("optimizer__weight_decay", -1, "'weight_decay' must not be negative, but is -1"),
+        ("seed", 2**70, "'seed' must be from 0 to 4,294,967,295"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_any_work(toy: Path, key: str, value: int, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_recipe(toy / "toy.toml", overrides(toy, **{key: value}))
+
+
 def test_patience_ends_a_run(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changes = {**TINY, "optimizer__rate": 1e-9, "training__patience": 1, "training__evaluate_every": 2}
     assert train_recipe(toy / "toy.toml", overrides(toy, **changes), toy / "home") == 0
