@@ -108,9 +108,9 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vo
         words = progress(real_texts(spool, config, held_out), "learning the vocabulary")
         train_tokenizer(words, config.languages, config.tokenizer, folder / MODEL, seed)
     files = {name: read_dev(corpus, config.root, reports) for name, corpus in config.dev.items()}
-    for name, pairs in files.items():
-        if known := trained_on(spool, held_out, pairs):
-            told = f"dev set {name}: {known} of its {len(pairs)} pairs are trained on too, so its scores say less"
+    for name, count in trained_on(spool, held_out, files).items():
+        if count:
+            told = f"dev set {name}: {count} of its {len(files[name])} pairs are trained on too, so its scores say less"
             print(told, file=sys.stderr)
     spool.unlink()
     dev = held_out.dev | files

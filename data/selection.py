@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import random
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -108,11 +108,11 @@ def hold_out(spool: Path, config: DataConfig, reports: Sequence[CorpusReport]) -
     return held
 
 
-def trained_on(spool: Path, held: HeldOut, pairs: Iterable[Pair]) -> int:
-    """How many pairs stand in the training data, either way round."""
-    wanted = {one for pair in pairs for one in (pair, pair.swapped())}
+def trained_on(spool: Path, held: HeldOut, dev: Mapping[str, Sequence[Pair]]) -> dict[str, int]:
+    """How many pairs of each dev set stand in the training data, either way round."""
+    wanted = {one for pairs in dev.values() for pair in pairs for one in (pair, pair.swapped())}
     found = {kept.pair for kept in read_spool(spool) if kept.pair in wanted and not held.rule(kept)}
-    return sum(not found.isdisjoint((pair, pair.swapped())) for pair in pairs)
+    return {name: sum(not found.isdisjoint((pair, pair.swapped())) for pair in pairs) for name, pairs in dev.items()}
 
 
 def sides(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:

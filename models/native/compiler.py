@@ -91,7 +91,7 @@ def cache() -> Path:
         folder = Path(home) / "mt-service"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            runs = not os.statvfs(folder).f_flag & os.ST_NOEXEC
+            runs = not os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0)  # which only Linux tells
             if runs and os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
                 return folder
         except OSError:
