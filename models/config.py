@@ -51,11 +51,6 @@ class DecoderConfig:
         check(self.layers >= 1, f"'layers' must be at least 1, but is {self.layers}")
         check(self.hidden >= 1, f"'hidden' must be at least 1, but is {self.hidden}")
         check(self.feed_forward >= 0, f"'feed_forward' must not be negative, but is {self.feed_forward}")
-        of_blocks = bool(self.feed_forward) or self.attention_blocks == "all"
-        check(
-            self.arrangement == "blocks" or not of_blocks,
-            f"'feed_forward' and 'attention_blocks' all need 'arrangement' blocks, but it is {self.arrangement}",
-        )
 
 
 @dataclass(frozen=True)

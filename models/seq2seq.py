@@ -43,20 +43,11 @@ class Seq2Seq(nn.Module):
         self.output_bias = nn.Parameter(torch.zeros(config.vocabulary_size)) if config.output_bias else None
         self.encoder = Encoder(config)
         self.decoder = make_decoder(config)
-        self.restart(config.recurrent_start)
+        if config.recurrent_start != "auto":
+            for cell in self.modules():
+                if isinstance(cell, RecurrentCell):
+                    cell.restart(config.recurrent_start)
         self.tie()
-
-    def restart(self, start: str) -> None:
-        """Initialise the matrices between hidden vectors as a recipe says; `auto` leaves them to the cells.
-
-        Raises:
-            UserError: when another start is wished for, but no cell has such a matrix that is trained.
-        """
-        cells = [cell for cell in self.modules() if isinstance(cell, RecurrentCell)]
-        message = f"'recurrent_start' {start} needs a cell that learns hidden-to-hidden weights: set it to auto"
-        check(bool(cells) or start == "auto", message)
-        for cell in cells if start != "auto" else ():
-            cell.restart(start)
 
     def tie(self) -> None:
         """Make the tied embeddings one parameter (Press and Wolf 2017); also after loading."""

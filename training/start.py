@@ -14,6 +14,7 @@ from data.config import check
 from data.files import sha256
 from data.prepared import MODEL, Prepared
 from models.bundle import CONFIG, TOKENIZER, read_bundle
+from models.cells.base import RecurrentCell
 from models.growth import grow
 from models.pruning import shrink
 from models.seq2seq import Seq2Seq, kept_tensors
@@ -81,7 +82,23 @@ def first_network(recipe: Recipe, prepared: Prepared, start: Start | None, devic
     torch.manual_seed(recipe.seed)
     model = dataclasses.replace(recipe.model, vocabulary_size=len(prepared.tokenizer))
     network = Seq2Seq(model).to(device)
+    refuse_idle(network)
     return network, "" if start is None else take_over(network, start)
+
+
+def refuse_idle(network: Seq2Seq) -> None:
+    """Refuse settings that a network has no use for; bundles that were trained with some stay readable.
+
+    Raises:
+        UserError: naming them.
+    """
+    start, decoder = network.config.recurrent_start, network.config.decoder
+    learns = any(isinstance(cell, RecurrentCell) for cell in network.modules())
+    message = f"'recurrent_start' {start} needs a cell that learns hidden-to-hidden weights: set it to auto"
+    check(learns or start == "auto", message)
+    of_blocks = bool(decoder.feed_forward) or decoder.attention_blocks == "all"
+    message = f"'feed_forward' and 'attention_blocks' all need 'arrangement' blocks, but it is {decoder.arrangement}"
+    check(decoder.arrangement == "blocks" or not of_blocks, message)
 
 
 @torch.no_grad()

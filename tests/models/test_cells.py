@@ -228,12 +228,6 @@ def test_a_recipe_chooses_how_recurrent_weights_start() -> None:
     assert all(torch.equal(cell.weight_hh.detach(), torch.eye(8)) for cell in cells)
 
 
-def test_a_start_that_no_cell_has_is_refused() -> None:
-    sides = EncoderConfig(cell="ssru", hidden=8), DecoderConfig(cell="mingru", hidden=8)
-    with pytest.raises(UserError, match="'recurrent_start' sparse needs a cell that learns hidden-to-hidden weights"):
-        Seq2Seq(ModelConfig(20, 16, encoder=sides[0], decoder=sides[1], recurrent_start="sparse"))
-
-
 def test_input_feeding_drops_the_same_weights_at_all_positions() -> None:
     config = ModelConfig(
         20, 8, decoder=DecoderConfig("input_feeding", hidden=8), dropout=DropoutConfig(0, 0, recurrent=0.5)
@@ -259,12 +253,6 @@ def test_heads_share_what_asks(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         ModelConfig(20, **{"width": 32, **changes})
     ModelConfig(20, width=30, decoder=DecoderConfig("input_feeding", hidden=32))
-
-
-@pytest.mark.parametrize("unused", [{"feed_forward": 8}, {"attention_blocks": "all"}])
-def test_input_feeding_refuses_what_it_has_no_use_for(unused: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="need 'arrangement' blocks, but it is input_feeding"):
-        DecoderConfig("input_feeding", **unused)
 
 
 @pytest.mark.parametrize(("start", "radius"), [("orthogonal", 1.0), ("identity", 1.0), ("sparse", 1.1)])

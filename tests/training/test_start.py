@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,10 +11,12 @@ from toy import overrides, write_toy
 
 from data.errors import UserError
 from models.bundle import read_bundle
+from models.config import DecoderConfig, EncoderConfig, ModelConfig
+from models.seq2seq import Seq2Seq
 from training import checkpoint
 from training.average import choose_weights
 from training.run import prepare_recipe, train_recipe
-from training.start import load_start, mean_start
+from training.start import load_start, mean_start, refuse_idle
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
 FEW = {"training__updates": 4, "training__evaluate_every": 4, "training__dev_sentences": 4, "optimizer__warmup": 0}
@@ -120,3 +123,30 @@ def test_prepared_data_with_another_vocabulary_is_not_reused(toy: Path) -> None:
     assert prepare_recipe(toy / "toy.toml", words, toy / "home") == 0
     with pytest.raises(UserError, match=r"\(vocabulary differ\)"):
         prepare_recipe(toy / "toy.toml", [*words, f"start_from={GOLDEN}"], toy / "home")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {
+                "encoder": EncoderConfig(cell="ssru"),
+                "decoder": DecoderConfig(cell="mingru"),
+                "recurrent_start": "sparse",
+            },
+            "'recurrent_start' sparse needs a cell that learns hidden-to-hidden weights",
+        ),
+        (
+            {"decoder": DecoderConfig("input_feeding", feed_forward=8)},
+            "'feed_forward' and 'attention_blocks' all need 'arrangement' blocks, but it is input_feeding",
+        ),
+        (
+            {"decoder": DecoderConfig("input_feeding", attention_blocks="all")},
+            "'feed_forward' and 'attention_blocks' all need",
+        ),
+    ],
+)
+def test_what_a_network_has_no_use_for_is_refused(changes: dict[str, Any], message: str) -> None:
+    network = Seq2Seq(ModelConfig(20, **changes))
+    with pytest.raises(UserError, match=message):
+        refuse_idle(network)
