@@ -56,9 +56,14 @@ def save(folder: Path, checkpoint: Checkpoint, best: bool) -> Path:
         shutil.rmtree(target)
     temporary.rename(target)
     flush(folder)
-    for name in (LAST, BEST) if best else (LAST,):
-        write_json(pointer(folder, name), {"checkpoint": target.name})
+    point(folder, target.name, best)
     return target
+
+
+def point(folder: Path, name: str, best: bool) -> None:
+    """Let `last`, and `best` where it is that, name a checkpoint."""
+    for which in (LAST, BEST) if best else (LAST,):
+        write_json(pointer(folder, which), {"checkpoint": name})
 
 
 def named(state: Mapping[str, Any]) -> str:
@@ -87,9 +92,7 @@ def mend_pointers(folder: Path, state: Mapping[str, Any]) -> None:
 
     A process that is killed between a checkpoint and its pointers leaves them at an older one.
     """
-    best = state["score"] is not None and state["score"] == state["best"]
-    for name in (LAST, BEST) if best else (LAST,):
-        write_json(pointer(folder, name), {"checkpoint": named(state)})
+    point(folder, named(state), best=state["score"] is not None and state["score"] == state["best"])
 
 
 def load(folder: Path) -> Checkpoint:
