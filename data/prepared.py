@@ -19,6 +19,7 @@ from data.tokenizer import Tokenizer
 FORMAT = 1
 MANIFEST = "manifest.json"
 MODEL = "tokenizer.model"
+AGAIN = "prepare the data again, by mt prepare --force"
 
 
 class Pair(NamedTuple):
@@ -126,10 +127,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     made = manifest.get("format") if isinstance(manifest, dict) else None
     check(
         made == FORMAT,
-        f"{path} has format {made}, but this version reads {FORMAT}: prepare the data again, by mt prepare --force",
+        f"{path} has format {made}, but this version reads {FORMAT}: {AGAIN}",
     )
     whole = {"config", "sources", "files"} <= manifest.keys()
-    check(whole, f"{path} was altered since it was prepared: prepare the data again, by mt prepare --force")
+    check(whole, f"{path} was altered since it was prepared: {AGAIN}")
     return dict(manifest)
 
 
@@ -138,9 +139,9 @@ def verify(folder: Path) -> dict[str, Any]:
     manifest = read_manifest(folder)
     for name, expected in manifest["files"].items():
         path = folder / name
-        check(path.is_file(), f"{path} is missing: prepare the data again, by mt prepare --force")
+        check(path.is_file(), f"{path} is missing: {AGAIN}")
         check(
             sha256(path) == expected,
-            f"{path} was altered since it was prepared: prepare the data again, by mt prepare --force",
+            f"{path} was altered since it was prepared: {AGAIN}",
         )
     return manifest

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from data.languages import has_spaces
 from data.normalize import normalize
 from data.segment import CLOSERS, LONGEST, Segment, split
 from data.tokenizer import Tokenizer
 
-SPACELESS = ("zh", "yue", "ja", "th", "lo", "km", "my")  # languages that are written without spaces
 WIDE = ("。", "！", "？", "｡", "；", "：", "，", "、")  # which have their space within
 LONGEST_IDS = 200  # of what is searched for at once; a longer sentence is cut
 
@@ -55,7 +54,7 @@ def separators(pieces: Sequence[Piece], target: str) -> list[str]:
 
     Chinese parts sentences by their full stops alone; where the target language has spaces, one comes in there.
     """
-    spaced = re.split("[-_]", target)[0] not in SPACELESS
+    spaced = has_spaces(target)
     found = [piece.separator for piece in pieces]
     for i, piece in enumerate(pieces[:-1]):
         if spaced and not found[i] and piece.text.rstrip(CLOSERS)[-1:] in WIDE:

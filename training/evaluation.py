@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import torch
 from sacrebleu.metrics.bleu import BLEU
 
+from data.languages import CHINESE, has_spaces, primary
 from data.prepare import Pair, Prepared
 from data.tokenizer import Tokenizer
 from models.bundle import specials_of
@@ -16,14 +16,10 @@ from models.search import translate_ids
 from models.seq2seq import Seq2Seq
 from models.shortlist import Shortlist
 
-CHINESE = ("zh", "cmn", "yue")
-WITHOUT_SPACES = ("ja", "th", "lo", "km", "my")  # whose words nobody parts
-
 
 def bleu_for(language: str, sentences: bool = False) -> BLEU:
     """sacreBLEU with the tokenizer that suits a target language; for single sentences, short ones are no exception."""
-    code = re.split("[-_]", language)[0].lower()
-    tokenizer = "zh" if code in CHINESE else "char" if code in WITHOUT_SPACES else "13a"
+    tokenizer = "13a" if has_spaces(language) else "zh" if primary(language) in CHINESE else "char"
     return BLEU(tokenize=tokenizer, effective_order=sentences)
 
 
