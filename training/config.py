@@ -119,14 +119,16 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class TeacherConfig:
-    """A run that translates the training text, to be trained on beside it (data diversification, Nguyen et al. 2020).
+    """A run, or a bundle, that translates the training text, which is trained on, too (data diversification, Nguyen et
+    al. 2020).
 
     It also translates monolingual text, which has what the training text lacks. What it translates forwards is
     sequence-level distillation (Kim and Rush 2016): real source, synthetic target. What it translates backwards is
     back-translation (Sennrich et al. 2016): synthetic source, real target.
     """
 
-    recipe: Path  # the teacher's; a relative path starts at the folder of the recipe that names it
+    recipe: Path | None = None  # the teacher's, trained first; a relative path starts at the folder of this recipe
+    bundle: Path | None = None  # or a bundle's folder
     overrides: tuple[str, ...] = ()  # key=value, laid over the teacher's recipe: another name and seed, for example
     directions: tuple[str, ...] = ()  # that it translates; none named takes all that serve the student
     beam: int = 5
@@ -136,6 +138,10 @@ class TeacherConfig:
     choose: Literal["best", "closest", "reranked"] = "best"
 
     def __post_init__(self) -> None:
+        given = (self.recipe is not None) + (self.bundle is not None)
+        check(given == 1, "a teacher needs a 'recipe' or a 'bundle', one of the two")
+        changed = self.bundle is not None and bool(self.overrides)
+        check(not changed, "'overrides' change a recipe, but this teacher is a 'bundle': leave them out")
         check(self.beam >= 1, f"'beam' must be at least 1, but is {self.beam}")
         check(
             self.choose == "best" or self.beam > 1,

@@ -101,6 +101,16 @@ def default_storage(recipe: dict[str, Any]) -> Storage:
     return "float32" if recipe["training"].get("method") == "ridge" else "int8"
 
 
+def named(place: str | None) -> str | None:
+    """A run's, bundle's or recipe's name alone."""
+    return Path(place).name if place else None
+
+
+def told_of(teacher: dict[str, Any]) -> dict[str, Any]:
+    """A teacher as a recipe has it, without this machine's folders."""
+    return {**teacher, "recipe": named(teacher["recipe"]), "bundle": named(teacher.get("bundle"))}
+
+
 def provenance(
     recipe: dict[str, Any], manifest: dict[str, Any], origin: dict[str, object], home: Path
 ) -> dict[str, Any]:
@@ -111,11 +121,11 @@ def provenance(
     def told(path: Path) -> str:
         return str(next((path.relative_to(root) for root in roots if path.is_relative_to(root)), path))
 
-    start = recipe.get("start_from")
+    start, teachers = recipe.get("start_from"), recipe.get("teachers", ())
     sources = {told(Path(text)): entry for text, entry in manifest["data"]["sources"].items()}
     return {
         **origin,
-        "recipe": {**recipe, "data": data, "start_from": Path(start).name if start else None},
+        "recipe": {**recipe, "data": data, "start_from": named(start), "teachers": [told_of(one) for one in teachers]},
         **manifest,
         "data": {**manifest["data"], "sources": sources},
     }

@@ -20,7 +20,7 @@ from training.config import Recipe, TeacherConfig
 from training.export import export
 from training.export_job import add_arguments
 from training.run_folder import CHECKPOINTS
-from training.teachers import Lesson, Plan
+from training.teachers import Lesson, Plan, Teacher
 from training.telemetry import say
 from training.untranslated import monolingual_sums, texts_for
 
@@ -43,7 +43,7 @@ Translate = Callable[[Path, Wish, Path, Path], None]
 
 def folder_of(student: Recipe, lesson: Lesson, direction: str) -> Path:
     """Where a teacher's translations for a student lie, from the folder of all corpora on."""
-    return Path(student.name) / lesson.teacher.recipe.name / direction
+    return Path(student.name) / lesson.teacher.name / direction
 
 
 def with_synthetic(plan: Plan, home: Path) -> DataConfig:
@@ -80,7 +80,7 @@ def synthesize(student: Recipe, lesson: Lesson, home: Path, translate: Translate
     Raises:
         UserError: when the teacher cannot be exported, or something else lies where its translations belong.
     """
-    bundle, teacher = export_once(home / "runs" / lesson.teacher.recipe.name), lesson.teacher.recipe.name
+    teacher, bundle = lesson.teacher.name, bundle_of(lesson.teacher, home)
     for direction in lesson.directions:
         origin = origin_of(student.data, teacher, direction, lesson.config, bundle)
         folder = home / CORPORA / folder_of(student, lesson, direction)
@@ -148,6 +148,13 @@ def is_made_from(folder: Path, origin: dict[str, Any]) -> bool:
         return manifest == origin and all(sha256(folder / name) == expected for name, expected in files.items())
     except (OSError, ValueError, KeyError, AttributeError):
         return False
+
+
+def bundle_of(teacher: Teacher, home: Path) -> Bundle:
+    """What a teacher translates with."""
+    return (
+        read_bundle(teacher.origin) if isinstance(teacher.origin, Path) else export_once(home / "runs" / teacher.name)
+    )
 
 
 def export_once(run: Path) -> Bundle:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from data.config import check
 from data.errors import UserError
+from models.bundle import CONFIG, read_config
 from training.config import Recipe, TeacherConfig, load_recipe
 from training.recipe_files import beside
 
@@ -23,17 +24,26 @@ class Plan(NamedTuple):
     starts: tuple[Plan, ...] = ()
 
 
+class Teacher(NamedTuple):
+    """Who translates: a run, which is trained first, or a bundle, which is there."""
+
+    name: str
+    directions: tuple[str, ...]  # that it was trained for
+    origin: Plan | Path  # of the run, or the bundle's folder
+
+
 class Lesson(NamedTuple):
     """What a teacher does for its student: translate the training text in some directions."""
 
-    teacher: Plan
+    teacher: Teacher
     directions: tuple[str, ...]
     config: TeacherConfig  # how it translates
 
 
 def in_order(plan: Plan) -> list[Plan]:
     """A plan and all that it builds on, each once, after what it builds on itself."""
-    below = (*plan.starts, *(lesson.teacher for lesson in plan.lessons))
+    taught_by = (lesson.teacher.origin for lesson in plan.lessons)
+    below = (*plan.starts, *(origin for origin in taught_by if isinstance(origin, Plan)))
     found: list[Plan] = []
     for one in (one for base in below for one in in_order(base)):
         if one not in found:
@@ -113,22 +123,37 @@ def load_starts(path: Path, recipe: Recipe, inherited: Sequence[str], students: 
 def load_lesson(
     path: Path, student: Recipe, teacher: TeacherConfig, inherited: Sequence[str], students: tuple[str, ...]
 ) -> Lesson:
-    """Read a teacher's recipe, and find out what it can translate."""
-    file = beside(path, "recipe", teacher.recipe)
-    plan = load_plan(file, teacher.overrides, (*students, student.name), inherited)
-    return Lesson(plan, directions_of(teacher, plan.recipe, student), teacher)
+    """Read a teacher's recipe, or what its bundle says of itself, and find out what it can translate."""
+    if teacher.bundle is not None:
+        known = bundled(teacher.bundle)
+    else:
+        assert teacher.recipe is not None  # the configuration has one of both
+        file = beside(path, "recipe", teacher.recipe)
+        plan = load_plan(file, teacher.overrides, (*students, student.name), inherited)
+        known = Teacher(plan.recipe.name, plan.recipe.data.directions, plan)
+    return Lesson(known, directions_of(teacher, known, student), teacher)
 
 
-def directions_of(teacher: TeacherConfig, known: Recipe, student: Recipe) -> tuple[str, ...]:
+def bundled(folder: Path) -> Teacher:
+    """A bundle as a teacher; it goes by its folder's name.
+
+    Raises:
+        UserError: when it is none, or another version's.
+    """
+    check((folder / CONFIG).is_file(), f"'bundle' {folder} is no bundle: there is no {CONFIG} in it")
+    return Teacher(folder.resolve().name, read_config(folder / CONFIG).info.directions, folder)
+
+
+def directions_of(teacher: TeacherConfig, known: Teacher, student: Recipe) -> tuple[str, ...]:
     """The directions to translate: those asked for, or all of the student's language pairs that the teacher knows.
 
     One that translates monolingual text alone does so from the languages of that.
     """
     pairs = [set(direction.split("-")) for direction in student.data.directions]
-    useful = tuple(direction for direction in known.data.directions if set(direction.split("-")) in pairs)
+    useful = tuple(direction for direction in known.directions if set(direction.split("-")) in pairs)
     check(
         bool(useful),
-        f"'{known.name}' translates {', '.join(known.data.directions)}, which is of no use to '{student.name}', "
+        f"'{known.name}' translates {', '.join(known.directions)}, which is of no use to '{student.name}', "
         f"trained for {', '.join(student.data.directions)}: name another recipe",
     )
     if teacher.translates == "monolingual":
@@ -142,9 +167,9 @@ def directions_of(teacher: TeacherConfig, known: Recipe, student: Recipe) -> tup
     for direction in teacher.directions or useful:
         back = "-".join(reversed(direction.split("-")))
         check(
-            teacher.choose != "reranked" or back in known.data.directions,
+            teacher.choose != "reranked" or back in known.directions,
             f"'choose' reranked needs a teacher that translates both ways, but '{known.name}' translates "
-            f"{', '.join(known.data.directions)}: choose best, or name another recipe",
+            f"{', '.join(known.directions)}: choose best, or name another recipe",
         )
     for direction in teacher.directions:
         check(
@@ -157,7 +182,7 @@ def directions_of(teacher: TeacherConfig, known: Recipe, student: Recipe) -> tup
 
 def check_name(lessons: Sequence[Lesson]) -> None:
     """Refuse a teacher that is there already."""
-    *before, name = [lesson.teacher.recipe.name for lesson in lessons]
+    *before, name = [lesson.teacher.name for lesson in lessons]
     check(
         name not in before,
         f"the run '{name}' is a teacher already: give this one another 'name', and another 'seed', by its overrides",

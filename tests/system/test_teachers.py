@@ -113,6 +113,30 @@ def test_what_was_made_is_kept_as_is_its_teacher(taught: Path) -> None:
     assert last(home, "student").state["update"] == 6
 
 
+def test_a_bundle_teaches_and_nothing_is_trained_before(taught: Path, tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(taught / "home" / "runs" / "teacher" / "bundle", tmp_path / "given"))
+    write_recipes(tmp_path, f'bundle = "{bundle}"\nbeam = 2')
+    translator = Translator()
+    home = train(tmp_path, translator)
+    assert translator.asked == [("aa-bb", 2), ("bb-aa", 2)]
+    assert [run.name for run in (home / "runs").iterdir()] == ["student"]
+    assert len(lines(home / "corpora" / "student" / "given" / "aa-bb" / "bb")) == LINES
+    assert main(["export", str(home / "runs" / "student"), str(tmp_path / "made")]) == 0
+    told = json.loads((tmp_path / "made" / "config.json").read_text(encoding="utf-8"))
+    (teacher,) = told["info"]["training"]["recipe"]["teachers"]
+    assert (teacher["bundle"], teacher["recipe"]) == ("given", None)
+    assert str(tmp_path) not in json.dumps(told)
+
+
+def test_a_damaged_bundle_does_not_teach(taught: Path, tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(taught / "home" / "runs" / "teacher" / "bundle", tmp_path / "given"))
+    with (bundle / "model.safetensors").open("ab") as stream:
+        stream.write(b"x")
+    path = write_recipes(tmp_path, f'bundle = "{bundle}"')
+    with pytest.raises(UserError, match=r"model.safetensors"):
+        train_recipe(path, [f"data.root={tmp_path}", *FEW], tmp_path / "home", Translator())
+
+
 def test_translations_are_made_anew_when_text_teacher_or_they_themselves_change(taught: Path) -> None:
     path, translator, home = taught / "student.toml", Translator(), taught / "home"
     made = home / "corpora" / "student" / "teacher"

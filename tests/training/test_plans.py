@@ -8,9 +8,11 @@ import pytest
 from lessons import MONOLINGUAL, overrides_line, write_recipes
 
 from data.errors import UserError
-from training.teachers import load_plan
+from training.teachers import Plan, in_order, load_plan
 
-RECIPES = Path(__file__).parent.parent.parent / "training" / "recipes"
+ROOT = Path(__file__).parent.parent.parent
+RECIPES = ROOT / "training" / "recipes"
+SHIPPED = ROOT / "models" / "pretrained" / "tatoeba-de-en"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_a_recipe_to_start_from_that_cannot_be_trained_is_told(tmp_path: Path, s
         ('recipe = "teacher.toml"\nbeam = 0', r"teachers\[0\]\] 'beam' must be at least 1"),
         (
             'recipe = "teacher.toml"\nbeams = 1',
-            r"unknown key 'teachers\[0\].beams'; valid keys are: beam, choose, directions",
+            r"unknown key 'teachers\[0\].beams'; valid keys are: beam, bundle, choose, directions",
         ),
         (
             'recipe = "teacher.toml"\noverrides = ["seed=many"]',
@@ -70,6 +72,14 @@ languages=['aa','cc'], source='x'}]", "data.dev={}"]""".replace("\\\n", ""),
             "'teacher' translates aa-cc, which is of no use to 'student', trained for aa-bb",
         ),
         ('recipe = "student.toml"', r"the run 'student' would build on itself \(student <- student\)"),
+        ('bundle = "nowhere"', r"teachers\[0\]: 'bundle' nowhere is no bundle: there is no config.json in it"),
+        (f'bundle = "{SHIPPED}"', "'tatoeba-de-en' translates de-en, en-de, which is of no use to 'student'"),
+        ('bundle = "one"\nrecipe = "teacher.toml"', "a teacher needs a 'recipe' or a 'bundle', one of the two"),
+        ("beam = 3", "a teacher needs a 'recipe' or a 'bundle', one of the two"),
+        (
+            f'bundle = "one"\n{overrides_line("seed=2")}',
+            "'overrides' change a recipe, but this teacher is a 'bundle': leave them out",
+        ),
         (
             'recipe = "student.toml"\noverrides = ["name=other"]',
             r"the run 'other' would build on itself \(student <- other <- other\): name another recipe, or give",
@@ -92,15 +102,16 @@ def test_the_same_run_twice_is_told(tmp_path: Path) -> None:
 def test_a_recipe_may_teach_itself_under_another_name(tmp_path: Path) -> None:
     path = write_recipes(tmp_path, 'recipe = "student.toml"\n' + overrides_line("name=first", "teachers=[]"))
     ((teacher, directions, _),) = load_plan(path).lessons
-    assert (teacher.recipe.name, teacher.lessons, directions) == ("first", (), ("aa-bb",))
+    assert isinstance(teacher.origin, Plan)
+    assert (teacher.name, teacher.origin.lessons, directions) == ("first", (), ("aa-bb",))
 
 
 def test_teachers_read_where_the_student_does_unless_told_otherwise(tmp_path: Path) -> None:
     own = f'recipe = "teacher.toml"\n{overrides_line("name=own", "data.root=/own")}'
     path = write_recipes(tmp_path, 'recipe = "teacher.toml"', own)
-    lessons = load_plan(path, ["data.root=/corpora", "training.updates=7"]).lessons
-    assert [str(lesson.teacher.recipe.data.root) for lesson in lessons] == ["/corpora", "/own"]
-    assert [lesson.teacher.recipe.training.updates for lesson in lessons] == [400, 400]
+    *teachers, _ = in_order(load_plan(path, ["data.root=/corpora", "training.updates=7"]))
+    assert [str(teacher.recipe.data.root) for teacher in teachers] == ["/corpora", "/own"]
+    assert [teacher.recipe.training.updates for teacher in teachers] == [400, 400]
 
 
 def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
@@ -109,14 +120,12 @@ def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
     name = "multi30k-en-fr"
     assert starts[f"{name}.toml"] == f"{name}-second"
     assert starts[f"{name}-second.toml"] == f"{name}-first"
-    taught = [lesson.teacher.recipe.name.removeprefix(name) for lesson in plans[f"{name}-student.toml"].lessons]
+    taught = [lesson.teacher.name.removeprefix(name) for lesson in plans[f"{name}-student.toml"].lessons]
     assert taught == ["-teacher", "-backward"]
     lessons = plans[f"{name}-second.toml"].lessons
     assert [lesson.directions for lesson in lessons] == [("en-fr",), ("fr-en",)]
     assert [lesson.config.choose for lesson in lessons] == ["closest", "best"]
     assert plans[f"{name}.toml"].lessons == ()
-    assert [lesson.teacher.recipe.name for lesson in plans["multi30k-en-de.toml"].lessons] == [
-        "multi30k-en-de-backward"
-    ]
+    assert [lesson.teacher.name for lesson in plans["multi30k-en-de.toml"].lessons] == ["multi30k-en-de-backward"]
     (lesson,) = plans["tatoeba-de-en-reranked.toml"].lessons
     assert (lesson.directions, lesson.config.choose, lesson.config.beam) == (("en-de",), "reranked", 12)

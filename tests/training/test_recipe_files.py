@@ -77,7 +77,7 @@ def test_recipes_that_a_base_in_another_folder_names_are_found_there(folder: Pat
         (folder / f"{name}.toml").write_text(plain.replace('"base"', f'"{name}"'), encoding="utf-8")
     plan = load_plan(elsewhere / "mine.toml")
     (start,) = plan.starts
-    assert [start.recipe.name, *(lesson.teacher.recipe.name for lesson in plan.lessons)] == ["first", "other"]
+    assert [start.recipe.name, *(lesson.teacher.name for lesson in plan.lessons)] == ["first", "other"]
 
 
 @pytest.mark.parametrize(
