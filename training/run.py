@@ -38,7 +38,7 @@ def prepare_recipe(
     """Do all of `mt prepare`; return the exit code."""
     plan = load_plan(path, overrides)
     try:
-        if teach(plan, home, World(), translate):
+        if teach(plan, home, World(), translate, force):
             say(f"prepared data: {prepare_for(plan, find_start(plan, home), home, force).folder}")
     except NotFiniteError as error:
         say(f"mt: error: {error}")
@@ -70,27 +70,30 @@ def train_recipe(path: Path, overrides: Sequence[str], home: Path, translate: Tr
     return 0
 
 
-def trainer_for(plan: Plan, home: Path, world: World) -> Trainer | RidgeTrainer:
+def trainer_for(plan: Plan, home: Path, world: World, force: bool = False) -> Trainer | RidgeTrainer:
     """A run made ready to begin or go on; the leading process prepares its data if need be."""
     recipe = plan.recipe
     start = find_start(plan, home)
     if world.leads:
-        prepare_for(plan, start, home)
+        prepare_for(plan, start, home, force)
     distributed.share(None, world)  # the others wait until the data is there
     prepared = prepare_for(plan, start, home)
     kind = RidgeTrainer if recipe.training.method == "ridge" else Trainer
     return kind(recipe, home / "runs" / recipe.name, prepared, world, start)
 
 
-def teach(plan: Plan, home: Path, world: World, translate: Translate | None) -> bool:
-    """Train what a plan builds on, one after the other, and let teachers translate; False when a signal ended it."""
+def teach(plan: Plan, home: Path, world: World, translate: Translate | None, force: bool = False) -> bool:
+    """Train what a plan builds on, one after the other, and let teachers translate; False when a signal ended it.
+
+    Their data is prepared anew if `force` says so.
+    """
     *bases, _ = plans = in_order(plan)
     if bases:
         for one in plans:
             check_files(one.recipe.data)  # what is missing is better told now than when the others are trained
     for base in bases:
         learn_from_teachers(base, home, world, translate)
-        if not finish(base, home, world):
+        if not finish(base, home, world, force):
             return False
     learn_from_teachers(plan, home, world, translate)
     return True
@@ -113,11 +116,11 @@ def learn_from_teachers(plan: Plan, home: Path, world: World, translate: Transla
     distributed.share(None, world)  # the others wait until all is translated
 
 
-def finish(plan: Plan, home: Path, world: World) -> bool:
+def finish(plan: Plan, home: Path, world: World, force: bool = False) -> bool:
     """Train a run that another one builds on to its end, if it is not there yet; whether it is."""
     threads = torch.get_num_threads()
     try:
-        trainer = trainer_for(plan, home, world)
+        trainer = trainer_for(plan, home, world, force)
         if not trainer.finished():
             trainer.run()
         return trainer.finished()

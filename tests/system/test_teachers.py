@@ -113,6 +113,17 @@ def test_what_was_made_is_kept_as_is_its_teacher(taught: Path) -> None:
     assert last(home, "student").state["update"] == 6
 
 
+def test_force_prepares_anew_what_a_recipe_builds_on_too(taught: Path) -> None:
+    home, path, words = taught / "home", taught / "student.toml", [f"data.root={taught}"]
+    shard = home / "prepared" / "teacher" / "train-00000.tsv"
+    before = shard.read_bytes()
+    shard.write_bytes(before[1:])
+    with pytest.raises(UserError, match=r"teacher/train-00000.tsv was altered .* by mt prepare --force"):
+        prepare_recipe(path, words, home, translate=Translator())
+    assert prepare_recipe(path, words, home, force=True, translate=Translator()) == 0
+    assert shard.read_bytes() == before
+
+
 def test_a_bundle_teaches_and_nothing_is_trained_before(taught: Path, tmp_path: Path) -> None:
     bundle = Path(shutil.copytree(taught / "home" / "runs" / "teacher" / "bundle", tmp_path / "given"))
     write_recipes(tmp_path, f'bundle = "{bundle}"\nbeam = 2')
