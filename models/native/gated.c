@@ -1,5 +1,5 @@
-/* LSTM and GRU over whole sequences, there and back: in numbers of 16 bits (bfloat16), but in 32 what is summed, the
-   LSTM's cell, and what flows back from a position to the one before.
+/* LSTM and GRU over whole sequences, there and back, on the matrix unit: in numbers of 16 bits (bfloat16), but in 32
+   what is summed, the LSTM's cell, and what flows back from a position to the one before.
 
    Rows share nothing but the weights: a thread takes some of them through all positions, and no one waits for another.
    What the inputs give to the gates was multiplied before, at once for all positions. It is overwritten by the gates.
@@ -7,10 +7,12 @@
    B rows, T positions, H units (a multiple of 32), G gates of H units: an LSTM's are input, forget, candidate, output,
    a GRU's reset, update, candidate, as torch has them. */
 
-#include "rows.h"
+#include "halves.h"
 
-#ifdef MULTIPLIES
-enum { LSTM = 4, GRU = 3 }; /* gates */
+#if defined(__AMX_BF16__) && defined(__linux__)
+#include "unit.h"
+
+enum { LSTM = 4, GRU = 3, BLOCK = 2 * TILE, DEPTH = TILE_BYTES / 2 }; /* units or rows at once, and inputs */
 
 typedef struct {
     int32_t rows, positions, units, groups; /* of rows, each the work of one thread */
@@ -31,6 +33,46 @@ typedef struct {
     char *scratch;                 /* of each group */
     int64_t scratch_bytes;
 } Sequence;
+
+/* Rows of one thread, multiplied in pairs of tiles; where pairs do not divide them, the last one begins earlier. */
+typedef struct {
+    int first, count, pair;
+} Group;
+
+static inline __attribute__((always_inline)) void multiply_tiles(const Half *rows, int inputs, const Half *weights,
+                                                                 float *out, int stride, const int both) {
+    const Half *low = rows + TILE * inputs, *right = weights + (size_t)inputs * TILE;
+    _tile_zero(0);
+    _tile_zero(1);
+    if (both) _tile_zero(2);
+    if (both) _tile_zero(3);
+    for (int i = 0; i < inputs; i += DEPTH) {
+        _tile_loadd(4, rows + i, 2 * inputs);
+        _tile_loadd(6, weights + (size_t)i * TILE, TILE_BYTES);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, right + (size_t)i * TILE, TILE_BYTES);
+        _tile_dpbf16ps(1, 4, 7);
+        if (both) _tile_loadd(5, low + i, 2 * inputs);
+        if (both) _tile_dpbf16ps(2, 5, 6);
+        if (both) _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, out, 4 * stride);
+    _tile_stored(1, out + TILE, 4 * stride);
+    if (both) _tile_stored(2, out + TILE * stride, 4 * stride);
+    if (both) _tile_stored(3, out + TILE * stride + TILE, 4 * stride);
+}
+
+/* out[count][32] = rows[count][inputs] W^T, for two tiles of outputs. */
+static void multiply(Group group, const Half *rows, int inputs, const Half *weights, float *out, int stride) {
+    const int last = group.count - group.pair;
+    for (int row = 0; row < group.count; row += group.pair) {
+        const size_t start = row < last ? row : last;
+        if (group.pair > TILE)
+            multiply_tiles(rows + start * inputs, inputs, weights, out + start * stride, stride, 1);
+        else
+            multiply_tiles(rows + start * inputs, inputs, weights, out + start * stride, stride, 0);
+    }
+}
 
 /* One row's step, of 32 units. Given are the sums of the hidden vector, each gate's so far from those before. */
 typedef void Open(const Sequence *s, int row, int position, int unit, const float *sums, size_t gate_sums,
@@ -177,12 +219,14 @@ static void work(Sequence *s, void (*task)(const Sequence *, Group, char *)) {
         const int first = (int64_t)s->rows * taken / s->groups;
         const int count = (int64_t)s->rows * (taken + 1) / s->groups - first;
         if (!count) continue;
-        task(s, take(first, count), s->scratch + taken * s->scratch_bytes);
-        leave();
+        const int pairs = (count + BLOCK - 1) / BLOCK, pair = (count + pairs - 1) / pairs;
+        shape_tiles(pair < TILE ? pair : TILE, pair < TILE ? 0 : pair - TILE);
+        task(s, (Group){first, count, pair}, s->scratch + taken * s->scratch_bytes);
+        _tile_release();
     }
 }
 
-int mt_available(void) { return can_multiply(); }
+int mt_available(void) { return tiles_given; }
 void mt_read(Sequence *s) { work(s, read_group); }
 void mt_return(Sequence *s) { work(s, return_group); }
 #else

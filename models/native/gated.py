@@ -1,7 +1,7 @@
-"""LSTM and GRU over whole sequences in bfloat16, compiled (gated.c): for training on processors that multiply in it.
+"""LSTM and GRU over whole sequences in bfloat16, compiled (gated.c): for training on processors with a matrix unit.
 
 Beside torch's, whose kernels are made anew for every shape of a batch that they have not seen lately, they take about
-half the time on a matrix unit. The products of all inputs, and those that give the weights' gradients, stay torch's.
+half the time. The products of all inputs, and those that give the weights' gradients, stay torch's.
 
 Legend: B rows, T positions, I input width, H hidden width, G stacked gates (4H, a GRU's 3H), N rows times positions.
 """
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from models.device import fast_bfloat16
+from models.device import cpu_flags
 from models.native.compiler import UnavailableError, load
 from models.native.threads import Task
 
@@ -46,12 +46,12 @@ class Library:
     Args:
         made: the library that has them.
     Raises:
-        UnavailableError: on processors that cannot multiply in bfloat16, or where torch's threads are not to be had.
+        UnavailableError: without a matrix unit, or where torch's threads are not to be had.
     """
 
     def __init__(self, made: ctypes.CDLL) -> None:
         if not made.mt_available():
-            raise UnavailableError("this processor has no products in bfloat16, or the C compiler does not know them")
+            raise UnavailableError("this processor has no matrix unit for bfloat16, or the C compiler does not know it")
         self.read, self.back = Task(made.mt_read), Task(made.mt_return)
 
     def run(self, task: Task, kept: Kept, **tensors: Tensor | None) -> None:
@@ -76,7 +76,7 @@ class Library:
 @functools.cache
 def library() -> Library | None:
     """The library where this machine has what it needs, compiled now if it has not been before, and tried once."""
-    if not fast_bfloat16():
+    if "amx_bf16" not in cpu_flags():
         return None
     try:
         made = Library(load(SOURCE))

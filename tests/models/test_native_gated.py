@@ -1,4 +1,4 @@
-"""The compiled LSTM and GRU against torch's, with this processor's products in bfloat16 and with such as C emulates.
+"""The compiled LSTM and GRU against torch's, with the processor's matrix unit and with one that is emulated in C.
 
 Legend: B rows, T positions, I input width, H hidden width.
 """
@@ -22,20 +22,20 @@ from models.native.compiler import COMPILERS, UnavailableError, compile_library
 from models.native.gated import Library
 from training.device import has_bfloat16_lstm
 
-EMULATED = Path(__file__).parent.parent
+EMULATED = Path(__file__).parent.parent / "emulated_tiles.h"
 found = next((found for found in map(shutil.which, COMPILERS) if found), None)
 
 
-@pytest.fixture(scope="module", params=["this processor's", "emulated_tiles.h", "emulated_pairs.h"])
+@pytest.fixture(scope="module", params=["this processor's", "emulated"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Library:
     if request.param == "this processor's":
         if gated.library() is None:
-            pytest.skip("this processor has no products in bfloat16, or there is no C compiler that knows them")
+            pytest.skip("this processor has no matrix unit for bfloat16, or there is no C compiler that knows it")
         return gated.library()
     if found is None or "avx2" not in cpu_flags():
-        pytest.skip("no C compiler on this machine, or no AVX2 to emulate products with")
+        pytest.skip("no C compiler on this machine, or no AVX2 to emulate a matrix unit with")
     path = tmp_path_factory.mktemp("gated") / "gated.so"
-    compile_library(found, gated.SOURCE, path, [("-march=haswell", "-include", str(EMULATED / request.param))])
+    compile_library(found, gated.SOURCE, path, [("-march=haswell", "-include", str(EMULATED))])
     return Library(ctypes.CDLL(str(path)))
 
 
@@ -189,26 +189,26 @@ def test_cells_use_it_for_sequences_in_bfloat16(
 def test_without_a_compiler_torch_computes_and_it_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(gated, "fast_bfloat16", lambda: "amx_bf16")
+    monkeypatch.setattr(gated, "cpu_flags", lambda: {"amx_bf16"})
     monkeypatch.setattr(compiler.shutil, "which", lambda _: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert gated.library.__wrapped__() is None
     assert "LSTM and GRU are left to torch, which takes longer: there is no C compiler (cc, gcc, clang)" in caplog.text
 
 
-def test_where_there_are_no_such_products_nothing_is_said(
+def test_where_there_is_no_matrix_unit_nothing_is_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(gated, "fast_bfloat16", str)
+    monkeypatch.setattr(gated, "cpu_flags", set)
     assert gated.library.__wrapped__() is None
     assert not caplog.records
 
 
 @pytest.mark.skipif(found is None, reason="no C compiler on this machine")
-def test_a_library_without_such_products_is_refused(tmp_path: Path) -> None:
+def test_a_library_without_a_matrix_unit_is_refused(tmp_path: Path) -> None:
     assert found
     compile_library(found, gated.SOURCE, tmp_path / "gated.so", [("-O1",)])
-    with pytest.raises(UnavailableError, match="no products in bfloat16"):
+    with pytest.raises(UnavailableError, match="no matrix unit for bfloat16"):
         Library(ctypes.CDLL(str(tmp_path / "gated.so")))
 
 
