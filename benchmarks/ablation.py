@@ -53,7 +53,8 @@ RESULTS = Path(__file__).parent / "results"
 def entries(plan: Plan, kept: Callable[[Lesson], bool]) -> str:
     """Some of a recipe's teachers, as TOML has them in one line."""
     tables = [plain(lesson.config) for lesson in plan.lessons if kept(lesson)]
-    lines = [", ".join(f"{key}={json.dumps(value)}" for key, value in table.items()) for table in tables]
+    said = [{key: value for key, value in table.items() if value is not None} for table in tables]  # TOML has no null
+    lines = [", ".join(f"{key}={json.dumps(value)}" for key, value in table.items()) for table in said]
     return "[" + ", ".join(f"{{{line}}}" for line in lines) + "]"
 
 
