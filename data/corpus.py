@@ -14,6 +14,7 @@ from lxml import etree
 
 from data.config import check
 from data.errors import UserError
+from data.languages import primary
 
 NATIVE_CODE = frozenset({"bpt", "ept", "it", "ph", "ut"})  # TMX elements that hold mark-up, not text
 XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -180,5 +181,5 @@ def text_of(element: etree._Element, path: Path) -> str:
 def variant(variants: dict[str, str], language: str) -> str:
     """The text whose language code is `language` or starts with it (`de` finds `de-at`); empty if there is none."""
     wanted = language.lower().replace("_", "-")
-    codes = sorted(code for code in variants if wanted in (plain := code.replace("_", "-"), plain.split("-")[0]))
+    codes = sorted(code for code in variants if wanted in (code.replace("_", "-"), primary(code)))
     return variants[codes[0]] if codes else ""
