@@ -125,10 +125,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UserError(f"{folder} holds no prepared data: cannot read {path}: {error}") from None
     made = manifest.get("format") if isinstance(manifest, dict) else None
-    check(
-        made == FORMAT,
-        f"{path} has format {made}, but this version reads {FORMAT}: {AGAIN}",
-    )
+    check(made == FORMAT, f"{path} has format {made}, but this version reads {FORMAT}: {AGAIN}")
     whole = {"config", "sources", "files"} <= manifest.keys()
     check(whole, f"{path} was altered since it was prepared: {AGAIN}")
     return dict(manifest)
@@ -140,8 +137,5 @@ def verify(folder: Path) -> dict[str, Any]:
     for name, expected in manifest["files"].items():
         path = folder / name
         check(path.is_file(), f"{path} is missing: {AGAIN}")
-        check(
-            sha256(path) == expected,
-            f"{path} was altered since it was prepared: {AGAIN}",
-        )
+        check(sha256(path) == expected, f"{path} was altered since it was prepared: {AGAIN}")
     return manifest

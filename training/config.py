@@ -128,7 +128,7 @@ class TeacherConfig:
     """
 
     recipe: Path | None = None  # the teacher's, trained first; a relative path starts at the folder of this recipe
-    bundle: Path | None = None  # or a bundle's folder
+    bundle: Path | None = None  # or a bundle's folder; a relative path starts where the command is given
     overrides: tuple[str, ...] = ()  # key=value, laid over the teacher's recipe: another name and seed, for example
     directions: tuple[str, ...] = ()  # that it translates; none named takes all that serve the student
     beam: int = 5

@@ -152,9 +152,9 @@ def is_made_from(folder: Path, origin: dict[str, Any]) -> bool:
 
 def bundle_of(teacher: Teacher, home: Path) -> Bundle:
     """What a teacher translates with."""
-    return (
-        read_bundle(teacher.origin) if isinstance(teacher.origin, Path) else export_once(home / "runs" / teacher.name)
-    )
+    if isinstance(teacher.origin, Path):
+        return read_bundle(teacher.origin)
+    return export_once(home / "runs" / teacher.name)
 
 
 def export_once(run: Path) -> Bundle:

@@ -154,7 +154,7 @@ def directions_of(teacher: TeacherConfig, known: Teacher, student: Recipe) -> tu
     check(
         bool(useful),
         f"'{known.name}' translates {', '.join(known.directions)}, which is of no use to '{student.name}', "
-        f"trained for {', '.join(student.data.directions)}: name another recipe",
+        f"trained for {', '.join(student.data.directions)}: name another teacher",
     )
     if teacher.translates == "monolingual":
         languages = {text.language for text in student.data.monolingual}
@@ -169,7 +169,7 @@ def directions_of(teacher: TeacherConfig, known: Teacher, student: Recipe) -> tu
         check(
             teacher.choose != "reranked" or back in known.directions,
             f"'choose' reranked needs a teacher that translates both ways, but '{known.name}' translates "
-            f"{', '.join(known.directions)}: choose best, or name another recipe",
+            f"{', '.join(known.directions)}: choose best, or name another teacher",
         )
     for direction in teacher.directions:
         check(
@@ -182,8 +182,11 @@ def directions_of(teacher: TeacherConfig, known: Teacher, student: Recipe) -> tu
 
 def check_name(lessons: Sequence[Lesson]) -> None:
     """Refuse a teacher that is there already."""
-    *before, name = [lesson.teacher.name for lesson in lessons]
-    check(
-        name not in before,
-        f"the run '{name}' is a teacher already: give this one another 'name', and another 'seed', by its overrides",
+    *before, newest = [lesson.teacher for lesson in lessons]
+    bundle = f"'{newest.name}' is a teacher already, and bundles go by their folders' names: rename this one's"
+    run = (
+        f"the run '{newest.name}' is a teacher already: give this one another 'name', and another 'seed', by its "
+        f"overrides"
     )
+    known = {teacher.name for teacher in before}
+    check(newest.name not in known, bundle if isinstance(newest.origin, Path) else run)

@@ -99,6 +99,14 @@ def test_the_same_run_twice_is_told(tmp_path: Path) -> None:
         load_plan(path)
 
 
+def test_two_bundles_of_one_name_are_told(tmp_path: Path) -> None:
+    path = write_recipes(tmp_path, *[f'bundle = "{SHIPPED}"'] * 2)
+    text = path.read_text(encoding="utf-8").replace('"aa', '"de').replace('bb"', 'en"')
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"teachers\[1\]: 'tatoeba-de-en' is a teacher already, and bundles go by"):
+        load_plan(path)
+
+
 def test_a_recipe_may_teach_itself_under_another_name(tmp_path: Path) -> None:
     path = write_recipes(tmp_path, 'recipe = "student.toml"\n' + overrides_line("name=first", "teachers=[]"))
     ((teacher, directions, _),) = load_plan(path).lessons
