@@ -99,35 +99,26 @@ def test_what_cannot_be_extended_is_told(folder: Path, change: str, message: str
 
 
 def test_a_variant_of_a_recipe_has_another_seed_and_name_as_has_what_it_builds_on_unless_that_is_shared() -> None:
-    path = RECIPES / "multi30k-en-fr.toml"
-    found = {
-        plan.recipe.name.removeprefix("multi30k-en-fr"): plan.recipe
-        for plan in in_order(load_plan(path, ["variant=3"]))
+    path, name = RECIPES / "multi30k-en-de.toml", "multi30k-en-de"
+    found = {plan.recipe.name.removeprefix(name): plan.recipe for plan in in_order(load_plan(path, ["variant=3"]))}
+    assert found.keys() == {"-3", "-backward"}
+    assert {part: (recipe.seed, recipe.shared) for part, recipe in found.items()} == {
+        "-3": (3, False),
+        "-backward": (1, True),
     }
-    assert found.keys() == {"-3", "-second-3", "-first-3", "-student-3", "-teacher", "-backward"}
-    assert {name: recipe.seed for name, recipe in found.items() if recipe.seed != 3} == {"-teacher": 1, "-backward": 1}
-    assert {name for name, recipe in found.items() if recipe.shared} == {"-teacher", "-backward"}
-    assert load_plan(path, ["variant=3", "variant=04"]).recipe.name == "multi30k-en-fr-4"
+    assert load_plan(path, ["variant=3", "variant=04"]).recipe.name == f"{name}-4"
     assert load_plan(path, ["variant=1"]) == load_plan(path)
-    assert load_plan(RECIPES / "multi30k-en-fr-teacher.toml", ["variant=2"]).recipe.name == "multi30k-en-fr-teacher-2"
-    with pytest.raises(UserError, match=r"multi30k-en-fr.toml: 'variant' must be a whole number, .* but is 'x'"):
+    assert load_plan(RECIPES / f"{name}-teacher.toml", ["variant=2"]).recipe.name == f"{name}-teacher-2"
+    everyday = in_order(load_plan(RECIPES / "tatoeba-de-en-last.toml", ["variant=2"]))
+    assert {plan.recipe.name[-2:] for plan in everyday} == {"-2"}
+    with pytest.raises(UserError, match=r"en-de.toml: 'variant' must be a whole number, .* but is 'x'"):
         load_plan(path, ["variant=x"])
 
 
 def test_what_several_runs_build_on_is_there_once_and_before_them() -> None:
-    names = [plan.recipe.name for plan in in_order(load_plan(RECIPES / "multi30k-en-fr-agree.toml"))]
-    assert len(names) == len(set(names)) == 11
-    for before, after in (
-        ("teacher", "student"),
-        ("backward", "student"),
-        ("first", "second"),
-        ("second", ""),
-        ("", "deep"),
-        ("deep-real", "deep-again"),
-        ("last", "agree"),
-    ):
-        earlier, later = (f"multi30k-en-fr-{part}".rstrip("-") for part in (before, after))
-        assert names.index(earlier) < names.index(later)
+    names = [plan.recipe.name for plan in in_order(load_plan(RECIPES / "tatoeba-de-en-reranked.toml"))]
+    parts = ("", "-longer", "-deep", "-last", "-reranked")  # the second teaches the third and is what it starts from
+    assert names == [f"tatoeba-de-en{part}" for part in parts]
 
 
 def test_every_recipe_that_comes_along_has_variants() -> None:
