@@ -124,7 +124,7 @@ def test_teachers_read_where_the_student_does_unless_told_otherwise(tmp_path: Pa
 
 def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
     plans = {path.name: load_plan(path) for path in RECIPES.glob("*.toml") if ".card." not in path.name}
-    for language in ("de",):
+    for language in ("de", "fr"):
         (lesson,) = plans[f"multi30k-en-{language}.toml"].lessons
         assert (lesson.teacher.name, lesson.directions) == (f"multi30k-en-{language}-backward", (f"{language}-en",))
     last = plans["tatoeba-de-en-last.toml"]
