@@ -115,7 +115,9 @@ def read_toml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}: mend its path") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"cannot read {path}: {error}") from None
     for override in overrides:
         key, equals, text = override.partition("=")
