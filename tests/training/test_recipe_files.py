@@ -101,7 +101,6 @@ def test_what_cannot_be_extended_is_told(folder: Path, change: str, message: str
 def test_a_variant_of_a_recipe_has_another_seed_and_name_as_has_what_it_builds_on_unless_that_is_shared() -> None:
     path, name = RECIPES / "multi30k-en-de.toml", "multi30k-en-de"
     found = {plan.recipe.name.removeprefix(name): plan.recipe for plan in in_order(load_plan(path, ["variant=3"]))}
-    assert found.keys() == {"-3", "-backward"}
     assert {part: (recipe.seed, recipe.shared) for part, recipe in found.items()} == {
         "-3": (3, False),
         "-backward": (1, True),
