@@ -6,7 +6,7 @@ RECIPE is a recipe, PREPARED a folder that `mt prepare` made from it. Runs in a 
 Prints JSON: medians over windows of updates, hardware, versions, commit.
 """
 
-# ruff: noqa: E402 - what is imported imports torch, and its memory is seen to before that
+# ruff: noqa: E402 - what is imported imports torch, and its memory and threads are seen to before that
 from __future__ import annotations
 
 import json
@@ -19,8 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from training.memory import keep_memory
+from training.waiting import wait_briefly
 
 keep_memory()  # as `mt train` does, before torch is imported
+wait_briefly()
 
 import torch
 

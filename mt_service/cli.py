@@ -40,8 +40,10 @@ def prepare(arguments: argparse.Namespace) -> int:
 def train(arguments: argparse.Namespace) -> int:
     """`mt train`."""
     from training.memory import keep_memory
+    from training.waiting import wait_briefly
 
-    keep_memory()  # before torch is imported
+    keep_memory()  # both before torch is imported
+    wait_briefly()
     from training.run import train_recipe
 
     return train_recipe(arguments.recipe, arguments.overrides, home(), translate_file)
