@@ -3,8 +3,6 @@
    Sentences share nothing but the weights, and rows of a product do not depend on each other: what a sentence gives
    does not depend on those that are searched for at the same time, nor on the number of threads. */
 
-#include <time.h>
-
 #include "halves.h"
 #include "products.h"
 #include "tiles.h"
@@ -32,7 +30,7 @@ static int prepare_scratch(Engine *engine, int rows, int steps) {
     return 1;
 }
 
-/* Joining: sources, longest first, cut into pieces. */
+/* Joining: sources, dealt out into pieces, the longest of each first. */
 typedef struct {
     Search *search;
     Source *sources;
@@ -53,17 +51,27 @@ static int longer_first(const void *one, const void *other) {
     return (a < b) - (a > b);
 }
 
-/* Cut sorted sources where the positions of a piece would be too many; return the number of pieces. */
-static int cut(const Source *sources, int count, int positions, int threads, int *starts) {
-    int pieces = 0, held = 0, room = most(1, positions / threads);
-    if (room > MOST_POSITIONS) room = MOST_POSITIONS;
+static int by_piece(const void *one, const void *other) {
+    int a = ((const Source *)one)->piece, b = ((const Source *)other)->piece;
+    return a == b ? longer_first(one, other) : (a > b) - (a < b);
+}
+
+/* Deal sorted sources out to pieces of about as many positions each, one for each thread at least, and put those of a
+   piece side by side, still sorted; return the number of pieces. `starts` holds zeros. */
+static int deal(Source *sources, int count, int positions, int threads, int *starts) {
+    int pieces = most(threads, (positions + MOST_POSITIONS - 1) / MOST_POSITIONS), *held = starts;
+    if (pieces > count) pieces = count;
     for (int i = 0; i < count; i++) {
-        if (!pieces || held + sources[i].length > room) {
-            starts[pieces++] = i;
-            held = 0;
-        }
-        held += sources[i].length;
+        int least = 0;
+        for (int piece = 1; piece < pieces; piece++)
+            if (held[piece] < held[least]) least = piece;
+        if (held[least] && held[least] + sources[i].length > MOST_POSITIONS) least = pieces++;
+        held[least] += sources[i].length;
+        sources[i].piece = least;
     }
+    qsort(sources, count, sizeof *sources, by_piece);
+    for (int i = pieces = 0; i < count; i++)
+        if (!i || sources[i].piece != sources[i - 1].piece) starts[pieces++] = i;
     starts[pieces] = count;
     return pieces;
 }
@@ -98,9 +106,9 @@ int mt_add(Search *search, int count, const int64_t *keys, const int32_t *ids, c
     if (good && count) {
         qsort(sources, count, sizeof *sources, longer_first);
         Joining joining = {search, sources, starts};
-        int pieces = cut(sources, count, positions, search->engine->pool.threads, starts);
-        int rows = most_rows(search);
-        good = prepare_scratch(search->engine, most(most(MOST_POSITIONS, rows), sources[0].length), rows);
+        int longest = sources[0].length, rows = most_rows(search);
+        int pieces = deal(sources, count, positions, search->engine->pool.threads, starts);
+        good = prepare_scratch(search->engine, most(most(MOST_POSITIONS, rows), longest), rows);
         search->failed = 0;
         if (good) share(&search->engine->pool, encode_piece, &joining, pieces);
         good = good && !search->failed;
@@ -196,12 +204,6 @@ static int step_all(Search *search) {
     search->failed = 0;
     share(&search->engine->pool, step_piece, &stepping, pieces);
     return !search->failed;
-}
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec + 1e-9 * now.tv_nsec;
 }
 
 /* Advance every sentence by a word, and again until one ends or the time is up; return the places of those that ended,

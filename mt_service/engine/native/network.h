@@ -51,6 +51,7 @@ typedef struct {
     Words *words;    /* its own, if the network has candidates */
     const int32_t *prefix; /* that its translation begins with */
     int given;             /* ids of it */
+    int piece;             /* of those that join, with which it is encoded */
 } Source;
 
 /* Computed at once, so that logits and gates stay in a core's cache; the matrix unit waits for weights if rows are few. */
