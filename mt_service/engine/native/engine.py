@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy
@@ -17,6 +18,7 @@ from mt_service.engine.native.pack import pack
 from mt_service.engine.native.structures import Kept, Options
 
 Ids: TypeAlias = Sequence[int]
+Array: TypeAlias = "ctypes.Array[ctypes.c_int32]"
 SLICE = 0.001  # seconds that nobody need join or leave in; for a lone sentence, steps are shorter than what Python adds
 
 
@@ -31,6 +33,9 @@ class NativeSearch:
             raise MemoryError("no memory for a search")
         weakref.finalize(self, self.library.mt_close_search, self.handle)
         self.sources: dict[int, tuple[int, int]] = {}  # lengths of each sentence's source and prefix
+        self.places: Array = (ctypes.c_int32 * 0)()  # this and what follows is written to in C, again and again
+        self.words: Array = (ctypes.c_int32 * 0)()
+        self.key, self.complete, self.scores = ctypes.c_int64(), ctypes.c_int32(), (ctypes.c_float * 2)()
 
     def __len__(self) -> int:
         """Sentences under way."""
@@ -61,42 +66,46 @@ class NativeSearch:
 
     def step(self) -> dict[int, list[Hypothesis]]:
         """Advance all by one word, or by a few within `SLICE`; return the n-best lists of those that end."""
-        places = (ctypes.c_int32 * len(self.sources))()
-        count = self.library.mt_step(self.handle, places, SLICE)
+        self.places = with_room(self.places, len(self.sources))
+        count = self.library.mt_step(self.handle, self.places, SLICE)
         if count < 0:
             raise MemoryError("no memory for a step")
-        return dict(self.ended(place) for place in places[:count])
+        return dict(map(self.ended, self.places[:count]))
 
     def ended(self, place: int) -> tuple[int, list[Hypothesis]]:
         """A sentence that ended: its key and its n-best list, best first."""
-        key = ctypes.c_int64()
-        count = self.library.mt_ended(self.handle, place, ctypes.byref(key))
-        lengths = self.sources.pop(key.value)
-        return key.value, [self.hypothesis(place, rank, *lengths) for rank in range(count)]
+        count = self.library.mt_ended(self.handle, place, ctypes.byref(self.key))
+        key = self.key.value
+        lengths = self.sources.pop(key)
+        return key, [self.hypothesis(place, rank, *lengths) for rank in range(count)]
 
     def hypothesis(self, place: int, rank: int, source: int, given: int) -> Hypothesis:
         """One hypothesis."""
-        scores, complete = (ctypes.c_float * 2)(), ctypes.c_int32()
         most = self.options.limit(source, given) + 1
-        words = (ctypes.c_int32 * most)()
+        self.words = words = with_room(self.words, most)
         weights: Any = numpy.empty((most, source), numpy.float32) if self.options.alignments else None
         count = self.library.mt_hypothesis(
             self.handle,
             place,
             rank,
-            scores,
-            ctypes.byref(complete),
+            self.scores,
+            ctypes.byref(self.complete),
             words,
             None if weights is None else weights.ctypes.data,
         )
-        finished = bool(complete.value)
+        finished = bool(self.complete.value)
         alignment = None if weights is None else tuple(map(tuple, weights[: count + finished].tolist()))
-        return Hypothesis(tuple(words[:count]), scores[0], scores[1], alignment, finished)
+        return Hypothesis(tuple(words[:count]), self.scores[0], self.scores[1], alignment, finished)
+
+
+def with_room(array: Array, size: int) -> Array:
+    """An array for so many numbers: the one that there is, if it will do."""
+    return array if len(array) >= size else (ctypes.c_int32 * (2 * size))()
 
 
 def one_after_another(rows: Sequence[Ids]) -> numpy.typing.NDArray[numpy.int32]:
     """All ids in one array."""
-    return numpy.fromiter((one for row in rows for one in row), numpy.int32, sum(map(len, rows)))
+    return numpy.array(list(chain.from_iterable(rows)), numpy.int32)
 
 
 class NativeEngine(GroupedEngine):
