@@ -12,6 +12,8 @@ CONTEXT = 48  # characters beside a gap that are looked at
 MARKS = 16  # in a row that are never cut from their character; no language has more
 OPENERS = "\"'“„‚‘«»‹›([{¿¡"
 CLOSERS = "\"'”“’‘»«›‹)]}」』）】》"
+ENDERS = ".!?…"
+MAY_END = frozenset(CLOSERS + ENDERS)
 LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 GAP = re.compile(r"[。！？｡]+[」』”’）】》\"')\]]*\s*|\s+")
 WORD = re.compile(r"\w+")
@@ -82,6 +84,8 @@ def gaps(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of the white space between sentences; empty after a Chinese full stop."""
     for match in GAP.finditer(text):
         end = match.end()
+        if match[0] == " " and 1 < end < len(text) and text[end - 2] not in MAY_END:
+            continue  # between two words, as most are: no need to look closer
         start = match.start() + len(match[0].rstrip())
         first_or_last = start == 0 or end == len(text)
         wide = not match[0][0].isspace()
@@ -93,7 +97,7 @@ def gaps(text: str) -> Iterator[tuple[int, int]]:
 def ends(before: str, after: str) -> bool:
     """Whether a sentence ends at the white space between `before` and `after`."""
     before, after = before.rstrip(CLOSERS), after.lstrip(OPENERS)
-    if not before or before[-1] not in ".!?…" or after[:1].islower():
+    if not before or before[-1] not in ENDERS or after[:1].islower():
         return False
     return not before.endswith(".") or before.endswith("..") or not abbreviated(before, after)
 

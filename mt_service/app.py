@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
 from fastapi import FastAPI
 
 from mt_service.metrics import Metrics
 from mt_service.middleware import BYTES_PER_CHARACTER, Around
-from mt_service.problems import add_handlers
+from mt_service.problems import HANDLERS
 from mt_service.registry import Registry
 from mt_service.routes import about, pages
-from mt_service.routes.translate import add_translation
+from mt_service.routes.direct import Direct, add_translation
 from mt_service.settings import Settings
 
 OVERHEAD = 65_536  # bytes of a request that are not text
+# Where no environment variable asks for OpenTelemetry, FastAPI need not look for it at every request.
+UNTRACED: dict[str, Any] = {"telemetry": {"tracing": False, "metrics": False, "logs": False}}
 
 
 @asynccontextmanager
@@ -47,15 +52,19 @@ def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
         root_path=settings.root_path,
         docs_url=None,
         redoc_url=None,
+        **({} if any(name.startswith("OTEL_") for name in os.environ) else UNTRACED),
     )
     registry = registry or Registry(settings)
     metrics = Metrics(registry)
     app.state.settings, app.state.registry, app.state.metrics = settings, registry, metrics
     app.state.clients = Counter[str]()
     app.state.ready = False
-    add_translation(app)
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+    route = add_translation(app)
     for router in (about.router, pages.router):
         app.include_router(router)
-    add_handlers(app)
-    app.add_middleware(Around, metrics=metrics, max_body=settings.max_characters * BYTES_PER_CHARACTER + OVERHEAD)
+    around = partial(Around, metrics=metrics, max_body=settings.max_characters * BYTES_PER_CHARACTER + OVERHEAD)
+    app.add_middleware(around)
+    app.middleware_stack = Direct(app.build_middleware_stack(), route, around, HANDLERS)
     return app

@@ -22,6 +22,7 @@ from mt_service.schemas import Problem
 log = logging.getLogger("mt_service.access")
 IDENTIFIER = re.compile(r"[\w.-]{1,64}")
 BYTES_PER_CHARACTER = 6  # of JSON at its longest: \\u escapes
+USAGE = "mt_service.usage"  # what a translation cost, in the scope of its request
 FAILURE = Problem(code="internal", message="something went wrong in the server; its log tells what")
 SECURITY = [
     (b"content-security-policy", b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
@@ -100,6 +101,9 @@ class Around:
         path = str(getattr(route, "path", "none"))
         self.metrics.requests.labels(path, scope["method"], str(status)).inc()
         self.metrics.seconds.labels(path).observe(seconds)
+        if usage := scope.get(USAGE):
+            self.metrics.tokens.inc(usage["tokens"])
+            self.metrics.characters.inc(usage["characters"])
         if not log.isEnabledFor(logging.INFO):
             return
         client = scope["client"][0] if scope.get("client") else None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from mt_service.engine.interface import DeadlineError, EngineError, OverloadError
 from mt_service.schemas import Problem, ProblemAnswer, TranslateRequest
 
+Handler: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
 CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 422: "invalid"}
 
 
@@ -102,15 +103,11 @@ async def on_http(_request: Request, error: Exception) -> Response:
     return answer
 
 
-def add_handlers(app: FastAPI) -> None:
-    """Give every error the same envelope."""
-    handlers = {
-        RequestValidationError: on_invalid,
-        RefusedError: on_refused,
-        OverloadError: on_overload,
-        DeadlineError: on_deadline,
-        EngineError: on_engine,
-        HTTPException: on_http,
-    }
-    for kind, handler in handlers.items():
-        app.add_exception_handler(kind, handler)
+HANDLERS: dict[type[Exception], Handler] = {  # which give every error the same envelope
+    RequestValidationError: on_invalid,
+    RefusedError: on_refused,
+    OverloadError: on_overload,
+    DeadlineError: on_deadline,
+    EngineError: on_engine,
+    HTTPException: on_http,
+}

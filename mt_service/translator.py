@@ -306,5 +306,18 @@ def ask_back(reverse: Translator, jobs: Sequence[Job]) -> Iterator[Found]:
 
 
 async def outcome(future: Future[Found]) -> Found:
-    """Wait for an engine's result in asyncio."""
-    return await asyncio.wrap_future(future)
+    """Wait for an engine's result in asyncio; `asyncio.wrap_future` does the same by way of many more calls."""
+    loop = asyncio.get_running_loop()
+    there: asyncio.Future[None] = loop.create_future()
+
+    def note() -> None:
+        if not there.done():
+            there.set_result(None)
+
+    def tell(_: Future[Found]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(note)
+
+    future.add_done_callback(tell)
+    await there
+    return future.result()

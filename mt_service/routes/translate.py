@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
-from pydantic import ValidationError
-from starlette.requests import ClientDisconnect
+from fastapi import Request
 from starlette.responses import Response
 
 from data.errors import UserError
+from mt_service.middleware import USAGE
 from mt_service.problems import RefusedError
 from mt_service.registry import Registry
 from mt_service.rerank import beam_of
-from mt_service.schemas import (
-    AlternativeText,
-    ProblemAnswer,
-    TranslateAnswer,
-    TranslatedText,
-    TranslateRequest,
-    Usage,
-    WordAlignment,
-    WordLink,
-    WordSpan,
-)
+from mt_service.schemas import ProblemAnswer, TranslateRequest
 from mt_service.settings import Settings
-from mt_service.translator import Alignment, Options, Translation, Translator
+from mt_service.translator import Options, Translation, Translator
 
 PATIENCE = 0.05  # seconds before a client's leaving is looked out for: most answers are there by then
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -122,55 +110,6 @@ def while_there(request: Request) -> Iterator[None]:
             one.cancel()
 
 
-async def read(request: Request) -> TranslateRequest:
-    """A request's body.
-
-    Raises:
-        RefusedError, RequestValidationError: naming what is wrong.
-    """
-    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        said = f"declared as {kind}" if kind else "not declared"
-        raise RefusedError(
-            415, "not_json", f"the body is {said}: send JSON, and the header Content-Type: application/json"
-        )
-    try:
-        body = await request.body()
-    except ClientDisconnect:
-        raise RefusedError(499, "client_left", "the client left") from None
-    if not body:
-        raise RefusedError(422, "invalid", "the body is empty; send a JSON object with text, source and target")
-    try:
-        return TranslateRequest.model_validate_json(body)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
-
-
-class DirectRoute(APIRoute):
-    """Described as FastAPI describes routes, but its body goes from bytes to a model at once, by pydantic alone."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """What answers a request."""
-
-        async def handle(request: Request) -> Response:
-            return await translate(await read(request), request)
-
-        return handle
-
-
-def add_translation(app: FastAPI) -> None:
-    """Put the route into an application; the first one is found soonest."""
-    app.router.add_api_route(
-        "/v1/translate",
-        translate,
-        methods=["POST"],
-        response_model=TranslateAnswer,
-        responses=PROBLEMS,
-        route_class_override=DirectRoute,
-    )
-
-
 async def translate(wish: TranslateRequest, request: Request) -> Response:
     """Translate one text or a list of texts; the answers stand in the same order."""
     state, started = request.app.state, time.perf_counter()
@@ -182,42 +121,37 @@ async def translate(wish: TranslateRequest, request: Request) -> Response:
     client = request.client.host if request.client else "unknown"
     with one_of_few(state.clients, client, state.settings.client_requests), while_there(request):
         found = await translator.translate(wish.texts, options, state.settings.deadline_seconds, client, reverse)
-    usage = Usage(
-        characters=sum(map(len, wish.texts)),
-        sentences=sum(one.sentences for one in found),
-        tokens=sum(one.tokens for one in found),
-        seconds=round(time.perf_counter() - started, 4),
-    )
-    state.metrics.tokens.inc(usage.tokens)
-    state.metrics.characters.inc(usage.characters)
-    texts = [present(one, wish) for one in found]
-    answer = TranslateAnswer(
-        model=translator.info.name, source=wish.source, target=wish.target, translations=texts, usage=usage
-    )
-    return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")  # checked once is enough
+    usage = {
+        "characters": sum(map(len, wish.texts)),
+        "sentences": sum(one.sentences for one in found),
+        "tokens": sum(one.tokens for one in found),
+        "seconds": round(time.perf_counter() - started, 4),
+    }
+    request.scope[USAGE] = usage  # counted when the answer is on its way
+    answer = {
+        "model": translator.info.name,
+        "source": wish.source,
+        "target": wish.target,
+        "translations": [present(one, wish) for one in found],
+        "usage": usage,
+    }
+    return Response(json.dumps(answer, ensure_ascii=False), media_type="application/json")
 
 
-def present(one: Translation, wish: TranslateRequest) -> TranslatedText:
-    """What was asked for of a translation."""
-    alternatives = None
+def present(one: Translation, wish: TranslateRequest) -> dict[str, Any]:
+    """What was asked for of a translation: a `TranslatedText` without what is None."""
+    shown: dict[str, Any] = {"text": one.text}
+    if wish.scores:
+        shown["score"] = round(one.score, 4)
     if wish.n_best > 1:
-        alternatives = [
-            AlternativeText(text=other.text, score=round(other.score, 4) if wish.scores else None)
+        shown["alternatives"] = [
+            {"text": other.text, "score": round(other.score, 4)} if wish.scores else {"text": other.text}
             for other in one.alternatives
         ]
-    return TranslatedText(
-        text=one.text,
-        score=round(one.score, 4) if wish.scores else None,
-        alternatives=alternatives,
-        alignment=None if one.alignment is None else present_alignment(one.alignment),
-        warnings=one.warnings or None,
-    )
-
-
-def present_alignment(alignment: Alignment) -> WordAlignment:
-    """Word links as JSON."""
-    return WordAlignment(
-        source_words=[WordSpan(**span._asdict()) for span in alignment.source_words],
-        target_words=[WordSpan(**span._asdict()) for span in alignment.target_words],
-        links=[WordLink(**link._asdict()) for link in alignment.links],
-    )
+    if one.alignment is not None:
+        shown["alignment"] = {
+            name: [part._asdict() for part in parts] for name, parts in one.alignment._asdict().items()
+        }
+    if one.warnings:
+        shown["warnings"] = one.warnings
+    return shown

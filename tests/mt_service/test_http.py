@@ -22,6 +22,7 @@ from toy import WORDS
 
 from mt_service.app import create_app
 from mt_service.registry import Registry
+from mt_service.schemas import TranslateAnswer
 from mt_service.settings import Settings
 from mt_service.translator import Translator
 
@@ -81,6 +82,27 @@ def test_scores_n_best_and_alignments_come_when_asked_for(server: Served) -> Non
     assert len(found["alternatives"]) == 3
     assert found["alignment"]["source_words"][1] == {"start": 3, "end": 6}
     assert all(0 < one["weight"] <= 1 for one in found["alignment"]["links"])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"scores": True}, {"n_best": 2, "beam": 2}, {"n_best": 2, "beam": 2, "scores": True, "alignments": True}],
+)
+def test_answers_are_what_their_description_says_and_nothing_else(server: Served, more: dict[str, Any]) -> None:
+    found = ask(server, ["ba dei. lo", "", "ba " * 2000], **more).json()
+    assert found["translations"][2]["warnings"]
+    assert TranslateAnswer.model_validate(found).model_dump(exclude_none=True) == found
+
+
+def test_translations_are_found_where_a_proxy_puts_something_before_their_path(golden: Path) -> None:
+    with serve(golden, root_path="/mt") as served:
+        for path in ("/v1/translate", "/mt/v1/translate"):
+            answer = httpx.post(served.url + path, json={"text": "ba dei", "source": "aa", "target": "bb"})
+            assert answer.json()["translations"] == [{"text": "dei ba"}]
+            assert httpx.post(served.url + path, json={"text": 7}).status_code == 422
+        counted = 'mt_http_requests_total{method="POST",route="/v1/translate",status="200"} 2.0'
+        assert counted in httpx.get(served.url + "/metrics").text
+        assert metric(served.url, "mt_characters_total") == 2 * len("ba dei")
 
 
 @pytest.mark.parametrize(
