@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from data.config import check
@@ -27,11 +26,6 @@ def choose_device(wish: str) -> str:
         wish != "cuda" or available, "device is cuda, but torch sees no GPU: install a CUDA build of torch, or use cpu"
     )
     return "cuda" if available else "cpu"
-
-
-def available_cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fast_bfloat16() -> str:

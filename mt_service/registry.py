@@ -13,7 +13,8 @@ import models
 from data.config import check
 from data.errors import UserError
 from models.bundle import Bundle, read_bundle
-from models.device import available_cores, choose_device
+from models.cores import available_cores, threads_for
+from models.device import choose_device
 from models.native.compiler import UnavailableError
 from mt_service.engine.interface import Engine, Limits
 from mt_service.engine.native.engine import NativeEngine
@@ -83,8 +84,7 @@ def make_reference(bundle: Bundle, settings: Settings) -> Engine:
 
     from mt_service.engine.reference import ReferenceEngine
 
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    torch.set_num_threads(threads_for(settings.threads, torch.get_num_threads()))
     return ReferenceEngine(bundle.network(choose_device(settings.device)), bundle.specials, bundle.shortlist)
 
 

@@ -61,7 +61,7 @@ class TrainingConfig:
     ema_decay: float = 0.999  # warms up as (1 + update) / (10 + update)
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto takes a GPU when there is one
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto takes bfloat16 where the processor has it
-    threads: int = 0  # CPU threads; 0 leaves torch's choice
+    threads: int = 0  # CPU threads; 0 takes torch's choice, or what a container is allowed
     read_ahead: Literal["auto", "yes", "no"] = "auto"  # another process encodes the next shard; auto: for a GPU
     log_every: int = 50  # updates
     evaluate_every: int = 1000  # updates between BLEU on the dev sets
