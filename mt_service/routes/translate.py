@@ -135,7 +135,8 @@ async def translate(wish: TranslateRequest, request: Request) -> Response:
         "translations": [present(one, wish) for one in found],
         "usage": usage,
     }
-    return Response(json.dumps(answer, ensure_ascii=False), media_type="application/json")
+    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    return Response(text, media_type="application/json")
 
 
 def present(one: Translation, wish: TranslateRequest) -> dict[str, Any]:
