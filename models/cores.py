@@ -21,8 +21,15 @@ def threads_for(wish: int, by_itself: int) -> int:
     return wish or min(by_itself, available_cores())
 
 
+def set_threads(wish: int) -> None:
+    """Have torch compute in this thread with as many threads as are wished for; 0 leaves it to `threads_for`."""
+    import torch  # which serving on a CPU can do without
+
+    torch.set_num_threads(threads_for(wish, torch.get_num_threads()))
+
+
 def allowed_time(groups: Path = GROUPS, own: Path = OWN) -> float:
-    """Processors' worth of time that control groups, of either version, let this process have; infinite if any.
+    """Processors' worth of time that control groups, of either version, let this process have, or infinity.
 
     See cgroups(7), and the kernel's documentation of `cpu.max` and `cpu.cfs_quota_us`. A container may see its own
     group as the topmost one, under another name than the one it is told.

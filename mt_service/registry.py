@@ -13,7 +13,7 @@ import models
 from data.config import check
 from data.errors import UserError
 from models.bundle import Bundle, read_bundle
-from models.cores import available_cores, threads_for
+from models.cores import available_cores, set_threads
 from models.device import choose_device
 from models.native.compiler import UnavailableError
 from mt_service.engine.interface import Engine, Limits
@@ -80,11 +80,9 @@ def make_cuda(bundle: Bundle) -> Engine:
 
 def make_reference(bundle: Bundle, settings: Settings) -> Engine:
     """The engine in torch, which is imported only now."""
-    import torch
-
     from mt_service.engine.reference import ReferenceEngine
 
-    torch.set_num_threads(threads_for(settings.threads, torch.get_num_threads()))
+    set_threads(settings.threads)
     return ReferenceEngine(bundle.network(choose_device(settings.device)), bundle.specials, bundle.shortlist)
 
 

@@ -11,7 +11,7 @@ import torch
 from data.batching import BatchStream, Position
 from data.config import check
 from data.prepare import Prepared
-from models.cores import threads_for
+from models.cores import set_threads
 from models.seq2seq import kept_tensors
 from training import checkpoint, distributed
 from training.checkpoint import Checkpoint
@@ -47,7 +47,7 @@ class RidgeTrainer:
         settings = recipe.training
         self.dev = dev_pairs(prepared, recipe.data.directions, settings.dev_sentences)
         check(bool(self.dev), "'training.method' ridge chooses its strength on a dev set: name one, or hold pairs out")
-        torch.set_num_threads(threads_for(settings.threads, torch.get_num_threads()))
+        set_threads(settings.threads)
         reason = "ridge regression adds up in float64"
         self.choice = choose(settings, world.local_rank)._replace(precision=torch.float32, reason=reason)
         self.network, self.lacked = first_network(recipe, prepared, start, self.choice.device)

@@ -20,7 +20,7 @@ from data.batching import BatchStream, Position
 from data.collate import Batch
 from data.errors import UserError
 from data.prepare import Prepared
-from models.cores import threads_for
+from models.cores import set_threads
 from models.seq2seq import kept_tensors
 from models.truncation import truncate
 from training import checkpoint, distributed
@@ -99,7 +99,7 @@ class Trainer:
         self.recipe, self.folder, self.prepared, self.world = recipe, folder, prepared, world
         settings = recipe.training
         torch.set_flush_denormal(True)  # moments of rare words decay into numbers that are slow to compute with
-        torch.set_num_threads(threads_for(settings.threads, torch.get_num_threads()))
+        set_threads(settings.threads)
         self.choice = choose(settings, world.local_rank)
         self.network, self.lacked = first_network(recipe, prepared, start, self.choice.device)
         torch.manual_seed(recipe.seed * 1000 + world.rank)  # every process drops other units

@@ -46,16 +46,21 @@ async def read(request: Request) -> TranslateRequest:
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
 
 
+async def answer(request: Request) -> Response:
+    """Read a request and translate what it holds.
+
+    Raises:
+        RefusedError, RequestValidationError, OverloadError, DeadlineError, EngineError: for `problems.HANDLERS`.
+    """
+    return await translate(await read(request), request)
+
+
 class DirectRoute(APIRoute):
     """Described as FastAPI describes routes, but its body goes from bytes to a model at once, by pydantic alone."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What answers a request."""
-
-        async def handle(request: Request) -> Response:
-            return await translate(await read(request), request)
-
-        return handle
+        return answer
 
 
 class Direct:
@@ -90,7 +95,7 @@ class Direct:
         scope["route"] = self.route
         request = Request(scope, receive)
         try:
-            response = await translate(await read(request), request)
+            response = await answer(request)
         except tuple(self.handlers) as error:
             handler = next(self.handlers[kind] for kind in type(error).__mro__ if kind in self.handlers)
             response = await handler(request, error)

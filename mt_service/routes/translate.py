@@ -141,14 +141,9 @@ async def translate(wish: TranslateRequest, request: Request) -> Response:
 
 def present(one: Translation, wish: TranslateRequest) -> dict[str, Any]:
     """What was asked for of a translation: a `TranslatedText` without what is None."""
-    shown: dict[str, Any] = {"text": one.text}
-    if wish.scores:
-        shown["score"] = round(one.score, 4)
+    shown = with_score(one.text, one.score, wish)
     if wish.n_best > 1:
-        shown["alternatives"] = [
-            {"text": other.text, "score": round(other.score, 4)} if wish.scores else {"text": other.text}
-            for other in one.alternatives
-        ]
+        shown["alternatives"] = [with_score(*other, wish) for other in one.alternatives]
     if one.alignment is not None:
         shown["alignment"] = {
             name: [part._asdict() for part in parts] for name, parts in one.alignment._asdict().items()
@@ -156,3 +151,8 @@ def present(one: Translation, wish: TranslateRequest) -> dict[str, Any]:
     if one.warnings:
         shown["warnings"] = one.warnings
     return shown
+
+
+def with_score(text: str, score: float, wish: TranslateRequest) -> dict[str, Any]:
+    """A text, and its score if that was asked for."""
+    return {"text": text, "score": round(score, 4)} if wish.scores else {"text": text}
