@@ -130,7 +130,8 @@ class TeacherConfig:
     recipe: Path | None = None  # the teacher's, trained first; a relative path starts at the folder of this recipe
     bundle: Path | None = None  # or a bundle's folder; a relative path starts where the command is given
     overrides: tuple[str, ...] = ()  # key=value, laid over the teacher's recipe: another name and seed, for example
-    directions: tuple[str, ...] = ()  # that it translates; none named takes all that serve the student
+    # that it translates; none named takes all that serve the student. A teacher may come again for other directions
+    directions: tuple[str, ...] = ()
     beam: int = 5
     translates: Literal["all", "training", "monolingual"] = "all"  # the training text, data.monolingual, or both
     # the best translation; or of as many as the beam the one closest to the reference, if there is any (sequence-level

@@ -181,12 +181,26 @@ def directions_of(teacher: TeacherConfig, known: Teacher, student: Recipe) -> tu
 
 
 def check_name(lessons: Sequence[Lesson]) -> None:
-    """Refuse a teacher that is there already."""
-    *before, newest = [lesson.teacher for lesson in lessons]
+    """Refuse a teacher by another one's name; the same one may come again for other directions, which lie apart."""
+    *before, (newest, directions, _) = lessons
     bundle = f"'{newest.name}' is a teacher already, and bundles go by their folders' names: rename this one's"
     run = (
         f"the run '{newest.name}' is a teacher already: give this one another 'name', and another 'seed', by its "
         f"overrides"
     )
-    known = {teacher.name for teacher in before}
-    check(newest.name not in known, bundle if isinstance(newest.origin, Path) else run)
+    for teacher, taken, _ in before:
+        if teacher.name == newest.name:
+            check(same(teacher, newest), bundle if isinstance(newest.origin, Path) else run)
+            twice = [direction for direction in directions if direction in taken]
+            check(
+                not twice,
+                f"'{newest.name}' is a teacher already and translates {', '.join(twice)} there: name other "
+                f"'directions' in each",
+            )
+
+
+def same(one: Teacher, other: Teacher) -> bool:
+    """Whether two teachers are one bundle, by whatever path, or one run."""
+    if isinstance(one.origin, Path) and isinstance(other.origin, Path):
+        return one.origin.resolve() == other.origin.resolve()
+    return one == other

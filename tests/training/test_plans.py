@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,13 @@ from training.teachers import Plan, in_order, load_plan
 ROOT = Path(__file__).parent.parent.parent
 RECIPES = ROOT / "training" / "recipes"
 SHIPPED = ROOT / "models" / "pretrained" / "tatoeba-de-en"
+
+
+def write_german_recipes(folder: Path, *teachers: str) -> Path:
+    """Recipes of a student of German and English, whom bundles that ship can teach."""
+    path = write_recipes(folder, *teachers)
+    path.write_text(path.read_text(encoding="utf-8").replace('"aa', '"de').replace('bb"', 'en"'), encoding="utf-8")
+    return path
 
 
 @pytest.mark.parametrize(
@@ -91,8 +99,15 @@ def test_bad_teachers_are_told_before_anything_is_trained(tmp_path: Path, teache
         load_plan(write_recipes(tmp_path, teacher))
 
 
-def test_the_same_run_twice_is_told(tmp_path: Path) -> None:
+def test_one_direction_of_one_teacher_twice_is_told(tmp_path: Path) -> None:
     path = write_recipes(tmp_path, *['recipe = "teacher.toml"'] * 2)
+    message = r"teachers\[1\]: 'teacher' is a teacher already and translates aa-bb, bb-aa there"
+    with pytest.raises(UserError, match=message):
+        load_plan(path)
+
+
+def test_two_runs_of_one_name_are_told(tmp_path: Path) -> None:
+    path = write_recipes(tmp_path, 'recipe = "teacher.toml"', f'recipe = "teacher.toml"\n{overrides_line("seed=2")}')
     with pytest.raises(
         UserError, match=r"teachers\[1\]: the run 'teacher' is a teacher already: give this one another"
     ):
@@ -100,11 +115,19 @@ def test_the_same_run_twice_is_told(tmp_path: Path) -> None:
 
 
 def test_two_bundles_of_one_name_are_told(tmp_path: Path) -> None:
-    path = write_recipes(tmp_path, *[f'bundle = "{SHIPPED}"'] * 2)
-    text = path.read_text(encoding="utf-8").replace('"aa', '"de').replace('bb"', 'en"')
-    path.write_text(text, encoding="utf-8")
+    other = tmp_path / SHIPPED.name
+    shutil.copytree(SHIPPED, other)
+    path = write_german_recipes(tmp_path, f'bundle = "{SHIPPED}"', f'bundle = "{other}"')
     with pytest.raises(UserError, match=r"teachers\[1\]: 'tatoeba-de-en' is a teacher already, and bundles go by"):
         load_plan(path)
+
+
+def test_one_bundle_may_translate_each_direction_in_its_own_way(tmp_path: Path) -> None:
+    there = f'bundle = "{SHIPPED}"\ndirections = ["en-de"]\nchoose = "reranked"'
+    back = f'bundle = "{SHIPPED / ".." / SHIPPED.name}"\ndirections = ["de-en"]'
+    lessons = load_plan(write_german_recipes(tmp_path, there, back)).lessons
+    chosen = [(lesson.directions, lesson.config.choose) for lesson in lessons]
+    assert chosen == [(("en-de",), "reranked"), (("de-en",), "best")]
 
 
 def test_a_recipe_may_teach_itself_under_another_name(tmp_path: Path) -> None:
