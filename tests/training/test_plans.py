@@ -154,3 +154,8 @@ def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
     assert ([start.recipe.name for start in last.starts], last.lessons) == (["tatoeba-de-en-deep"], ())
     (lesson,) = plans["tatoeba-de-en-reranked.toml"].lessons
     assert (lesson.directions, lesson.config.choose, lesson.config.beam) == (("en-de",), "reranked", 12)
+    wide = plans["tatoeba-de-en-wide.toml"].lessons
+    assert [(one.teacher.name, one.directions, one.config.translates) for one in wide] == [
+        ("tatoeba-de-en-reranked", ("en-de",), "monolingual"),
+        ("tatoeba-de-en-reranked", ("de-en",), "training"),
+    ]
