@@ -141,7 +141,8 @@ def bundled(folder: Path) -> Teacher:
         UserError: when it is none, or another version's.
     """
     check((folder / CONFIG).is_file(), f"'bundle' {folder} is no bundle: there is no {CONFIG} in it")
-    return Teacher(folder.resolve().name, read_config(folder / CONFIG).info.directions, folder)
+    place = folder.resolve()  # so that one bundle is one teacher, by whatever path
+    return Teacher(place.name, read_config(folder / CONFIG).info.directions, place)
 
 
 def directions_of(teacher: TeacherConfig, known: Teacher, student: Recipe) -> tuple[str, ...]:
@@ -190,17 +191,10 @@ def check_name(lessons: Sequence[Lesson]) -> None:
     )
     for teacher, taken, _ in before:
         if teacher.name == newest.name:
-            check(same(teacher, newest), bundle if isinstance(newest.origin, Path) else run)
+            check(teacher == newest, bundle if isinstance(newest.origin, Path) else run)
             twice = [direction for direction in directions if direction in taken]
             check(
                 not twice,
                 f"'{newest.name}' is a teacher already and translates {', '.join(twice)} there: name other "
                 f"'directions' in each",
             )
-
-
-def same(one: Teacher, other: Teacher) -> bool:
-    """Whether two teachers are one bundle, by whatever path, or one run."""
-    if isinstance(one.origin, Path) and isinstance(other.origin, Path):
-        return one.origin.resolve() == other.origin.resolve()
-    return one == other
