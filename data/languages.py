@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 CHINESE = ("zh", "cmn", "yue")
 UNPARTED = ("ja", "th", "lo", "km", "my")  # whose words nobody parts either
+
+
+class NumberMarks(NamedTuple):
+    """How a language writes large and broken numbers."""
+
+    group: str  # between thousands
+    decimal: str
+
+
+# As the Unicode CLDR has them, a no-break space being a space; who is not here has none that is known.
+NUMBER_MARKS = {
+    **dict.fromkeys(("en", "ja", "ko", "th", "he", *CHINESE), NumberMarks(",", ".")),
+    **dict.fromkeys(("ca", "da", "de", "el", "es", "gl", "hr", "id", "it"), NumberMarks(".", ",")),
+    **dict.fromkeys(("nl", "pt", "ro", "sl", "sr", "tr", "vi"), NumberMarks(".", ",")),
+    **dict.fromkeys(("af", "bg", "cs", "et", "fi", "fr", "hu", "lt", "lv"), NumberMarks(" ", ",")),
+    **dict.fromkeys(("nb", "nn", "no", "pl", "ru", "sk", "sv", "uk"), NumberMarks(" ", ",")),
+}
 
 
 def primary(code: str) -> str:
@@ -16,3 +34,8 @@ def primary(code: str) -> str:
 def has_spaces(code: str) -> bool:
     """Whether a language parts words by spaces."""
     return primary(code) not in (*CHINESE, *UNPARTED)
+
+
+def number_marks(code: str) -> NumberMarks | None:
+    """How a language writes numbers, if it is known."""
+    return NUMBER_MARKS.get(primary(code))

@@ -116,6 +116,8 @@ class Tokenizer:
         self.languages = tuple(match[1] for match in map(TAG.fullmatch, controls) if match)
         symbols = [chr(FIRST_PLACEHOLDER + i) for i in range(MOST_PLACEHOLDERS)]
         self.placeholders = tuple(s for s in symbols if processor.piece_to_id(s) != UNK)
+        pieces = (processor.id_to_piece(i) for i in range(EOS + 1, len(processor)) if not processor.is_byte(i))
+        self.characters = frozenset(" ").union(*pieces)  # that are spelled without bytes
         self._sampler = lru_cache(1)(lambda alpha: sampler(processor, alpha))
 
     @classmethod

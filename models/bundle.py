@@ -80,6 +80,11 @@ class Bundle:
         return specials_of(self.tokenizer)
 
     @property
+    def placeholders(self) -> tuple[str, ...]:
+        """The symbols that the network carries over, whatever they stand for."""
+        return self.tokenizer.placeholders if self.info.placeholders else ()
+
+    @property
     def shortlist(self) -> Shortlist | None:
         """The words that each source id may be translated with, if the bundle limits them.
 

@@ -32,6 +32,7 @@ class BundleInfo:
     beam: int = 5
     length_penalty: float = 1.0
     length_ratio: float = 0.0  # words per source word up to which a search rewards length; 0: any length
+    placeholders: bool = False  # whether the network has learned to carry placeholder symbols over
     scores: tuple[Score, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)  # recipe, data, versions, seed, code
     licence: str = ""  # of the model, as its data demand

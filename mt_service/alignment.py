@@ -5,10 +5,12 @@ Legend: T target pieces, S source pieces.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from data.literals import unmasked
 from data.normalize import normalize
 
 WORD = re.compile(r"\S+")
@@ -36,6 +38,22 @@ def words_of(text: str, offset: int = 0) -> list[Span]:
     return [
         Span(match.start() + offset, match.end() + offset) for match in WORD.finditer(text) if normalize(match.group())
     ]
+
+
+def grouped(words: Sequence[Span], masked: str, literals: dict[str, str]) -> list[Span]:
+    """The words of a text as the network saw them, which reads a literal of several words as one symbol.
+
+    Args:
+        words: of the text, literals included.
+        masked: the text with symbols.
+        literals: what each symbol stands for.
+    """
+    counts = [len(normalize(unmasked(word, literals)).split()) for word in masked.split()] if literals else []
+    if sum(counts) != len(words):
+        return list(words)
+    ends = itertools.accumulate(counts)
+    groups = (words[end - count : end] for count, end in zip(counts, ends, strict=True))
+    return [Span(group[0].start, group[-1].end) for group in groups if group]
 
 
 def word_of_piece(pieces: Sequence[str]) -> list[int]:

@@ -1,17 +1,26 @@
-"""A text made ready for the engine: split into sentences that fit, each as ids, with what stands between them."""
+"""A text made ready for the engine: split into sentences that fit, each as ids, with what stands between them.
+
+Numbers, addresses and the like are not for the engine: see data.literals.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from data.languages import has_spaces
+from data.literals import Masked, Masking
 from data.normalize import normalize
 from data.segment import CLOSERS, LONGEST, Segment, split
 from data.tokenizer import Tokenizer
 
 WIDE = ("。", "！", "？", "｡", "；", "：", "，", "、")  # which have their space within
 LONGEST_IDS = 200  # of what is searched for at once; a longer sentence is cut
+LONG_ADDRESS = re.compile(r"(?:https?://|www\.)[!-~]{200,}")  # which is never cut
+
+
+Part: TypeAlias = tuple[Segment, tuple[int, ...], Masked]
 
 
 class Piece(NamedTuple):
@@ -21,6 +30,7 @@ class Piece(NamedTuple):
     start: int  # its first character there
     separator: str  # what follows it
     ids: tuple[int, ...]  # tag, pieces, eos; empty where there is nothing to translate
+    masked: Masked  # what the ids say
 
 
 class Plan(NamedTuple):
@@ -30,7 +40,7 @@ class Plan(NamedTuple):
     warnings: list[str]
 
 
-def make_plan(tokenizer: Tokenizer, text: str, target: str, sentences: bool = True) -> Plan:
+def make_plan(tokenizer: Tokenizer, masking: Masking, text: str, sentences: bool = True) -> Plan:
     """Split a text into sentences (or take it as one) and encode them.
 
     Raises:
@@ -38,13 +48,13 @@ def make_plan(tokenizer: Tokenizer, text: str, target: str, sentences: bool = Tr
     """
     plan, start = Plan([], []), 0
     for segment in split(text, len(text) + 1) if sentences else whole(text):
-        parts = cut(tokenizer, segment, target)
+        parts = cut(tokenizer, masking, segment)
         if len(parts) > 1:
             plan.warnings.append(
                 f"a sentence of {len(segment.text)} characters was too long and was cut into {len(parts)} parts"
             )
-        for part, ids in parts:
-            plan.pieces.append(Piece(part.text, start, part.separator, ids))
+        for part, ids, masked in parts:
+            plan.pieces.append(Piece(part.text, start, part.separator, ids, masked))
             start += len(part.text) + len(part.separator)
     return plan
 
@@ -69,13 +79,29 @@ def whole(text: str) -> list[Segment]:
     return [Segment("", text[:start]), Segment(body, text[start + len(body) :])]
 
 
-def cut(tokenizer: Tokenizer, segment: Segment, target: str) -> list[tuple[Segment, tuple[int, ...]]]:
-    """Encode a sentence; as long as it is too long, cut it in half at the best place."""
-    length = len(segment.text)
-    clean = normalize(segment.text) if length <= LONGEST else ""  # which takes long where marks are many
-    ids = tuple(tokenizer.encode_source(clean, target)) if clean else ()
-    if length < 2 or (length <= LONGEST and len(ids) <= LONGEST_IDS):
-        return [(segment, ids)]
+def cut(tokenizer: Tokenizer, masking: Masking, segment: Segment) -> list[Part]:
+    """Encode a sentence; as long as it is too long, or holds more literals than there are symbols, cut it in two."""
+    length, address = len(segment.text), LONG_ADDRESS.search(segment.text)
+    if address and address.span() != (0, length):
+        return [part for some in around(segment, *address.span()) for part in cut(tokenizer, masking, some)]
+    short = length <= LONGEST or address is not None
+    masked = masking.mask(normalize(segment.text) if short else "")  # which takes long where marks are many
+    ids = tuple(tokenizer.encode_source(masked.text, masking.target)) if masked.text and not masked.wordless else ()
+    if length < 2 or (short and len(ids) <= LONGEST_IDS and (not masked.beyond or not masked.targets)):
+        return [(segment, ids, masked)]
     *parts, last = split(segment.text, (length + 1) // 2)
     parts.append(Segment(last.text, last.separator + segment.separator))
-    return [encoded for part in parts for encoded in cut(tokenizer, part, target)]
+    return [encoded for part in parts for encoded in cut(tokenizer, masking, part)]
+
+
+def around(segment: Segment, start: int, end: int) -> list[Segment]:
+    """A sentence in three: what stands before a part of it, the part, and what follows."""
+    before, after = segment.text[:start], segment.text[end:]
+    body, rest = before.rstrip(), after.lstrip()
+    parts = [
+        Segment(body, before[len(body) :]),
+        Segment(segment.text[start:end], after[: len(after) - len(rest)]),
+        Segment(rest, ""),
+    ]
+    kept = [part for part in parts if part.text or part.separator]
+    return [*kept[:-1], Segment(kept[-1].text, kept[-1].separator + segment.separator)]

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from data.normalize import normalize
 from data.tokenizer import Tokenizer
 from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
 from mt_service.engine.interface import Job
-from mt_service.pieces import Plan
+from mt_service.pieces import Piece, Plan
 from mt_service.settings import BILLION
 
 BACKWARD, LENGTH = 0.2, 0.1  # nats for a nat of the source's log-probability, and for a token; tuned on Tatoeba dev
@@ -42,35 +41,34 @@ class Reranker:
     """Asks a translator of the other direction.
 
     Args:
-        decode: a hypothesis as text.
+        texts: a piece and a hypothesis for it as the other translator reads them.
         tokenizer: the other translator's.
         language: of the source, which is what that one translates to.
     """
 
-    def __init__(self, decode: Callable[[Hypothesis], str], tokenizer: Tokenizer, language: str) -> None:
-        self.decode, self.tokenizer, self.language = decode, tokenizer, language
+    def __init__(
+        self, texts: Callable[[Piece, Hypothesis], tuple[str, str]], tokenizer: Tokenizer, language: str
+    ) -> None:
+        self.texts, self.tokenizer, self.language = texts, tokenizer, language
 
     def jobs(self, plans: Sequence[Plan], rows: Rows) -> list[Job]:
         """What to ask: how probable a piece is, given each of its translations."""
         return [
-            self.job(piece.text, one)
+            self.job(*self.texts(piece, one))
             for plan, row in zip(plans, rows, strict=True)
             for piece, found in zip(plan.pieces, row, strict=True)
             for one in found or ()
         ]
 
-    def job(self, text: str, hypothesis: Hypothesis) -> Job:
+    def job(self, text: str, translation: str) -> Job:
         """A piece as the one translation of its translation."""
-        ids = (*self.tokenizer.encode(normalize(text)), self.tokenizer.eos_id)
-        return Job(tuple(self.tokenizer.encode_source(self.decode(hypothesis), self.language)), SCORING, ids)
+        ids = (*self.tokenizer.encode(text), self.tokenizer.eos_id)
+        return Job(tuple(self.tokenizer.encode_source(translation, self.language)), SCORING, ids)
 
 
-def reordered(rows: Rows, answers: Iterator[Found], n_best: int) -> list[list[Found | None]]:
-    """The first of the lists by all scores, with one answer for each hypothesis."""
-    return [
-        [None if found is None else ranked(found, [next(answers) for _ in found])[:n_best] for found in row]
-        for row in rows
-    ]
+def reordered(rows: Rows, answers: Iterator[Found]) -> list[list[Found | None]]:
+    """The lists by all scores, with one answer for each hypothesis."""
+    return [[None if found is None else ranked(found, [next(answers) for _ in found]) for found in row] for row in rows]
 
 
 def ranked(found: Found, answers: Sequence[Found]) -> Found:

@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from data.config import check
+from data.literals import Masking
 from data.normalize import normalize
 from models.bundle import Bundle
 from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
-from mt_service.alignment import Link, Span, link_words, word_of_piece, words_of
+from mt_service.alignment import Link, Span, grouped, link_words, word_of_piece, words_of
 from mt_service.engine.interface import Job
 from mt_service.engine.worker import Worker
 from mt_service.pieces import Piece, Plan, make_plan, separators
@@ -90,6 +91,10 @@ class Translator:
     def __init__(self, bundle: Bundle, worker: Worker) -> None:
         self.bundle, self.worker = bundle, worker
         self.names = itertools.count()
+        self.maskings = {
+            direction: Masking(bundle.tokenizer, bundle.placeholders, *direction.split("-"))
+            for direction in bundle.info.directions
+        }
 
     @property
     def info(self) -> BundleInfo:
@@ -115,13 +120,19 @@ class Translator:
 
     def plan(self, texts: Iterable[str], options: Options) -> list[Plan]:
         """Make texts ready for the engine."""
-        return [make_plan(self.bundle.tokenizer, text, options.target, options.split) for text in texts]
+        masking = self.maskings[f"{options.source}-{options.target}"]
+        return [make_plan(self.bundle.tokenizer, masking, text, options.split) for text in texts]
 
     def submit(
         self, name: Hashable, plans: Sequence[Plan], search: SearchOptions, deadline: float, client: Hashable = None
     ) -> list[list[Future[Found] | None]]:
-        """Ask the engine for all pieces; None stands where there is nothing to translate."""
-        jobs = [Job(piece.ids, search) for plan in plans for piece in plan.pieces if piece.ids]
+        """Ask the engine for all pieces; None stands where there is nothing to translate.
+
+        A piece with literals gets a list as long as the beam, since not all hypotheses hold them.
+        """
+        longer = dataclasses.replace(search, n_best=search.beam)
+        pieces = [piece for plan in plans for piece in plan.pieces if piece.ids]
+        jobs = [Job(piece.ids, longer if piece.masked.targets else search) for piece in pieces]
         futures = iter(self.worker.submit(name, jobs, deadline, client))
         return [[next(futures) if piece.ids else None for piece in plan.pieces] for plan in plans]
 
@@ -169,7 +180,7 @@ class Translator:
         client: Hashable,
     ) -> list[list[Found | None]]:
         """Have n-best lists read backwards, so many hypotheses at once, and order them anew."""
-        reranker = Reranker(self.decode, reverse.bundle.tokenizer, options.source)
+        reranker = self.reranker(reverse, options.source)
         jobs = await asyncio.to_thread(reranker.jobs, plans, found)
         name, answers = next(reverse.names), list[Found]()
         try:
@@ -179,7 +190,7 @@ class Translator:
                 answers += [await outcome(one) for one in asked]
         finally:
             reverse.worker.cancel(name)
-        return reordered(found, iter(answers), options.n_best)
+        return reordered(found, iter(answers))
 
     def translate_lines(self, lines: Iterable[str], options: Options) -> Iterator[Translation]:
         """Translate a stream of lines in order; see `translate_windows`."""
@@ -232,47 +243,82 @@ class Translator:
         self, texts: Iterator[tuple[Plan, list[Found | None]]], options: Options, reverse: Translator
     ) -> Iterator[list[Found | None]]:
         """The n-best lists of a stream of texts in another order, some texts at a time."""
-        reranker = Reranker(self.decode, reverse.bundle.tokenizer, options.source)
+        reranker = self.reranker(reverse, options.source)
         while group := list(itertools.islice(texts, TOGETHER)):
             plans, found = zip(*group, strict=True)
-            yield from reordered(found, ask_back(reverse, reranker.jobs(plans, found)), options.n_best)
+            yield from reordered(found, ask_back(reverse, reranker.jobs(plans, found)))
 
-    def decode(self, hypothesis: Hypothesis) -> str:
-        """A hypothesis as one line of text; placeholders and broken bytes that nobody asked for are left out."""
-        return normalize(self.bundle.tokenizer.decode(hypothesis.tokens))
+    def reranker(self, reverse: Translator, source: str) -> Reranker:
+        """What asks another translator for texts of the source language; it sees symbols where it knows them."""
 
-    def put_together(self, plan: Plan, found: Sequence[Found | None], options: Options) -> Translation:
+        def texts(piece: Piece, hypothesis: Hypothesis) -> tuple[str, str]:
+            if piece.masked.targets and piece.masked.targets.keys() <= set(reverse.bundle.placeholders):
+                return piece.masked.text, self.raw(hypothesis)
+            return normalize(piece.text), self.decode(piece, hypothesis)
+
+        return Reranker(texts, reverse.bundle.tokenizer, source)
+
+    def raw(self, hypothesis: Hypothesis) -> str:
+        """A hypothesis as the network wrote it, symbols included."""
+        return self.bundle.tokenizer.decode(hypothesis.tokens)
+
+    def decode(self, piece: Piece, hypothesis: Hypothesis) -> str:
+        """A hypothesis as one line of text; symbols and broken bytes that nobody asked for are left out."""
+        return normalize(piece.masked.restored(self.raw(hypothesis)))
+
+    def best(self, piece: Piece, found: Found, count: int) -> Found:
+        """The first hypotheses of a list; those that hold all literals come first."""
+        if piece.masked.targets:
+            found = sorted(found, key=lambda one: len(piece.masked.lost(self.raw(one))))
+        return found[:count]
+
+    def put_together(self, plan: Plan, lists: Sequence[Found | None], options: Options) -> Translation:
         """One text from its pieces, with the white space that stood between them."""
+        pairs = list(zip(plan.pieces, lists, strict=True))
+        found = [self.best(piece, one, options.n_best) if one else None for piece, one in pairs]
         searched, gaps = [one for one in found if one], separators(plan.pieces, options.target)
         alternatives = []
         for rank in range(max(map(len, searched), default=1)):
             chosen = [one[min(rank, len(one) - 1)] if one else None for one in found]
-            parts = [self.decode(one) + gap if one else gap for one, gap in zip(chosen, gaps, strict=True)]
+            parts = [self.spell(*part) for part in zip(plan.pieces, chosen, gaps, strict=True)]
             score = sum(one.score for one in chosen if one) / max(1, len(searched))
             alternatives.append(Alternative("".join(parts), score))
         tokens = sum(len(one[0].tokens) + 1 for one in searched)
         endless = sum(not one[0].complete for one in searched)
         warnings = [f"translations that grew too long and were cut off: {endless}"] if endless else []
+        warnings += self.lost(plan, found)
         alignment = self.align(plan, found, gaps) if options.alignments else None
         best = alternatives[0]
         return Translation(
             best.text, best.score, alternatives, alignment, tokens, len(searched), plan.warnings + warnings
         )
 
+    def spell(self, piece: Piece, hypothesis: Hypothesis | None, gap: str) -> str:
+        """A piece's translation and what follows it; literals alone need no hypothesis."""
+        return (self.decode(piece, hypothesis) if hypothesis else piece.masked.restored(piece.masked.text)) + gap
+
+    def lost(self, plan: Plan, found: Sequence[Found | None]) -> list[str]:
+        """A warning that names the literals which the translation does not hold as it should, if there are some."""
+        pairs = zip(plan.pieces, found, strict=True)
+        lost = [text for piece, one in pairs if one for text in piece.masked.lost(self.raw(one[0]))]
+        return [f"the translation lacks or repeats what it should hold once: {', '.join(lost)}"] if lost else []
+
     def align(self, plan: Plan, found: Sequence[Found | None], gaps: Sequence[str]) -> Alignment:
         """Word links of the best translation; a piece whose words cannot be matched up has none."""
         alignment, position = Alignment([], [], []), 0
         for piece, one, gap in zip(plan.pieces, found, gaps, strict=True):
-            text = self.decode(one[0]) if one else ""
+            text = self.spell(piece, one[0] if one else None, gap)
             if one:
                 self.link(alignment, piece, one[0], text, position)
-            position += len(text) + len(gap)
+            position += len(text)
         return alignment
 
     def link(self, alignment: Alignment, piece: Piece, best: Hypothesis, text: str, position: int) -> None:
         """Add one piece's words and links to those of its text."""
         tokenizer = self.bundle.tokenizer
-        source_words, target_words = words_of(piece.text, piece.start), words_of(text, position)
+        masked, raw = piece.masked, self.raw(best)
+        source_words = grouped(words_of(piece.text, piece.start), masked.text, masked.sources)
+        target_words = grouped(words_of(text, position), raw, masked.targets)
         source, target = word_of_piece(tokenizer.pieces(piece.ids[1:-1])), word_of_piece(tokenizer.pieces(best.tokens))
         if max(source, default=-1) + 1 == len(source_words) and max(target, default=-1) + 1 == len(target_words):
             first_source, first_target = len(alignment.source_words), len(alignment.target_words)

@@ -79,6 +79,7 @@ def export(arguments: argparse.Namespace) -> int:
         beam=arguments.beam,
         length_penalty=alpha,
         length_ratio=ratio,
+        placeholders=bool(prepared.tokenizer.placeholders) and recipe["batching"].get("placeholder_rate", 0.0) > 0,
         training=provenance(recipe, manifest, origin, run.resolve().parent.parent),
         licence=card.licence,
         attribution=card.attribution,

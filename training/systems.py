@@ -16,6 +16,7 @@ from tqdm import tqdm
 import models
 from data.config import check
 from data.errors import UserError
+from data.literals import Masking
 from data.normalize import normalize
 from models.bundle import Bundle, read_bundle
 from models.device import choose_device
@@ -66,12 +67,13 @@ def by_bundle(request: Request, folder: Path | None) -> list[str]:
     bundle = find_bundle(folder, f"{request.source}-{request.target}")
     network, shortlist = bundle.network(choose_device(request.device)), bundle.shortlist
     options = bundle.info.search(request.beam, length_penalty=request.length_penalty)
-    texts, found = [normalize(source) for source in request.sources], list[str]()
+    masking = Masking(bundle.tokenizer, bundle.placeholders, request.source, request.target)
+    texts, found = [masking.mask(normalize(source)) for source in request.sources], list[str]()
     for start in tqdm(range(0, len(texts), BLOCK), unit_scale=BLOCK, unit="sentence", file=sys.stderr):
         block = texts[start : start + BLOCK]
-        kept = [text for text in block if text]
+        kept = [one.text for one in block if one.text and not one.wordless]
         results = iter(translate(network, bundle.tokenizer, kept, request.target, options, shortlist))
-        found.extend(next(results) if text else "" for text in block)
+        found.extend(one.restored(next(results) if one.text and not one.wordless else one.text) for one in block)
     return found
 
 

@@ -13,6 +13,7 @@ import pytest
 from toy import WORDS
 
 from data.errors import UserError
+from data.literals import Masked
 from models.bundle import read_bundle
 from mt_service.engine.interface import DeadlineError
 from mt_service.pieces import Piece, separators
@@ -37,9 +38,8 @@ def test_sentences_are_translated_apart_and_what_stands_between_them_stays(trans
 
 
 def test_chinese_sentences_get_the_spaces_that_the_target_language_has() -> None:
-    pieces = [
-        Piece(text, 0, gap, ()) for text, gap in (("我。", ""), ("你？」", ""), ("x", ""), ("他！", "\n"), ("好。", ""))
-    ]
+    texts = (("我。", ""), ("你？」", ""), ("x", ""), ("他！", "\n"), ("好。", ""))
+    pieces = [Piece(text, 0, gap, (), Masked(text, {}, {})) for text, gap in texts]
     assert separators(pieces, "de") == [" ", " ", "", "\n", ""]
     assert separators(pieces, "zh_Hant") == ["", "", "", "\n", ""]
 

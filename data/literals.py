@@ -1,0 +1,172 @@
+"""What stands in a translation as in its source: addresses, codes, long numbers, emoji, words of another script.
+
+A network spells such things piece by piece, and gets them wrong. So it sees a placeholder symbol in place of each, and
+what the symbol stands for is put into its translation.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from data.languages import has_spaces
+from data.numbers import NUMBER, rendered
+from data.placeholders import EMAIL, EMOJI, URL
+from data.tokenizer import Tokenizer
+
+DOMAINS = "com|org|net|edu|gov|info|eu|io|de|ch|fr|uk|cn|nl|pl"
+SUFFIXES = (
+    "pdf|txt|docx?|xlsx?|pptx?|od[st]|csv|json|xml|html?|zip|jpe?g|png|gif|svg|mp[34]|py|sh|exe|md|toml|ya?ml|log"
+)
+KINDS = {
+    "address": rf"{URL}|{EMAIL}|(?<![\w.-])(?:[\w-]+\.)+(?:{DOMAINS})(?:/[^\s<>\"]*[\w/])?(?![\w-]|\.\w)",
+    "path": r"(?<!\w)[A-Za-z]:\\[^\s<>\"]*\w|(?<![\w./])~?(?:/[\w.-]*\w){2,}/?",
+    "file": rf"(?<!\w)[\w-]+(?:\.[\w-]+)*\.(?:{SUFFIXES})\b",
+    "handle": r"(?<!\w)[@#][^\W\d_]\w*",
+    "markup": r"</?[A-Za-z][\w-]*(?:\s[^<>]*)?/?>|&(?:[A-Za-z]+|#\d+);",
+    "variable": r"\{\{?[\w.]+\}?\}|\$\{[\w.]+\}|(?<!\d)%(?:\(\w+\))?[sd]\b",
+    "iban": r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?!\w)",
+    "phone": r"(?<![\w.,:/+-])(?:\+(?=\d)|\(0\d+\)|0)(?=(?:[ ()/-]{0,2}\d){5})[\d ()/-]*\d(?!\w|[.,:]\d)",
+    "code": r"(?<![\w-])(?=[\d_/.-]*[A-Z])(?=[A-Z_/.-]*\d)[A-Z0-9]+(?:[-_/.][A-Z0-9]+)*(?![\w-])",
+    "number": NUMBER,
+    "emoji": rf"(?:{EMOJI})+",
+}
+SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()))
+PRIVATE = [chr(code) for code in range(0xE000, 0xF900)]
+HINT = re.compile(r"[\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]|\w\.\w")  # without any of these no span is found
+
+
+class Span(NamedTuple):
+    """A literal in a text, and how it is written in the translation."""
+
+    start: int
+    end: int
+    target: str
+
+
+class Masked(NamedTuple):
+    """A normalised text with symbols in place of literals."""
+
+    text: str
+    sources: dict[str, str]  # what each symbol stands for in the text
+    targets: dict[str, str]  # and in its translation
+    beyond: int = 0  # literals that there was no symbol for
+    wordless: bool = False  # nothing but literals is there, so that nothing is left to translate
+    parted: tuple[str, ...] = ()  # symbols with a space that parts them from a word, and is not in the source
+
+    def restored(self, translation: str) -> str:
+        """A translation with what its symbols stand for."""
+        for pair in self.parted:
+            translation = translation.replace(pair, pair.strip())
+        return unmasked(translation, self.targets)
+
+    def lost(self, translation: str) -> list[str]:
+        """What a translation with symbols does not hold exactly once, as it should stand there."""
+        return [target for symbol, target in self.targets.items() if translation.count(symbol) != 1]
+
+
+def masked_by(symbols: Sequence[str], text: str, spans: Sequence[Span], part: bool = False) -> Masked:
+    """A text with symbols in place of its first literals, parted from the words that they touch if that is wished."""
+    parts, parted, position = list[str](), list[str](), 0
+    sources, targets = dict[str, str](), dict[str, str]()
+    for span, symbol in zip(spans, symbols, strict=False):
+        before = " " if part and text[: span.start][-1:].isalnum() else ""
+        after = " " if part and text[span.end :][:1].isalnum() else ""
+        parts += [text[position : span.start], before, symbol, after]
+        parted += [pair for pair in (before + symbol, symbol + after) if len(pair) > 1]
+        sources[symbol], targets[symbol] = text[span.start : span.end], span.target
+        position = span.end
+    rest = len(spans) - len(targets)
+    return Masked("".join([*parts, text[position:]]), sources, targets, rest, parted=tuple(parted))
+
+
+def unmasked(text: str, table: dict[str, str]) -> str:
+    """A text with what its symbols stand for."""
+    return text.translate({ord(symbol): literal for symbol, literal in table.items()})
+
+
+class Masking:
+    """Finds the literals of texts that are to be translated, and puts symbols in their places.
+
+    Args:
+        tokenizer: tells which characters a network knows.
+        symbols: placeholders that it carries over.
+        source: language of the texts.
+        target: language of their translations.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, symbols: Sequence[str], source: str, target: str) -> None:
+        self.symbols, self.source, self.target = symbols, source, target
+        self.characters = tokenizer.characters
+        self.scripts = frozenset(map(script, self.characters))
+
+    def mask(self, text: str) -> Masked:
+        """Put a symbol in place of each literal of a normalised text, as long as there are some left."""
+        spans = self.spans(text)
+        if not spans:
+            return Masked(text, {}, {})
+        whole = masked_by(PRIVATE, text, spans)
+        wordless = not any(map(str.isalnum, whole.text))
+        return (
+            whole._replace(wordless=True) if wordless else masked_by(self.symbols, text, spans, has_spaces(self.source))
+        )
+
+    def spans(self, text: str) -> list[Span]:
+        """The literals of a text; neighbours are one."""
+        found: list[Span] = []
+        for span in self.single(text):
+            gap = text[found[-1].end : span.start] if found else None
+            if gap in ("", " "):
+                last = found.pop()
+                span = Span(last.start, span.end, last.target + gap + span.target)
+            found.append(span)
+        return found
+
+    def single(self, text: str) -> Iterator[Span]:
+        """Literals by their form, and between them by their characters."""
+        spelled, position = self.characters.issuperset(text), 0
+        for match in SPAN.finditer(text) if HINT.search(text) else ():
+            target = self.carried(match)
+            if target is not None:
+                if not spelled:
+                    yield from self.foreign(text, position, match.start())
+                yield Span(*match.span(), target)
+                position = match.end()
+        if not spelled:
+            yield from self.foreign(text, position, len(text))
+
+    def carried(self, match: re.Match[str]) -> str | None:
+        """A literal in the translation; nothing, if it is left to the network."""
+        text = match[0]
+        if match.lastgroup == "number":
+            return rendered(text, match.string[: match.start()], self.source, self.target)
+        mixed = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
+        return text if mixed or match.lastgroup != "code" else None
+
+    def foreign(self, text: str, start: int, end: int) -> Iterator[Span]:
+        """Runs of foreign signs, such as °C, and words with foreign letters, in a part of a text."""
+        part = text[start:end]
+        strange = "".join(filter(self.is_foreign, set(part) - self.characters))
+        if strange:
+            signs = re.escape("".join(c for c in strange if not c.isalpha())) or "\0"
+            letters = re.escape("".join(filter(str.isalpha, strange))) or "\0"
+            more = r"\w*" if has_spaces(self.source) else ""
+            for match in re.finditer(rf"[{signs}]+(?:[A-Z]\b)?|(?:{more}[{letters}])+{more}", part):
+                yield Span(start + match.start(), start + match.end(), match[0])
+
+    def is_foreign(self, character: str) -> bool:
+        """Whether a character that the vocabulary does not spell is a symbol, or a letter of a script unknown to it.
+
+        Others, such as rare letters and digits of a script that it knows, a network has learned to spell in bytes.
+        """
+        sign = unicodedata.category(character).startswith("S") and not character.isascii()
+        return sign or (character.isalpha() and script(character) not in self.scripts)
+
+
+@lru_cache(4096)
+def script(character: str) -> str:
+    """The script of a letter, which its name begins with: LATIN, CYRILLIC, CJK; nothing for other characters."""
+    return unicodedata.name(character, "").split(" ")[0] if character.isalpha() else ""

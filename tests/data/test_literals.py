@@ -1,0 +1,122 @@
+"""What is carried over, and what stands for it meanwhile."""
+
+import pytest
+
+from data.literals import Masked, Masking
+from data.tokenizer import Tokenizer, TokenizerConfig, train_tokenizer
+
+SYMBOLS = ("\ue000", "\ue001", "\ue002")
+LINES = ["Franz jagt im komplett verwahrlosten Taxi quer durch Bayern", "The quick brown fox jumps over the lazy dog."]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.model"
+    train_tokenizer(LINES * 20, ["de", "en"], TokenizerConfig(vocabulary_size=340, placeholders=3), path, seed=1)
+    return Tokenizer.load(path)
+
+
+@pytest.fixture(scope="module")
+def masking(tokenizer: Tokenizer) -> Masking:
+    return Masking(tokenizer, SYMBOLS, "de", "en")
+
+
+def literals(masked: Masked) -> list[str]:
+    return list(masked.targets.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Siehe https://example.org/a?b=c.", ["https://example.org/a?b=c"]),
+        ("Mehr auf www.example.org oder example.com/x!", ["www.example.org", "example.com/x"]),
+        ("Schreib an max.mustermann@firma.de.", ["max.mustermann@firma.de"]),
+        ("Öffne C:\\Users\\anna\\brief.txt bitte.", ["C:\\Users\\anna\\brief.txt"]),
+        ("Es liegt in /etc/mt/config oder ~/a/b.", ["/etc/mt/config", "~/a/b"]),
+        ("Öffne die Datei bericht_2024.pdf.", ["bericht_2024.pdf"]),
+        ("Danke @anna_m, siehe #Berlin", ["@anna_m", "#Berlin"]),
+        ("Hallo {name}, du hast %d Nachrichten.", ["{name}", "%d"]),
+        ("Klicke auf <b>Speichern</b>, dann&nbsp;geh.", ["<b>", "</b>", "&nbsp;"]),
+        ("Siehe <a href='x y'>hier</a>.", ["<a href='x y'>", "</a>"]),
+        ("Meine IBAN ist DE89 3704 0044 0532 0130 00.", ["DE89 3704 0044 0532 0130 00"]),
+        ("Ruf +49 (0)176 4455667 an.", ["+49 (0)176 4455667"]),
+        ("Ruf (030) 1234567 an.", ["(030) 1234567"]),
+        ("Ruf 0176/4455667 (abends) an.", ["0176/4455667"]),
+        ("Flug LH4711 am Gleis 2024-00817-B", ["LH4711", "2024-00817-B"]),
+        ("Er hat 15342 Bücher für 1.250.000 Euro.", ["15342", "1,250,000"]),
+        ("Das kostet 19,99 €.", ["19.99 €"]),
+        ("Es sind 25 °C.", ["°C"]),
+        ("Toll 😀😀 oder 👍🏽 und ❤️", ["😀😀", "👍🏽", "❤️"]),
+        ("Das Wort 你好 und Привет!", ["你好", "Привет"]),
+        ("Ruf 0176 4455667 😀 an", ["0176 4455667 😀"]),
+    ],
+)
+def test_literals_are_found(masking: Masking, text: str, expected: list[str]) -> None:
+    masked = masking.mask(text)
+    assert literals(masked) == expected
+    assert not masked.wordless
+    for symbol, source in masked.sources.items():
+        assert masked.text.count(symbol) == 1
+        assert source in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Franz hat 5 Hunde, seit 1998, um 17:45 Uhr.",
+        "Das ist so und/oder so.",
+        "Der 3D-Drucker und der G8-Gipfel, 18-jährig, 50%",
+        "Er wohnt in Québec – „ganz“ weit weg…",  # letters and marks that the vocabulary spells in bytes
+        "ICH BIN DA",
+        "Ende.Anfang",
+        "a < b und c > d, A & B",
+        "a @ b # c { d % e \\ f",
+    ],
+)
+def test_words_and_small_numbers_are_the_networks(masking: Masking, text: str) -> None:
+    assert masking.mask(text) == Masked(text, {}, {})
+
+
+def test_a_translation_gets_what_its_symbols_stand_for(masking: Masking) -> None:
+    masked = masking.mask("Ruf 015342 an oder x@y.de.")
+    assert masked.text == f"Ruf {SYMBOLS[0]} an oder {SYMBOLS[1]}."
+    translation = f"Call {SYMBOLS[1]} or {SYMBOLS[0]}."
+    assert masked.restored(translation) == "Call x@y.de or 015342."
+    assert masked.lost(translation) == []
+    assert masked.lost(f"Call {SYMBOLS[0]} or {SYMBOLS[0]}.") == ["015342", "x@y.de"]
+
+
+def test_symbols_are_parted_from_words_and_literals_are_not(masking: Masking) -> None:
+    masked = masking.mask("Das ist <i>sehr</i> gut, 25°C.")
+    first, second, third = SYMBOLS
+    assert masked.text == f"Das ist {first} sehr {second} gut, 25 {third}."
+    assert masked.restored(f"25 {third} is {first} very {second} good") == "25°C is <i>very</i> good"
+    assert masked.restored(f"{second}very {first}.{third}") == "</i>very <i>.°C"
+
+
+def test_the_same_literal_twice_has_two_symbols(masking: Masking) -> None:
+    assert literals(masking.mask("😀 ja 😀")) == ["😀", "😀"]
+
+
+def test_literals_beyond_the_symbols_are_counted(masking: Masking) -> None:
+    masked = masking.mask("a 😀 b 😀 c 😀 d 😀 e 😀")
+    assert (len(masked.targets), masked.beyond) == (3, 2)
+    assert masked.text.endswith("d 😀 e 😀")
+
+
+@pytest.mark.parametrize("text", ["https://example.org", "😀, 😀; 😀 … 😀!", "12.345,67 € (Привет)", "你好，世界。"])
+def test_literals_alone_need_no_translation_and_no_symbols(tokenizer: Tokenizer, text: str) -> None:
+    masked = Masking(tokenizer, (), "de", "de").mask(text)
+    assert masked.wordless
+    assert masked.restored(masked.text) == text
+
+
+def test_without_symbols_a_text_stays_as_it_is(tokenizer: Tokenizer) -> None:
+    masked = Masking(tokenizer, (), "de", "en").mask("Ruf 015342 an")
+    assert masked == Masked("Ruf 015342 an", {}, {}, beyond=1)
+
+
+def test_words_are_not_taken_with_what_stands_in_them_where_nobody_parts_words(tokenizer: Tokenizer) -> None:
+    text = "dasПривет你→taxi"
+    assert literals(Masking(tokenizer, SYMBOLS, "zh", "en").mask(text)) == ["Привет你→"]
+    assert literals(Masking(tokenizer, SYMBOLS, "de", "en").mask(text)) == ["dasПривет你→"]

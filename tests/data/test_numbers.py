@@ -1,0 +1,68 @@
+"""Numbers in the target language's way of writing."""
+
+import re
+
+import pytest
+
+from data.numbers import NUMBER, rendered
+
+
+def carried(text: str, source: str, target: str) -> list[str | None]:
+    return [rendered(match[0], text[: match.start()], source, target) for match in re.finditer(NUMBER, text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "target", "expected"),
+    [
+        ("Es kostet 1.250.000 Euro.", "de", "en", ["1,250,000"]),
+        ("Es kostet 12.345,67 Euro.", "de", "en", ["12,345.67"]),
+        ("It costs 12,345.67 euros.", "en", "de", ["12.345,67"]),
+        ("It costs 12,345.67 euros.", "en-GB", "fr", ["12 345,67"]),
+        ("Il y a 12 345,67 euros.", "fr", "en", ["12,345.67"]),
+        ("Es waren 100 000 Menschen da.", "de", "en", ["100,000"]),
+        ("Es sind -0,5 Grad.", "de", "en", ["-0.5"]),
+        ("12,5% oder 3,75%", "de", "zh_Hans", ["12.5", "3.75"]),
+        ("It is 3.5 miles.", "en", "de", ["3,5"]),
+        ("It runs on Python 3.11.", "en", "de", ["3.11"]),  # a version
+        ("Use version 2.0 or v 2.1.", "en", "de", ["2.0", "2.1"]),
+        ("Im Jahr 2020 100 Leute", "de", "en", [None, None]),
+        ("Call 555 123 4567", "en", "de", ["555 123 4567"]),  # no thousands, whose groups are all alike
+    ],
+)
+def test_large_and_broken_numbers_are_written_anew(text: str, source: str, target: str, expected: list[str]) -> None:
+    assert carried(text, source, target) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("15342 Bücher", "15342"),
+        ("Zimmer 4711", "4711"),
+        ("am 24.12.2024.", "24.12.2024"),
+        ("um 08:30 Uhr", "08:30"),
+        ("die 007", "007"),
+        ("Adresse 192.168.0.17", "192.168.0.17"),
+        ("Ausgabe 3.11.2 ist da", "3.11.2"),
+        ("Köln-50667", "50667"),
+        ("2019-2023", "2019-2023"),
+    ],
+)
+def test_long_and_odd_numbers_stay_as_they_are(text: str, expected: str) -> None:
+    assert carried(text, "de", "en") == [expected]
+
+
+@pytest.mark.parametrize(
+    "text", ["5 Hunde", "im Jahr 1998", "um 17:45 Uhr", "3.50 Euro", "50%", "3-4 Tage", "1/2", "0"]
+)
+def test_small_numbers_years_and_times_are_left_to_the_network(text: str) -> None:
+    assert carried(text, "de", "en") == [None]
+
+
+@pytest.mark.parametrize("text", ["5km", "18te", "A4", "x1000000y"])
+def test_parts_of_words_are_no_numbers(text: str) -> None:
+    assert carried(text, "de", "en") == []
+
+
+def test_who_writes_numbers_in_an_unknown_way_keeps_them() -> None:
+    assert carried("12.345,67 und 5", "xx", "en") == ["12.345,67", None]
+    assert carried("12.345,67 und 5", "de", "xx") == ["12.345,67", None]

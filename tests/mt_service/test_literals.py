@@ -1,0 +1,158 @@
+"""Numbers, addresses and the like in translations: with an engine that says what it reads, backwards."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.bundle import Bundle, read_bundle
+from models.hypotheses import Hypothesis
+from mt_service.engine.interface import Job, Limits
+from mt_service.engine.worker import Worker
+from mt_service.translator import Options, Translation, Translator
+
+PHONE = "0176 4455667"
+
+
+class Backwards:
+    """Says the words of its source from the last to the first; its best hypothesis lacks all symbols."""
+
+    description = "backwards"
+    pads = True
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.tokenizer = bundle.tokenizer
+        self.jobs: dict[int, Job] = {}
+        self.read: list[tuple[str, str]] = []  # sources, and targets that were given
+
+    def admit(self, jobs: Mapping[int, Job]) -> None:
+        self.jobs.update(jobs)
+
+    def step(self) -> dict[int, list[Hypothesis]]:
+        found = {key: [self.hypothesis(text, job) for text in self.texts(job)] for key, job in self.jobs.items()}
+        self.jobs.clear()
+        return found
+
+    def texts(self, job: Job) -> list[str]:
+        words = self.tokenizer.decode(job.source[1:]).split()[::-1]
+        self.read.append((" ".join(words[::-1]), self.tokenizer.decode(job.prefix)))
+        bare = [word for word in words if word not in self.tokenizer.placeholders]
+        return [" ".join(bare), " ".join(words)][: job.search.n_best]
+
+    def hypothesis(self, text: str, job: Job) -> Hypothesis:
+        tokens = tuple(self.tokenizer.encode(text))
+        weight = 1.0 / len(job.source)
+        rows = ((weight,) * len(job.source),) * (len(tokens) + 1)
+        return Hypothesis(tokens, -1.0, -1.0, rows if job.search.alignments else None)
+
+    def drop(self, keys: Iterable[int]) -> None:
+        for key in keys:
+            self.jobs.pop(key, None)
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    @property
+    def rows(self) -> int:
+        return len(self.jobs)
+
+
+@pytest.fixture
+def bundle(golden: Path) -> Bundle:
+    """The golden bundle, said to carry its two symbols over, and both ways."""
+    made = read_bundle(golden)
+    info = dataclasses.replace(made.info, placeholders=True, directions=("aa-bb", "bb-aa"))
+    return dataclasses.replace(made, config=dataclasses.replace(made.config, info=info))
+
+
+@pytest.fixture
+def engine(bundle: Bundle) -> Backwards:
+    return Backwards(bundle)
+
+
+@pytest.fixture
+def translator(bundle: Bundle, engine: Backwards) -> Iterator[Translator]:
+    made = Translator(bundle, Worker(lambda: engine, Limits(rows=64)))
+    yield made
+    made.worker.close()
+
+
+def translate(translator: Translator, text: str, reverse: Translator | None = None, **options: Any) -> Translation:
+    return asyncio.run(translator.translate([text], Options("aa", "bb", **options), reverse=reverse))[0]
+
+
+def test_the_first_hypothesis_with_all_literals_is_taken(translator: Translator) -> None:
+    found = translate(translator, f"ba {PHONE} dei x@y.de lo")
+    assert found.text == f"lo x@y.de dei {PHONE} ba"
+    assert found.warnings == []
+    assert len(found.alternatives) == 1
+
+
+def test_alternatives_are_filled_with_the_others(translator: Translator) -> None:
+    found = translate(translator, f"ba {PHONE} dei", n_best=2)
+    assert [one.text for one in found.alternatives] == [f"dei {PHONE} ba", "dei ba"]
+
+
+def test_what_no_hypothesis_holds_is_told(translator: Translator) -> None:
+    found = translate(translator, f"ba {PHONE} dei", beam=1)
+    assert found.text == "dei ba"
+    assert found.warnings == [f"the translation lacks or repeats what it should hold once: {PHONE}"]
+
+
+def test_literals_alone_are_not_searched_for(translator: Translator, engine: Backwards) -> None:
+    found = translate(translator, "https://example.org\n😀\n", alignments=True)
+    assert found.text == "https://example.org\n😀\n"
+    assert (found.sentences, found.tokens, engine.read) == (0, 0, [])
+
+
+def test_a_sentence_with_more_literals_than_symbols_is_cut(translator: Translator) -> None:
+    found = translate(translator, "ba 😀 dei 😀 lo ka 😀 mo 😀")
+    assert found.text.split().count("😀") == 4
+    assert found.sentences == 2
+    assert any("cut into 2 parts" in one for one in found.warnings)
+
+
+def test_a_long_address_is_never_cut(translator: Translator) -> None:
+    address = "https://example.org/" + "a" * 900
+    found = translate(translator, f"  ba dei {address} lo. ka\n")
+    assert found.text == f"  dei ba {address} ka lo.\n"
+
+
+def test_links_treat_a_literal_of_several_words_as_one(translator: Translator) -> None:
+    text = f" ba {PHONE} dei"
+    found = translate(translator, text, alignments=True)
+    assert found.alignment is not None
+    assert [text[start:end] for start, end in found.alignment.source_words] == ["ba", PHONE, "dei"]
+    assert [found.text[start:end] for start, end in found.alignment.target_words] == ["dei", PHONE, "ba"]
+    assert {link.target for link in found.alignment.links} == {0, 1, 2}
+
+
+def test_what_reads_backwards_sees_the_same_symbols(translator: Translator, engine: Backwards) -> None:
+    found = translate(translator, f"ba {PHONE} dei", translator)
+    assert found.text == f"dei {PHONE} ba"
+    assert sorted(engine.read[1:]) == [("dei ba", "ba \ue000 dei"), ("dei \ue000 ba", "ba \ue000 dei")]
+
+
+def test_who_knows_no_symbols_reads_the_literals_themselves(
+    translator: Translator, golden: Path, engine: Backwards
+) -> None:
+    made = read_bundle(golden)
+    both = dataclasses.replace(made.info, directions=("aa-bb", "bb-aa"))
+    plain = dataclasses.replace(made, config=dataclasses.replace(made.config, info=both))
+    reverse = Translator(plain, translator.worker)
+    translate(translator, "ba 😀 dei", reverse)
+    assert sorted(engine.read[1:]) == [("dei ba", "ba 😀 dei"), ("dei 😀 ba", "ba 😀 dei")]
+
+
+def test_lines_carry_literals_too(translator: Translator) -> None:
+    found = list(translator.translate_lines([f"ba {PHONE}", "dei lo", "😀"], Options("aa", "bb")))
+    assert [one.text for one in found] == [f"{PHONE} ba", "lo dei", "😀"]
+
+
+def test_a_bundle_whose_network_learned_none_is_left_alone(golden: Path) -> None:
+    assert read_bundle(golden).placeholders == ()
