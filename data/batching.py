@@ -30,7 +30,8 @@ class BatchingConfig:
     tokens: the most that sentences times the longest padded side of a batch may be, special ids included.
     max_length: pairs with more pieces on a side are left out.
     sampling: subword sampling, the alpha of data.subwords.sampler; 0 is off.
-    placeholder_rate: the share of pairs whose shared spans are replaced by placeholder symbols.
+    placeholder_rate: the share of pairs that get placeholder symbols, in place of spans that both sides share and at
+        their ends.
     concatenation_rate: the share of pairs that another random one is appended to, which makes long sentences of short
         ones (Nguyen et al. 2021, Data Augmentation by Concatenation for Low-Resource Translation).
     bucket_noise: how many pieces the lengths that share a batch may differ by; 0 pads least.

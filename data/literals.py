@@ -67,6 +67,10 @@ class Masked(NamedTuple):
         """What a translation with symbols does not hold exactly once, as it should stand there."""
         return [target for symbol, target in self.targets.items() if translation.count(symbol) != 1]
 
+    def fullest(self, translations: Sequence[str]) -> str:
+        """The first of some translations with symbols that loses least."""
+        return min(translations, key=lambda text: len(self.lost(text)))
+
 
 def masked_by(symbols: Sequence[str], text: str, spans: Sequence[Span], part: bool = False) -> Masked:
     """A text with symbols in place of its first literals, parted from the words that they touch if that is wished."""

@@ -8,19 +8,22 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from tqdm import tqdm
 
 import models
 from data.config import check
 from data.errors import UserError
-from data.literals import Masking
+from data.literals import Masked, Masking
 from data.normalize import normalize
 from models.bundle import Bundle, read_bundle
 from models.device import choose_device
-from training.evaluation import translate
+from models.search import translate_ids
 from training.evaluation_job import read_lines
 
 CHUNK = 32  # texts of a request to a server
@@ -63,18 +66,37 @@ def find_bundle(folder: Path | None, direction: str) -> Bundle:
 
 
 def by_bundle(request: Request, folder: Path | None) -> list[str]:
-    """Translate with a bundle, or the one that ships and offers the direction."""
+    """Translate with a bundle, or the one that ships and offers the direction; literals are carried over."""
     bundle = find_bundle(folder, f"{request.source}-{request.target}")
     network, shortlist = bundle.network(choose_device(request.device)), bundle.shortlist
     options = bundle.info.search(request.beam, length_penalty=request.length_penalty)
     masking = Masking(bundle.tokenizer, bundle.placeholders, request.source, request.target)
-    texts, found = [masking.mask(normalize(source)) for source in request.sources], list[str]()
-    for start in tqdm(range(0, len(texts), BLOCK), unit_scale=BLOCK, unit="sentence", file=sys.stderr):
-        block = texts[start : start + BLOCK]
-        kept = [one.text for one in block if one.text and not one.wordless]
-        results = iter(translate(network, bundle.tokenizer, kept, request.target, options, shortlist))
-        found.extend(one.restored(next(results) if one.text and not one.wordless else one.text) for one in block)
+
+    @torch.inference_mode()
+    def search(texts: Sequence[str], n_best: int) -> list[list[str]]:
+        sources = [bundle.tokenizer.encode_source(text, request.target) for text in texts]
+        lists = translate_ids(network, sources, replace(options, n_best=n_best), bundle.specials, shortlist)
+        return [[bundle.tokenizer.decode(one.tokens) for one in found] for found in lists]
+
+    found: list[str] = []
+    for start in tqdm(range(0, len(request.sources), BLOCK), unit_scale=BLOCK, unit="sentence", file=sys.stderr):
+        block = [masking.mask(normalize(source)) for source in request.sources[start : start + BLOCK]]
+        found.extend(translated(block, search, options.beam))
     return found
+
+
+def translated(
+    texts: Sequence[Masked], search: Callable[[Sequence[str], int], list[list[str]]], beam: int
+) -> list[str]:
+    """The best translation of each text, or of those with literals the first of the beam that holds them all."""
+    found = [one.text for one in texts]
+    for n_best in {1, beam}:
+        places = [
+            i for i, one in enumerate(texts) if found[i] and not one.wordless and n_best == (beam if one.targets else 1)
+        ]
+        for i, written in zip(places, search([found[i] for i in places], n_best), strict=True):
+            found[i] = texts[i].fullest(written)
+    return [one.restored(text) for one, text in zip(texts, found, strict=True)]
 
 
 def by_server(request: Request, url: str) -> list[str]:

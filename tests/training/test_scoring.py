@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,11 +13,13 @@ import pytest
 from sacrebleu import corpus_bleu, corpus_chrf, corpus_ter
 
 from data.errors import UserError
+from data.literals import Masked
 from mt_service.cli import main
 from training import systems
 from training.evaluation import bleu_for
 from training.scoring import report_json, report_table, score_all
 
+GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
 REFERENCES = [
     f"the {noun} sat on the mat near the old door number {number}"
     for number, noun in enumerate(["cat", "dog", "cow", "pig", "hen", "fox", "owl", "elk"])
@@ -116,6 +118,29 @@ def test_words_are_parted_as_a_language_does(language: str, tokenizer: str) -> N
 
 def request(*texts: str) -> systems.Request:
     return systems.Request(list(texts), "de", "en", None, None, "cpu")
+
+
+def test_literals_are_put_into_the_first_hypothesis_that_holds_them_all() -> None:
+    texts = [
+        Masked("", {}, {}),
+        Masked("\ue000", {"\ue000": "😀"}, {"\ue000": "😀"}, wordless=True),
+        Masked("ja", {}, {}),
+        Masked("ruf \ue000 an", {"\ue000": "0,5"}, {"\ue000": "0.5"}),
+    ]
+    asked = []
+
+    def search(some: Sequence[str], n_best: int) -> list[list[str]]:
+        asked.append((list(some), n_best))
+        return [["call", f"call {text[4:5]}", "yes \ue000"][:n_best] for text in some]
+
+    assert systems.translated(texts, search, 3) == ["", "😀", "call", "call 0.5"]
+    assert sorted(asked) == [(["ja"], 1), (["ruf \ue000 an"], 3)]
+    assert systems.translated(texts[2:], search, 1) == ["call", "call"]
+
+
+def test_a_bundle_is_not_asked_for_literals_alone() -> None:
+    request = systems.Request(["😀 https://example.org", "", "ba dei"], "aa", "bb", None, None, "cpu")
+    assert systems.translations(request, None, None, GOLDEN) == ["😀 https://example.org", "", "dei ba"]
 
 
 def test_a_busy_server_is_asked_again_and_lines_stay_lines(server: str) -> None:
