@@ -10,7 +10,7 @@ LETTER = "A-Za-zÀ-ÖØ-öø-ſ"
 WIDE = "\u3000-\u9fff\uff00-\uffef"  # Chinese marks and letters, which follow without a space
 WORD = rf"[^\W{WIDE}]"
 URL = rf"(?:https?://|www\.)[^\s<>\"{WIDE}]*(?:{WORD}|/)"
-EMAIL = rf"(?:{WORD}|[.+-])+@(?:{WORD}|-)+(?:\.(?:{WORD}|-)+)+"
+EMAIL = rf"(?<!{WORD})(?<![.+-])(?:{WORD}|[.+-])+@(?:{WORD}|-)+(?:\.(?:{WORD}|-)+)+"
 NUMBER = rf"(?<![{LETTER}\d.,:/-])\d+(?:[.,:/-]\d+)*(?![{LETTER}\d]|[.,:/-]\d)"
 EMOJI = (
     "[\u2600-\u27bf\U0001f000-\U0001faff][\ufe0f\U0001f3fb-\U0001f3ff]?"

@@ -17,7 +17,7 @@ from data.tokenizer import Tokenizer
 
 WIDE = ("。", "！", "？", "｡", "；", "：", "，", "、")  # which have their space within
 LONGEST_IDS = 200  # of what is searched for at once; a longer sentence is cut
-LONG_ADDRESS = re.compile(r"(?:https?://|www\.)[!-~]{200,}")  # which is never cut
+LONG_ADDRESS = re.compile(r"(?:https?://|www\.)[!#-;=?-~]{200,}")  # which is never cut
 
 
 Part: TypeAlias = tuple[Segment, tuple[int, ...], Masked]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,16 @@ def test_a_long_address_is_never_cut(translator: Translator) -> None:
     address = "https://example.org/" + "a" * 900
     found = translate(translator, f"  ba dei {address} lo. ka\n")
     assert found.text == f"  dei ba {address} ka lo.\n"
+
+
+@pytest.mark.parametrize("unit", [".", "-", "a", "a@", "1 ", "(0", "+1", "A1-", "a.", "/a", "<a ", "😀 ", "я"])
+@pytest.mark.parametrize("start", ["", "https://", "www.a"])
+def test_no_text_takes_long_to_look_through(translator: Translator, start: str, unit: str) -> None:
+    text = (start + unit * 20_000)[:20_000]
+    started = time.perf_counter()
+    (plan,) = translator.plan([text], Options("aa", "bb"))
+    assert time.perf_counter() - started < 5
+    assert "".join(piece.text + piece.separator for piece in plan.pieces) == text
 
 
 def test_links_treat_a_literal_of_several_words_as_one(translator: Translator) -> None:
