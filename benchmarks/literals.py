@@ -3,7 +3,7 @@
 usage: python benchmarks/literals.py BUNDLE FILE SOURCE TARGET
 
 Into each sentence that holds a word once, Tom unless --word says otherwise, goes a literal: in place of that word,
-before the last mark, or for that mark. A translation keeps it when it stands there once, as the target language writes it.
+before the last mark, or for that mark. A translation keeps it when it holds it once, as the target language writes it.
 Prints JSON.
 """
 

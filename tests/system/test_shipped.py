@@ -91,7 +91,7 @@ def test_the_bundle_that_ships_is_small_and_says_where_it_comes_from() -> None:
     assert "CC-BY 2.0 FR" in bundle.info.licence
     assert {score.direction for score in bundle.info.scores if score.set == "tatoeba test"} == {"de-en", "en-de"}
     assert all("version:" in score.signature for score in bundle.info.scores)
-    assert bundle.tokenizer.placeholders
+    assert bundle.placeholders
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,28 @@ def test_real_sentences_are_translated(server: Served, source: str, target: str,
     body = {"text": text, "source": source, "target": target}
     answer = httpx.post(server.url + "/v1/translate", json=body, timeout=60)
     assert word in answer.json()["translations"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "text", "literals"),
+    [
+        ("de", "en", "Meine Nummer ist 0176 4455667.", ["0176 4455667"]),
+        ("de", "en", "Schreib an max.mustermann@firma.de, bitte.", ["max.mustermann@firma.de"]),
+        ("de", "en", "Das Haus kostet 1.250.000 Euro. Toll 😀", ["1,250,000", "😀"]),
+        (
+            "en",
+            "de",
+            "Please read https://example.org/a?b=1 and call +49 30 1234567.",
+            ["https://example.org/a?b=1", "+49 30 1234567"],
+        ),
+        ("en", "de", "The bread costs 3.50 €.", ["3,50 €"]),
+    ],
+)
+def test_literals_are_carried_over(server: Served, source: str, target: str, text: str, literals: list[str]) -> None:
+    body = {"text": text, "source": source, "target": target}
+    (found,) = httpx.post(server.url + "/v1/translate", json=body, timeout=60).json()["translations"]
+    assert [found["text"].count(one) for one in literals] == [1] * len(literals)
+    assert "warnings" not in found
 
 
 def test_the_server_is_ready_in_a_few_seconds(server: Served) -> None:
