@@ -54,7 +54,7 @@ class Masked(NamedTuple):
     sources: dict[str, str]  # what each symbol stands for in the text
     targets: dict[str, str]  # and in its translation
     beyond: int = 0  # literals that there was no symbol for
-    wordless: bool = False  # nothing but literals is there, so that nothing is left to translate
+    wordless: bool = False  # no letter is left, and so nothing to translate
     parted: tuple[str, ...] = ()  # symbols with a space that parts them from a word, and is not in the source
 
     def restored(self, translation: str) -> str:
@@ -110,13 +110,10 @@ class Masking:
     def mask(self, text: str) -> Masked:
         """Put a symbol in place of each literal of a normalised text, as long as there are some left."""
         spans = self.spans(text)
-        if not spans:
-            return Masked(text, {}, {})
         whole = masked_by(PRIVATE, text, spans)
-        wordless = not any(map(str.isalnum, whole.text))
-        return (
-            whole._replace(wordless=True) if wordless else masked_by(self.symbols, text, spans, has_spaces(self.source))
-        )
+        if text and not any(map(str.isalpha, whole.text)):
+            return whole._replace(wordless=True)
+        return masked_by(self.symbols, text, spans, has_spaces(self.source)) if spans else whole
 
     def spans(self, text: str) -> list[Span]:
         """The literals of a text; neighbours are one."""

@@ -104,8 +104,10 @@ def test_literals_beyond_the_symbols_are_counted(masking: Masking) -> None:
     assert masked.text.endswith("d 😀 e 😀")
 
 
-@pytest.mark.parametrize("text", ["https://example.org", "😀, 😀; 😀 … 😀!", "12.345,67 € (Привет)", "你好，世界。"])
-def test_literals_alone_need_no_translation_and_no_symbols(tokenizer: Tokenizer, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["https://example.org", "😀, 😀; 😀 … 😀!", "12.345,67 € (Привет)", "你好，世界。", "7", "17:45", "?!"]
+)
+def test_what_has_no_words_needs_no_translation_and_no_symbols(tokenizer: Tokenizer, text: str) -> None:
     masked = Masking(tokenizer, (), "de", "de").mask(text)
     assert masked.wordless
     assert masked.restored(masked.text) == text

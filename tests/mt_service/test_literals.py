@@ -106,8 +106,8 @@ def test_what_no_hypothesis_holds_is_told(translator: Translator) -> None:
 
 
 def test_literals_alone_are_not_searched_for(translator: Translator, engine: Backwards) -> None:
-    found = translate(translator, "https://example.org\n😀\n", alignments=True)
-    assert found.text == "https://example.org\n😀\n"
+    found = translate(translator, "https://example.org\n😀\n 5.\n?!", alignments=True)
+    assert found.text == "https://example.org\n😀\n 5.\n?!"
     assert (found.sentences, found.tokens, engine.read) == (0, 0, [])
 
 
