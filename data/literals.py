@@ -29,14 +29,15 @@ KINDS = {
     "markup": r"</?[A-Za-z][\w-]*(?:\s[^<>]*)?/?>|&(?:[A-Za-z]+|#\d+);",
     "variable": r"\{\{?[\w.]+\}?\}|\$\{[\w.]+\}|(?<!\d)%(?:\(\w+\))?[sd]\b",
     "iban": r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?!\w)",
-    "phone": r"(?<![\w.,:/+-])(?:\+(?=\d)|\(0\d+\)|0)(?=(?:[ ()/-]{0,2}\d){5})[\d ()/-]*\d(?!\w|[.,:]\d)",
+    "phone": r"(?<![\w+-])(?<!\d[.,:/])(?:\+(?=\d)|\(0\d+\)|0)(?=(?:[ ()/-]{0,2}\d){5})[\d ()/-]*\d(?!\w|[.,:]\d)",
     "code": r"(?<![\w-])(?=[A-Z\d])(?=[\d_/.-]*[A-Z])(?=[A-Z_/.-]*\d)[A-Z0-9]+(?:[-_/.][A-Z0-9]+)*(?![\w-])",
+    "name": r"(?<![\w-])(?:(?=\w*\d\w*\d)(?=\w*[A-Za-z]\w*\d)\w{6,}|[^\W_]+(?:_[^\W_]+)+)(?![\w-])",
     "number": NUMBER,
     "emoji": rf"(?:{EMOJI})+",
 }
 SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()))
 PRIVATE = [chr(code) for code in range(0xE000, 0xF900)]
-HINT = re.compile(r"[\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]|\w\.\w")  # without any of these no span is found
+HINT = re.compile(r"[_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]|\w\.\w")  # without any of these no span is found
 
 
 class Span(NamedTuple):

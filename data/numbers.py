@@ -7,7 +7,7 @@ import re
 from data.languages import number_marks
 
 SIGNS = "+−-"
-START, END = rf"(?<![\w.,:/])(?:(?<!-)[{SIGNS}](?=\d))?", r"(?!\w|[.,:/-]\d)"
+START, END = rf"(?<!\w)(?<!\d[.,:/])(?:(?<!-)[{SIGNS}](?=\d))?", r"(?!\w|[.,:/-]\d)"
 NUMBER = (
     rf"(?<!\d ){START}\d{{1,3}}(?: \d{{3}})+(?:[.,]\d+)?{END}(?! \d)"  # 12 345,67
     rf"|{START}\d+(?: \d+){{2,}}{END}"  # 555 123 4567
@@ -28,9 +28,10 @@ def rendered(text: str, before: str, source: str, target: str) -> str | None:
         target: the language of the translation.
     """
     digits = text.lstrip(SIGNS)
-    found = converted(digits, before, source, target)
-    if found is not None:
-        return text[: -len(digits)] + found
+    bounds = digits.split("-")  # of a range
+    anew = [converted(bound, before, source, target) for bound in bounds]
+    if any(anew):
+        return text[: -len(digits)] + "-".join(new or bound for new, bound in zip(anew, bounds, strict=True))
     parts = re.split("[.,:/ -]", digits)
     count = sum(map(len, parts))
     odd = len(parts) > 2 or (len(parts) == 1 and count == 4 and int(digits) not in YEARS)

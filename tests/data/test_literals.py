@@ -44,6 +44,8 @@ def literals(masked: Masked) -> list[str]:
         ("Ruf 0176/4455667 (abends) an.", ["0176/4455667"]),
         ("Flug LH4711 am Gleis 2024-00817-B", ["LH4711", "2024-00817-B"]),
         ("Er hat 15342 Bücher für 1.250.000 Euro.", ["15342", "1,250,000"]),
+        ("Nutzer anna2003 und a3f5c9e0 setzen max_length.", ["anna2003", "a3f5c9e0", "max_length"]),
+        ("Tel.:030/1234567, Nr.12345", ["030/1234567", "12345"]),
         ("Das kostet 19,99 €.", ["19.99 €"]),
         ("Es sind 25 °C.", ["°C"]),
         ("Toll 😀😀 oder 👍🏽 und ❤️", ["😀😀", "👍🏽", "❤️"]),
@@ -65,7 +67,7 @@ def test_literals_are_found(masking: Masking, text: str, expected: list[str]) ->
     [
         "Franz hat 5 Hunde, seit 1998, um 17:45 Uhr.",
         "Das ist so und/oder so.",
-        "Der 3D-Drucker und der G8-Gipfel, 18-jährig, 50%",
+        "Der 3D-Drucker und der G8-Gipfel, 18-jährig, 100prozentig, 50%",
         "Er wohnt in Québec – „ganz“ weit weg…",  # letters and marks that the vocabulary spells in bytes
         "ICH BIN DA",
         "Ende.Anfang",

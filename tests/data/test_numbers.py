@@ -25,6 +25,8 @@ def carried(text: str, source: str, target: str) -> list[str | None]:
         ("It is 3.5 miles.", "en", "de", ["3,5"]),
         ("It runs on Python 3.11.", "en", "de", ["3.11"]),  # a version
         ("Use version 2.0 or v 2.1.", "en", "de", ["2.0", "2.1"]),
+        ("10.000-20.000 Leute, 1,5-2 Liter", "de", "en", ["10,000-20,000", "1.5-2"]),
+        ("Nr.1.250 ist -1.250", "de", "en", ["1,250", "-1,250"]),
         ("Im Jahr 2020 100 Leute", "de", "en", [None, None]),
         ("Call 555 123 4567", "en", "de", ["555 123 4567"]),  # no thousands, whose groups are all alike
     ],
