@@ -35,6 +35,9 @@ KINDS = {
     "number": NUMBER,
     "emoji": rf"(?:{EMOJI})+",
 }
+UNIT = re.compile(
+    r" ?(?:[$%]|(?:[cdkm]?m|km/h|m/s)[²³]?|[km]?g|t|[cdm]?l|ha|[kMG]?Hz|[kMG]?Wh?|k?V|m?A|[kMGT]B|kcal|h)(?!\w)"
+)
 SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()))
 PRIVATE = [chr(code) for code in range(0xE000, 0xF900)]
 HINT = re.compile(r"[_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]|\w\.\w")  # without any of these no span is found
@@ -71,6 +74,13 @@ class Masked(NamedTuple):
     def fullest(self, translations: Sequence[str]) -> str:
         """The first of some translations with symbols that loses least."""
         return min(translations, key=lambda text: len(self.lost(text)))
+
+
+def measured(number: Span, text: str) -> Span:
+    """A number with the sign of a currency before it, or the unit behind it."""
+    unit = UNIT.match(text, number.end)
+    before, after = "$" if text[: number.start].endswith("$") else "", unit[0] if unit else ""
+    return Span(number.start - len(before), number.end + len(after), before + number.target + after)
 
 
 def masked_by(symbols: Sequence[str], text: str, spans: Sequence[Span], part: bool = False) -> Masked:
@@ -133,10 +143,12 @@ class Masking:
         for match in SPAN.finditer(text) if HINT.search(text) else ():
             target = self.carried(match)
             if target is not None:
+                span = Span(*match.span(), target)
+                span = measured(span, text) if match.lastgroup == "number" else span
                 if not spelled:
-                    yield from self.foreign(text, position, match.start())
-                yield Span(*match.span(), target)
-                position = match.end()
+                    yield from self.foreign(text, position, span.start)
+                yield span
+                position = span.end
         if not spelled:
             yield from self.foreign(text, position, len(text))
 
@@ -153,8 +165,8 @@ class Masking:
         part = text[start:end]
         strange = "".join(filter(self.is_foreign, set(part) - self.characters))
         if strange:
-            signs = re.escape("".join(c for c in strange if not c.isalpha())) or "\0"
-            letters = re.escape("".join(filter(str.isalpha, strange))) or "\0"
+            signs = re.escape("".join(c for c in strange if not c.isalnum())) or "\0"
+            letters = re.escape("".join(filter(str.isalnum, strange))) or "\0"
             more = r"\w*" if has_spaces(self.source) else ""
             for match in re.finditer(rf"[{signs}]+(?:[A-Z]\b)?|(?:{more}[{letters}])+{more}", part):
                 yield Span(start + match.start(), start + match.end(), match[0])
@@ -164,7 +176,8 @@ class Masking:
 
         Others, such as rare letters and digits of a script that it knows, a network has learned to spell in bytes.
         """
-        sign = unicodedata.category(character).startswith("S") and not character.isascii()
+        category = unicodedata.category(character)
+        sign = category == "No" or (category.startswith("S") and not character.isascii())  # No is of km², ½
         return sign or (character.isalpha() and script(character) not in self.scripts)
 
 
