@@ -39,6 +39,7 @@ UNIT = re.compile(
     r" ?(?:[$%]|(?:[cdkm]?m|km/h|m/s)[²³]?|[km]?g|t|[cdm]?l|ha|[kMG]?Hz|[kMG]?Wh?|k?V|m?A|[kMGT]B|kcal|h)(?!\w)"
 )
 SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()))
+DIGITS = re.compile(r"\d+")
 PRIVATE = [chr(code) for code in range(0xE000, 0xF900)]
 HINT = re.compile(r"[_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]|\w\.\w")  # without any of these no span is found
 
@@ -71,9 +72,15 @@ class Masked(NamedTuple):
         """What a translation with symbols does not hold exactly once, as it should stand there."""
         return [target for symbol, target in self.targets.items() if translation.count(symbol) != 1]
 
-    def fullest(self, translations: Sequence[str]) -> str:
-        """The first of some translations with symbols that loses least."""
-        return min(translations, key=lambda text: len(self.lost(text)))
+    @property
+    def exacting(self) -> bool:
+        """Whether there are literals or numbers: some translations get them wrong, so that it pays to have more."""
+        return bool(self.targets) or DIGITS.search(self.text) is not None
+
+    def faults(self, translation: str) -> int:
+        """Literals that a translation with symbols lost, and numbers that a text which has some does not have."""
+        given, said = set(DIGITS.findall(self.text)), DIGITS.findall(translation)
+        return len(self.lost(translation)) + (sum(one not in given for one in said) if given else 0)
 
 
 def measured(number: Span, text: str) -> Span:
@@ -156,7 +163,7 @@ class Masking:
         """A literal in the translation; nothing, if it is left to the network."""
         text = match[0]
         if match.lastgroup == "number":
-            return rendered(text, match.string[: match.start()], self.source, self.target)
+            return rendered(match, self.source, self.target)
         mixed = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
         return text if mixed or match.lastgroup != "code" else None
 

@@ -14,28 +14,35 @@ NUMBER = (
     rf"|{START}\d+(?:[.,:/-]\d+)*{END}"
 )
 NAMED = re.compile(r"(?:\b[A-Z]\w*|\b[Vv]ersions?|\bv) ?$")  # before 3.11 in "Python 3.11", which is no decimal number
+WORD = re.compile(r" [^\W\d_]")
+SEVERAL = re.compile(r"\d\D+\d")
 LONG = 5  # digits that make a number long
 YEARS = range(1000, 2101)
 
 
-def rendered(text: str, before: str, source: str, target: str) -> str | None:
+def rendered(match: re.Match[str], source: str, target: str) -> str | None:
     """A number in the translation, or nothing where a network does better: small ones, years, times of day.
 
+    Of several numbers in one sentence a network makes others ("3 Bücher für 45 Euro" became "35 books"); so there it
+    keeps those only that no word follows, as in dates, and years.
+
     Args:
-        text: what NUMBER finds.
-        before: what stands before it.
+        match: what NUMBER finds in a sentence.
         source: its language.
         target: the language of the translation.
     """
+    text, sentence, end = match[0], match.string, match.end()
     digits = text.lstrip(SIGNS)
     bounds = digits.split("-")  # of a range
-    anew = [converted(bound, before, source, target) for bound in bounds]
+    anew = [converted(bound, sentence[: match.start()], source, target) for bound in bounds]
     if any(anew):
         return text[: -len(digits)] + "-".join(new or bound for new, bound in zip(anew, bounds, strict=True))
     parts = re.split("[.,:/ -]", digits)
     count = sum(map(len, parts))
-    odd = len(parts) > 2 or (len(parts) == 1 and count == 4 and int(digits) not in YEARS)
-    return text if odd or count >= LONG or (digits[0] == "0" and count > 1) else None
+    if len(parts) == 1 and count < LONG and digits[0] != "0":
+        plain = int(digits) in YEARS or (count < 4 and not (WORD.match(sentence, end) and SEVERAL.search(sentence)))
+        return None if plain else text
+    return text if len(parts) > 2 or count >= LONG or (digits[0] == "0" and count > 1) else None
 
 
 def converted(digits: str, before: str, source: str, target: str) -> str | None:

@@ -128,11 +128,11 @@ class Translator:
     ) -> list[list[Future[Found] | None]]:
         """Ask the engine for all pieces; None stands where there is nothing to translate.
 
-        A piece with literals gets a list as long as the beam, since not all hypotheses hold them.
+        A piece with literals or numbers gets a list as long as the beam, since not all hypotheses hold them.
         """
         longer = dataclasses.replace(search, n_best=search.beam)
         pieces = [piece for plan in plans for piece in plan.pieces if piece.ids]
-        jobs = [Job(piece.ids, longer if piece.masked.targets else search) for piece in pieces]
+        jobs = [Job(piece.ids, longer if piece.masked.exacting else search) for piece in pieces]
         futures = iter(self.worker.submit(name, jobs, deadline, client))
         return [[next(futures) if piece.ids else None for piece in plan.pieces] for plan in plans]
 
@@ -267,9 +267,9 @@ class Translator:
         return normalize(piece.masked.restored(self.raw(hypothesis)))
 
     def best(self, piece: Piece, found: Found, count: int) -> Found:
-        """The first hypotheses of a list; those that hold all literals come first."""
-        if piece.masked.targets:
-            found = sorted(found, key=lambda one: len(piece.masked.lost(self.raw(one))))
+        """The first hypotheses of a list, those before others that hold all literals and no other numbers."""
+        if piece.masked.exacting:
+            found = sorted(found, key=lambda one: piece.masked.faults(self.raw(one)))
         return found[:count]
 
     def put_together(self, plan: Plan, lists: Sequence[Found | None], options: Options) -> Translation:

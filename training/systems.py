@@ -88,14 +88,13 @@ def by_bundle(request: Request, folder: Path | None) -> list[str]:
 def translated(
     texts: Sequence[Masked], search: Callable[[Sequence[str], int], list[list[str]]], beam: int
 ) -> list[str]:
-    """The best translation of each text, or of those with literals the first of the beam that holds them all."""
+    """The best translation of each text, or if it has literals or numbers the first of the beam with fewest faults."""
     found = [one.text for one in texts]
+    wanted = [beam if one.exacting else 1 for one in texts]
     for n_best in {1, beam}:
-        places = [
-            i for i, one in enumerate(texts) if found[i] and not one.wordless and n_best == (beam if one.targets else 1)
-        ]
+        places = [i for i, one in enumerate(texts) if one.text and not one.wordless and wanted[i] == n_best]
         for i, written in zip(places, search([found[i] for i in places], n_best), strict=True):
-            found[i] = texts[i].fullest(written)
+            found[i] = min(written, key=texts[i].faults)
     return [one.restored(text) for one, text in zip(texts, found, strict=True)]
 
 

@@ -47,7 +47,7 @@ def literals(masked: Masked) -> list[str]:
         ("Nutzer anna2003 und a3f5c9e0 setzen max_length.", ["anna2003", "a3f5c9e0", "max_length"]),
         ("Tel.:030/1234567, Nr.12345", ["030/1234567", "12345"]),
         ("Er ist 1,85 m groß und wiegt 82,5 kg, auf 357,6 km².", ["1.85 m", "82.5 kg", "357.6 km²"]),
-        ("Es sind 5 km² und 1½ Äpfel", ["km²", "1½"]),
+        ("Es sind 5 km² und 1½ Äpfel", ["5 km²", "1½"]),
         ("Es kostet $1.500,50 oder 1.000 $, 12,5 % mehr", ["$1,500.50", "1,000 $", "12.5 %"]),
         ("1.000 Hunde für 5 $", ["1,000"]),
         ("Es sind 1.000 mal 2.000 Hunde, 3.000 am Tag", ["1,000", "2,000", "3,000"]),
@@ -70,7 +70,8 @@ def test_literals_are_found(masking: Masking, text: str, expected: list[str]) ->
 @pytest.mark.parametrize(
     "text",
     [
-        "Franz hat 5 Hunde, seit 1998, um 17:45 Uhr.",
+        "Franz hat 5 Hunde.",
+        "Seit 1998, um 17:45 Uhr, am 20. Oktober.",
         "Das ist so und/oder so.",
         "Der 3D-Drucker und der G8-Gipfel, 18-jährig, 100prozentig, 50%",
         "Er wohnt in Québec – „ganz“ weit weg…",  # letters and marks that the vocabulary spells in bytes
@@ -91,6 +92,16 @@ def test_a_translation_gets_what_its_symbols_stand_for(masking: Masking) -> None
     assert masked.restored(translation) == "Call x@y.de or 015342."
     assert masked.lost(translation) == []
     assert masked.lost(f"Call {SYMBOLS[0]} or {SYMBOLS[0]}.") == ["015342", "x@y.de"]
+
+
+def test_faults_are_lost_literals_and_numbers_that_nobody_named(masking: Masking) -> None:
+    masked = masking.mask("am 3. oder 45. Oktober, ruf 015342 an.")
+    symbol = SYMBOLS[0]
+    assert masked.exacting
+    assert masked.faults(f"on the 45th or 3rd, {symbol}") == masked.faults(f"on the third, {symbol}") == 0
+    assert masked.faults(f"on the 35th or 45th, {symbol} {symbol}") == 2
+    words = masking.mask("zwanzig Hunde")
+    assert (words.exacting, words.faults("20 dogs")) == (False, 0)
 
 
 def test_symbols_are_parted_from_words_and_literals_are_not(masking: Masking) -> None:

@@ -8,7 +8,7 @@ from data.numbers import NUMBER, rendered
 
 
 def carried(text: str, source: str, target: str) -> list[str | None]:
-    return [rendered(match[0], text[: match.start()], source, target) for match in re.finditer(NUMBER, text)]
+    return [rendered(match, source, target) for match in re.finditer(NUMBER, text)]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def carried(text: str, source: str, target: str) -> list[str | None]:
         ("Use version 2.0 or v 2.1.", "en", "de", ["2.0", "2.1"]),
         ("10.000-20.000 Leute, 1,5-2 Liter", "de", "en", ["10,000-20,000", "1.5-2"]),
         ("Nr.1.250 ist -1.250", "de", "en", ["1,250", "-1,250"]),
-        ("Im Jahr 2020 100 Leute", "de", "en", [None, None]),
+        ("Im Jahr 2020 100 Leute", "de", "en", [None, "100"]),
         ("Call 555 123 4567", "en", "de", ["555 123 4567"]),  # no thousands, whose groups are all alike
     ],
 )
@@ -58,6 +58,13 @@ def test_long_and_odd_numbers_stay_as_they_are(text: str, expected: str) -> None
 )
 def test_small_numbers_years_and_times_are_left_to_the_network(text: str) -> None:
     assert carried(text, "de", "en") == [None]
+
+
+def test_of_several_numbers_those_that_count_something_stay_as_they_are() -> None:
+    assert carried("3 Bücher für 45 Euro", "de", "en") == ["3", "45"]
+    assert carried("am 20. Oktober 2013 um 9 Uhr", "de", "en") == [None, None, "9"]
+    assert carried("on October 20, 2013", "en", "de") == [None, None]
+    assert carried("Er ist 25 Jahre alt", "de", "en") == [None]
 
 
 @pytest.mark.parametrize("text", ["5km", "18te", "A4", "x1000000y"])

@@ -94,6 +94,13 @@ def test_the_first_hypothesis_with_all_literals_is_taken(translator: Translator)
     assert len(found.alternatives) == 1
 
 
+def test_a_hypothesis_with_another_number_comes_last(translator: Translator, engine: Backwards) -> None:
+    engine.texts = lambda job: ["lo 45 dei 35", "lo 45 dei 3"][: job.search.n_best]  # type: ignore[method-assign]
+    assert translate(translator, "3. dei 45. lo").text == "lo 45 dei 3"
+    assert translate(translator, "3. dei 45. lo", beam=1).text == "lo 45 dei 35"
+    assert translate(translator, "ka dei").text == "lo 45 dei 35"
+
+
 def test_alternatives_are_filled_with_the_others(translator: Translator) -> None:
     found = translate(translator, f"ba {PHONE} dei", n_best=2)
     assert [one.text for one in found.alternatives] == [f"dei {PHONE} ba", "dei ba"]
