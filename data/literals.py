@@ -41,7 +41,8 @@ UNIT = re.compile(
 SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()))
 DIGITS = re.compile(r"\d+")
 PRIVATE = [chr(code) for code in range(0xE000, 0xF900)]
-HINT = re.compile(r"[_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]|\w\.\w")  # without any of these no span is found
+HINT = re.compile(r"[_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]")  # without any of these, and
+INNER_DOT = re.compile(r"\.\w")  # without this, no span is found
 
 
 class Span(NamedTuple):
@@ -61,9 +62,12 @@ class Masked(NamedTuple):
     beyond: int = 0  # literals that there was no symbol for
     wordless: bool = False  # no letter is left, and so nothing to translate
     parted: tuple[str, ...] = ()  # symbols with a space that parts them from a word, and is not in the source
+    numbers: frozenset[str] = frozenset()  # that are left in the text
 
     def restored(self, translation: str) -> str:
         """A translation with what its symbols stand for."""
+        if not self.targets:
+            return translation
         for pair in self.parted:
             translation = translation.replace(pair, pair.strip())
         return unmasked(translation, self.targets)
@@ -75,12 +79,12 @@ class Masked(NamedTuple):
     @property
     def exacting(self) -> bool:
         """Whether there are literals or numbers: some translations get them wrong, so that it pays to have more."""
-        return bool(self.targets) or DIGITS.search(self.text) is not None
+        return bool(self.targets or self.numbers)
 
     def faults(self, translation: str) -> int:
         """Literals that a translation with symbols lost, and numbers that a text which has some does not have."""
-        given, said = set(DIGITS.findall(self.text)), DIGITS.findall(translation)
-        return len(self.lost(translation)) + (sum(one not in given for one in said) if given else 0)
+        others = sum(one not in self.numbers for one in DIGITS.findall(translation)) if self.numbers else 0
+        return len(self.lost(translation)) + others
 
 
 def measured(number: Span, text: str) -> Span:
@@ -101,8 +105,8 @@ def masked_by(symbols: Sequence[str], text: str, spans: Sequence[Span], part: bo
         parted += [pair for pair in (before + symbol, symbol + after) if len(pair) > 1]
         sources[symbol], targets[symbol] = text[span.start : span.end], span.target
         position = span.end
-    rest = len(spans) - len(targets)
-    return Masked("".join([*parts, text[position:]]), sources, targets, rest, parted=tuple(parted))
+    masked, rest = "".join([*parts, text[position:]]), len(spans) - len(targets)
+    return Masked(masked, sources, targets, rest, False, tuple(parted), frozenset(DIGITS.findall(masked)))
 
 
 def unmasked(text: str, table: dict[str, str]) -> str:
@@ -127,11 +131,17 @@ class Masking:
 
     def mask(self, text: str) -> Masked:
         """Put a symbol in place of each literal of a normalised text, as long as there are some left."""
+        if self.is_plain(text) and any(map(str.isalpha, text)):
+            return Masked(text, {}, {})
         spans = self.spans(text)
         whole = masked_by(PRIVATE, text, spans)
         if text and not any(map(str.isalpha, whole.text)):
             return whole._replace(wordless=True)
         return masked_by(self.symbols, text, spans, has_spaces(self.source)) if spans else whole
+
+    def is_plain(self, text: str) -> bool:
+        """Whether a first look tells that a text, as most are, has no literal and no number."""
+        return self.characters.issuperset(text) and HINT.search(text) is None and INNER_DOT.search(text) is None
 
     def spans(self, text: str) -> list[Span]:
         """The literals of a text; neighbours are one."""
@@ -147,7 +157,7 @@ class Masking:
     def single(self, text: str) -> Iterator[Span]:
         """Literals by their form, and between them by their characters."""
         spelled, position = self.characters.issuperset(text), 0
-        for match in SPAN.finditer(text) if HINT.search(text) else ():
+        for match in SPAN.finditer(text):
             target = self.carried(match)
             if target is not None:
                 span = Span(*match.span(), target)

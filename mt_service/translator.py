@@ -300,7 +300,9 @@ class Translator:
     def lost(self, plan: Plan, found: Sequence[Found | None]) -> list[str]:
         """A warning that names the literals which the translation does not hold as it should, if there are some."""
         pairs = zip(plan.pieces, found, strict=True)
-        lost = [text for piece, one in pairs if one for text in piece.masked.lost(self.raw(one[0]))]
+        lost = [
+            text for piece, one in pairs if one and piece.masked.targets for text in piece.masked.lost(self.raw(one[0]))
+        ]
         return [f"the translation lacks or repeats what it should hold once: {', '.join(lost)}"] if lost else []
 
     def align(self, plan: Plan, found: Sequence[Found | None], gaps: Sequence[str]) -> Alignment:
