@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from data.literals import unmasked
@@ -63,6 +63,30 @@ def word_of_piece(pieces: Sequence[str]) -> list[int]:
         word += piece.startswith(SPACE_MARK) or word < 0
         words.append(word)
     return words
+
+
+def pinned(
+    weights_TS: Sequence[Sequence[float]],
+    source_pieces: Sequence[str],
+    target_pieces: Sequence[str],
+    target_words: Sequence[int],
+    symbols: Container[str],
+) -> list[Sequence[float]]:
+    """Attention, with that of words which hold a symbol on the same symbol of the source alone: no need to guess there.
+
+    Args:
+        weights_TS: attention, a row per target piece, a column per source piece.
+        source_pieces: of the source, symbols included.
+        target_pieces: of the translation.
+        target_words: the word of each of them.
+        symbols: that stand for literals.
+    """
+    places = {piece: place for place, piece in enumerate(source_pieces) if piece in symbols}
+    pins = {word: places[piece] for word, piece in zip(target_words, target_pieces, strict=True) if piece in places}
+    return [
+        [float(place == pins[word]) for place in range(len(source_pieces))] if word in pins else row
+        for word, row in zip(target_words, weights_TS, strict=False)
+    ]
 
 
 def link_words(source: Sequence[int], target: Sequence[int], weights_TS: Sequence[Sequence[float]]) -> list[Link]:

@@ -24,7 +24,7 @@ from data.normalize import normalize
 from models.bundle import Bundle
 from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
-from mt_service.alignment import Link, Span, grouped, link_words, word_of_piece, words_of
+from mt_service.alignment import Link, Span, grouped, link_words, pinned, word_of_piece, words_of
 from mt_service.engine.interface import Job
 from mt_service.engine.worker import Worker
 from mt_service.pieces import Piece, Plan, make_plan, separators
@@ -321,10 +321,12 @@ class Translator:
         masked, raw = piece.masked, self.raw(best)
         source_words = grouped(words_of(piece.text, piece.start), masked.text, masked.sources)
         target_words = grouped(words_of(text, position), raw, masked.targets)
-        source, target = word_of_piece(tokenizer.pieces(piece.ids[1:-1])), word_of_piece(tokenizer.pieces(best.tokens))
+        source_pieces, target_pieces = tokenizer.pieces(piece.ids[1:-1]), tokenizer.pieces(best.tokens)
+        source, target = word_of_piece(source_pieces), word_of_piece(target_pieces)
         if max(source, default=-1) + 1 == len(source_words) and max(target, default=-1) + 1 == len(target_words):
             first_source, first_target = len(alignment.source_words), len(alignment.target_words)
-            weights = [row[1:-1] for row in best.alignment or ()]
+            rows = [row[1:-1] for row in best.alignment or ()]
+            weights = pinned(rows, source_pieces, target_pieces, target, masked.targets)
             alignment.links.extend(
                 Link(link.source + first_source, link.target + first_target, link.weight)
                 for link in link_words(source, target, weights)

@@ -13,6 +13,7 @@ import pytest
 
 from models.bundle import Bundle, read_bundle
 from models.hypotheses import Hypothesis
+from mt_service.alignment import Link
 from mt_service.engine.interface import Job, Limits
 from mt_service.engine.worker import Worker
 from mt_service.translator import Options, Translation, Translator
@@ -148,6 +149,9 @@ def test_links_treat_a_literal_of_several_words_as_one(translator: Translator) -
     assert [text[start:end] for start, end in found.alignment.source_words] == ["ba", PHONE, "dei"]
     assert [found.text[start:end] for start, end in found.alignment.target_words] == ["dei", PHONE, "ba"]
     assert {link.target for link in found.alignment.links} == {0, 1, 2}
+    assert [link for link in found.alignment.links if link.target == 1] == [
+        Link(1, 1, 1.0)
+    ]  # the engine looks anywhere
 
 
 def test_what_reads_backwards_sees_the_same_symbols(translator: Translator, engine: Backwards) -> None:
