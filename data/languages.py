@@ -16,12 +16,12 @@ class NumberMarks(NamedTuple):
     decimal: str
 
 
-# As the Unicode CLDR has them, a no-break space being a space; who is not here has none that is known.
+# As the Unicode CLDR has them (by Babel 2.19), a no-break space being a space; of others nothing is known here.
 NUMBER_MARKS = {
     **dict.fromkeys(("en", "ja", "ko", "th", "he", *CHINESE), NumberMarks(",", ".")),
-    **dict.fromkeys(("ca", "da", "de", "el", "es", "gl", "hr", "id", "it"), NumberMarks(".", ",")),
+    **dict.fromkeys(("ca", "da", "de", "el", "es", "hr", "id", "it"), NumberMarks(".", ",")),
     **dict.fromkeys(("nl", "pt", "ro", "sl", "sr", "tr", "vi"), NumberMarks(".", ",")),
-    **dict.fromkeys(("af", "bg", "cs", "et", "fi", "fr", "hu", "lt", "lv"), NumberMarks(" ", ",")),
+    **dict.fromkeys(("af", "bg", "cs", "et", "fi", "fr", "gl", "hu", "lt", "lv"), NumberMarks(" ", ",")),
     **dict.fromkeys(("nb", "nn", "no", "pl", "ru", "sk", "sv", "uk"), NumberMarks(" ", ",")),
 }
 
