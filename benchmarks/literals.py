@@ -22,7 +22,7 @@ from data.languages import number_marks
 from models.bundle import Bundle, read_bundle
 from mt_service.registry import make_translator
 from mt_service.settings import Settings
-from mt_service.translator import Options
+from mt_service.translator import Options, Translator
 from training.evaluation_job import read_lines
 from training.manifest import git_state
 
@@ -62,13 +62,9 @@ def put(place: str, text: str, word: str, literal: str) -> str:
     return f"{body} {literal}" + (text[len(body) :] if place == "before the last mark" else "")
 
 
-def kept(bundle: Bundle, texts: Sequence[str], expected: Sequence[str], source: str, target: str) -> int:
+def kept(translator: Translator, texts: Sequence[str], expected: Sequence[str], options: Options) -> int:
     """How many translations hold what they should."""
-    translator = make_translator(bundle, Settings(device="cpu"))
-    try:
-        found = [one.text for one in translator.translate_lines(texts, Options(source, target))]
-    finally:
-        translator.worker.close()
+    found = [one.text for one in translator.translate_lines(texts, options)]
     return sum(text.count(literal) == 1 for text, literal in zip(found, expected, strict=True))
 
 
@@ -76,6 +72,7 @@ def measure(bundle: Bundle, sentences: Sequence[str], word: str, source: str, ta
     """Every kind in every place."""
     info = dataclasses.replace(bundle.info, placeholders=False)
     plain = dataclasses.replace(bundle, config=dataclasses.replace(bundle.config, info=info))
+    translators = [make_translator(one, Settings(device="cpu")) for one in (bundle, plain)]
     rows = []
     for kind, make in KINDS.items():
         rng = random.Random(kind)
@@ -85,8 +82,10 @@ def measure(bundle: Bundle, sentences: Sequence[str], word: str, source: str, ta
             literals, expected = ([grouped(one, language) for one in bare] for language in (source, target))
         for place in PLACES:
             texts = [put(place, text, word, literal) for text, literal in zip(sentences, literals, strict=True)]
-            counts = [kept(one, texts, expected, source, target) for one in (bundle, plain)]
+            counts = [kept(one, texts, expected, Options(source, target)) for one in translators]
             rows.append({"kind": kind, "place": place, "with symbols": counts[0], "without": counts[1]})
+    for one in translators:
+        one.worker.close()
     return rows
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from data.languages import has_spaces
 from data.numbers import NUMBER, rendered
 from data.placeholders import EMAIL, EMOJI, URL
-from data.tokenizer import Tokenizer
+from data.tokenizer import FIRST_PLACEHOLDER, Tokenizer
 
 DOMAINS = "com|org|net|edu|gov|info|eu|io|de|ch|fr|uk|cn|nl|pl"
 SUFFIXES = (
@@ -40,7 +40,7 @@ UNIT = re.compile(
 )
 SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()))
 DIGITS = re.compile(r"\d+")
-PRIVATE = [chr(code) for code in range(0xE000, 0xF900)]
+PRIVATE = [chr(code) for code in range(FIRST_PLACEHOLDER, 0xF900)]
 HINT = re.compile(r"[_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]")  # without any of these, and
 INNER_DOT = re.compile(r"\.\w")  # without this, no span is found
 
@@ -109,6 +109,12 @@ def masked_by(symbols: Sequence[str], text: str, spans: Sequence[Span], part: bo
     return Masked(masked, sources, targets, rest, False, tuple(parted), frozenset(DIGITS.findall(masked)))
 
 
+def between(text: str, spans: Sequence[Span]) -> str:
+    """What is left of a text without its literals."""
+    starts, ends = [0, *(span.end for span in spans)], [*(span.start for span in spans), len(text)]
+    return "".join(text[start:end] for start, end in zip(starts, ends, strict=True))
+
+
 def unmasked(text: str, table: dict[str, str]) -> str:
     """A text with what its symbols stand for."""
     return text.translate({ord(symbol): literal for symbol, literal in table.items()})
@@ -134,10 +140,9 @@ class Masking:
         if self.is_plain(text) and any(map(str.isalpha, text)):
             return Masked(text, {}, {})
         spans = self.spans(text)
-        whole = masked_by(PRIVATE, text, spans)
-        if text and not any(map(str.isalpha, whole.text)):
-            return whole._replace(wordless=True)
-        return masked_by(self.symbols, text, spans, has_spaces(self.source)) if spans else whole
+        if text and not any(map(str.isalpha, between(text, spans))):
+            return masked_by(PRIVATE, text, spans)._replace(wordless=True)
+        return masked_by(self.symbols, text, spans, has_spaces(self.source))
 
     def is_plain(self, text: str) -> bool:
         """Whether a first look tells that a text, as most are, has no literal and no number."""
@@ -156,26 +161,25 @@ class Masking:
 
     def single(self, text: str) -> Iterator[Span]:
         """Literals by their form, and between them by their characters."""
-        spelled, position = self.characters.issuperset(text), 0
+        position = 0
         for match in SPAN.finditer(text):
             target = self.carried(match)
             if target is not None:
                 span = Span(*match.span(), target)
                 span = measured(span, text) if match.lastgroup == "number" else span
-                if not spelled:
-                    yield from self.foreign(text, position, span.start)
+                yield from self.foreign(text, position, span.start)
                 yield span
                 position = span.end
-        if not spelled:
-            yield from self.foreign(text, position, len(text))
+        yield from self.foreign(text, position, len(text))
 
     def carried(self, match: re.Match[str]) -> str | None:
         """A literal in the translation; nothing, if it is left to the network."""
         text = match[0]
         if match.lastgroup == "number":
             return rendered(match, self.source, self.target)
-        mixed = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
-        return text if mixed or match.lastgroup != "code" else None
+        if match.lastgroup == "code":
+            return text if any(map(str.isdigit, text)) and any(map(str.isalpha, text)) else None
+        return text
 
     def foreign(self, text: str, start: int, end: int) -> Iterator[Span]:
         """Runs of foreign signs, such as °C, and words with foreign letters, in a part of a text."""

@@ -46,7 +46,8 @@ def added(source: str, target: str, symbol: str, rng: random.Random) -> tuple[st
     place = rng.randrange(4)
 
     def put(text: str) -> str:
-        body, marks = END.sub("", text), text[len(END.sub("", text)) :]
+        body = END.sub("", text)
+        marks = text[len(body) :]
         return (f"{symbol} {text}", f"{body} {symbol}{marks}", f"{text} {symbol}", f"{body} {symbol}")[place]
 
     return put(source), put(target)

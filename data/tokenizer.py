@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -116,9 +116,13 @@ class Tokenizer:
         self.languages = tuple(match[1] for match in map(TAG.fullmatch, controls) if match)
         symbols = [chr(FIRST_PLACEHOLDER + i) for i in range(MOST_PLACEHOLDERS)]
         self.placeholders = tuple(s for s in symbols if processor.piece_to_id(s) != UNK)
-        pieces = (processor.id_to_piece(i) for i in range(EOS + 1, len(processor)) if not processor.is_byte(i))
-        self.characters = frozenset(" ").union(*pieces)  # that are spelled without bytes
         self._sampler = lru_cache(1)(lambda alpha: sampler(processor, alpha))
+
+    @cached_property
+    def characters(self) -> frozenset[str]:
+        """The characters that are spelled without bytes."""
+        ids = (i for i in range(EOS + 1, len(self)) if not self._processor.is_byte(i))
+        return frozenset(" ").union(*map(self._processor.id_to_piece, ids))
 
     @classmethod
     def load(cls, path: Path) -> Tokenizer:

@@ -251,8 +251,10 @@ class Translator:
     def reranker(self, reverse: Translator, source: str) -> Reranker:
         """What asks another translator for texts of the source language; it sees symbols where it knows them."""
 
+        known = set(reverse.bundle.placeholders)
+
         def texts(piece: Piece, hypothesis: Hypothesis) -> tuple[str, str]:
-            if piece.masked.targets and piece.masked.targets.keys() <= set(reverse.bundle.placeholders):
+            if piece.masked.targets and piece.masked.targets.keys() <= known:
                 return piece.masked.text, self.raw(hypothesis)
             return normalize(piece.text), self.decode(piece, hypothesis)
 

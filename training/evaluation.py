@@ -34,18 +34,25 @@ def dev_pairs(prepared: Prepared, directions: Sequence[str], limit: int) -> dict
 
 
 @torch.inference_mode()
-def translate(
+def n_best(
     network: Seq2Seq,
     tokenizer: Tokenizer,
     texts: Sequence[str],
     target: str,
     options: SearchOptions,
     shortlist: Shortlist | None = None,
-) -> list[str]:
-    """The best translation of each normalised text; of a shortlist's words, if one is given."""
+) -> list[list[str]]:
+    """The n best translations of each normalised text; of a shortlist's words, if one is given."""
     sources = [tokenizer.encode_source(text, target) for text in texts]
     results = translate_ids(network, sources, options, specials_of(tokenizer), shortlist)
-    return [tokenizer.decode(hypotheses[0].tokens) for hypotheses in results]
+    return [[tokenizer.decode(one.tokens) for one in hypotheses] for hypotheses in results]
+
+
+def translate(
+    network: Seq2Seq, tokenizer: Tokenizer, texts: Sequence[str], target: str, options: SearchOptions
+) -> list[str]:
+    """The best translation of each normalised text."""
+    return [found[0] for found in n_best(network, tokenizer, texts, target, options)]
 
 
 def dev_bleu(

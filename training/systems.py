@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from tqdm import tqdm
 
 import models
@@ -23,7 +22,7 @@ from data.literals import Masked, Masking
 from data.normalize import normalize
 from models.bundle import Bundle, read_bundle
 from models.device import choose_device
-from models.search import translate_ids
+from training.evaluation import n_best
 from training.evaluation_job import read_lines
 
 CHUNK = 32  # texts of a request to a server
@@ -72,11 +71,8 @@ def by_bundle(request: Request, folder: Path | None) -> list[str]:
     options = bundle.info.search(request.beam, length_penalty=request.length_penalty)
     masking = Masking(bundle.tokenizer, bundle.placeholders, request.source, request.target)
 
-    @torch.inference_mode()
-    def search(texts: Sequence[str], n_best: int) -> list[list[str]]:
-        sources = [bundle.tokenizer.encode_source(text, request.target) for text in texts]
-        lists = translate_ids(network, sources, replace(options, n_best=n_best), bundle.specials, shortlist)
-        return [[bundle.tokenizer.decode(one.tokens) for one in found] for found in lists]
+    def search(texts: Sequence[str], count: int) -> list[list[str]]:
+        return n_best(network, bundle.tokenizer, texts, request.target, replace(options, n_best=count), shortlist)
 
     found: list[str] = []
     for start in tqdm(range(0, len(request.sources), BLOCK), unit_scale=BLOCK, unit="sentence", file=sys.stderr):
@@ -91,9 +87,9 @@ def translated(
     """The best translation of each text, or if it has literals or numbers the first of the beam with fewest faults."""
     found = [one.text for one in texts]
     wanted = [beam if one.exacting else 1 for one in texts]
-    for n_best in {1, beam}:
-        places = [i for i, one in enumerate(texts) if one.text and not one.wordless and wanted[i] == n_best]
-        for i, written in zip(places, search([found[i] for i in places], n_best), strict=True):
+    for count in {1, beam}:
+        places = [i for i, one in enumerate(texts) if one.text and not one.wordless and wanted[i] == count]
+        for i, written in zip(places, search([found[i] for i in places], count), strict=True):
             found[i] = min(written, key=texts[i].faults)
     return [one.restored(text) for one, text in zip(texts, found, strict=True)]
 
