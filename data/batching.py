@@ -16,6 +16,7 @@ from data.elsewhere import Elsewhere
 from data.errors import UserError
 from data.placeholders import substitute
 from data.prepared import Pair, Prepared, shard_file
+from data.renumbering import renumbered
 from data.tokenizer import EOS
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class BatchingConfig:
     sampling: subword sampling, the alpha of data.subwords.sampler; 0 is off.
     placeholder_rate: the share of pairs that get placeholder symbols, in place of spans that both sides share and at
         their ends.
+    number_rate: the share of pairs in whose place pairs with numbers come, which are other ones each time.
     concatenation_rate: the share of pairs that another random one is appended to, which makes long sentences of short
         ones (Nguyen et al. 2021, Data Augmentation by Concatenation for Low-Resource Translation).
     bucket_noise: how many pieces the lengths that share a batch may differ by; 0 pads least.
@@ -41,6 +43,7 @@ class BatchingConfig:
     max_length: int = 100
     sampling: float = 0.0
     placeholder_rate: float = 0.0
+    number_rate: float = 0.0
     concatenation_rate: float = 0.0
     bucket_noise: float = 1.0
 
@@ -49,7 +52,7 @@ class BatchingConfig:
         least = self.max_length + EXTRA
         check(self.tokens >= least, f"tokens = {self.tokens} cannot hold one pair of max_length; it must be >= {least}")
         check(0 <= self.sampling < 1, f"sampling must be at least 0 and less than 1, but is {self.sampling}")
-        for name in ("placeholder_rate", "concatenation_rate"):
+        for name in ("placeholder_rate", "number_rate", "concatenation_rate"):
             check(0 <= getattr(self, name) <= 1, f"{name} must lie in 0..1, but is {getattr(self, name)}")
         check(self.bucket_noise >= 0, f"bucket_noise must be 0 or more, but is {self.bucket_noise}")
 
@@ -192,7 +195,8 @@ class BatchStream:
 def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: int, shard: int) -> Shard:
     """Encode a shard and cut it into shuffled batches; depends on nothing but the arguments."""
     rng = random.Random(f"{seed}-{epoch}-{shard}")
-    pairs, tokenizer = prepared.shard(shard), prepared.tokenizer
+    written, tokenizer = prepared.shard(shard), prepared.tokenizer
+    pairs = renumbered(written, config.number_rate, rng)
     symbols, rate = tokenizer.placeholders, config.placeholder_rate
     texts = [text for pair in pairs for text in substitute(pair.source, pair.target, symbols, rng, rate)]
     alone = [array("i", one) for one in tokenizer.encode_batch(texts, config.sampling, rng)]
@@ -201,7 +205,7 @@ def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: i
     tags = {direction: tokenizer.tag_id(direction.split("-")[1]) for direction in prepared.directions}
     examples = [one for i, pair in enumerate(pairs) if fits[i] for one in directed(i, pair, tags, ids)]
     batches = cut(examples, config, rng)
-    return Shard(ids, batches, [i for i, fit in enumerate(fits) if not fit])
+    return Shard(ids, batches, [i for i, fit in enumerate(fits) if not fit and pairs[i] is written[i]])
 
 
 def encode_folder(folder: Path, config: BatchingConfig, seed: int, epoch: int, shard: int) -> Shard:

@@ -25,6 +25,17 @@ NUMBER_MARKS = {
     **dict.fromkeys(("nb", "nn", "no", "pl", "ru", "sk", "sv", "uk"), NumberMarks(" ", ",")),
 }
 
+NUMBERS = (*range(2, 13), 20, 30, 40, 50, 60)
+NUMBER_WORDS = {  # of the numbers above; of others, and of other languages, nothing is known here
+    "de": "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf zwanzig dreißig vierzig fünfzig sechzig",
+    "en": "two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty",
+    "es": "dos tres cuatro cinco seis siete ocho nueve diez once doce veinte treinta cuarenta cincuenta sesenta",
+    "fr": "deux trois quatre cinq six sept huit neuf dix onze douze vingt trente quarante cinquante soixante",
+    "it": "due tre quattro cinque sei sette otto nove dieci undici dodici venti trenta quaranta cinquanta sessanta",
+    "nl": "twee drie vier vijf zes zeven acht negen tien elf twaalf twintig dertig veertig vijftig zestig",
+    "pt": "dois três quatro cinco seis sete oito nove dez onze doze vinte trinta quarenta cinquenta sessenta",
+}
+
 
 def primary(code: str) -> str:
     """A language without its script or region: `zh` of `zh_Hant`, `de` of `de-AT`."""
@@ -39,3 +50,9 @@ def has_spaces(code: str) -> bool:
 def number_marks(code: str) -> NumberMarks | None:
     """How a language writes numbers, if it is known."""
     return NUMBER_MARKS.get(primary(code))
+
+
+def number_words(code: str) -> dict[str, int]:
+    """What the words for some small numbers mean, as far as they are known."""
+    words = NUMBER_WORDS.get(primary(code), "").split()
+    return dict(zip(words, NUMBERS, strict=True)) if words else {}

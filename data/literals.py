@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -62,7 +63,7 @@ class Masked(NamedTuple):
     beyond: int = 0  # literals that there was no symbol for
     wordless: bool = False  # no letter is left, and so nothing to translate
     parted: tuple[str, ...] = ()  # symbols with a space that parts them from a word, and is not in the source
-    numbers: frozenset[str] = frozenset()  # that are left in the text
+    numbers: tuple[str, ...] = ()  # groups of digits that are left in the text
 
     def restored(self, translation: str) -> str:
         """A translation with what its symbols stand for."""
@@ -82,9 +83,11 @@ class Masked(NamedTuple):
         return bool(self.targets or self.numbers)
 
     def faults(self, translation: str) -> int:
-        """Literals that a translation with symbols lost, and numbers that a text which has some does not have."""
-        others = sum(one not in self.numbers for one in DIGITS.findall(translation)) if self.numbers else 0
-        return len(self.lost(translation)) + others
+        """Literals that a translation with symbols lost; and if the text has numbers, those that differ from them."""
+        if not self.numbers:
+            return len(self.lost(translation))
+        here, there = Counter(self.numbers), Counter(DIGITS.findall(translation))
+        return len(self.lost(translation)) + (here - there).total() + (there - here).total()
 
 
 def measured(number: Span, text: str) -> Span:
@@ -106,7 +109,7 @@ def masked_by(symbols: Sequence[str], text: str, spans: Sequence[Span], part: bo
         sources[symbol], targets[symbol] = text[span.start : span.end], span.target
         position = span.end
     masked, rest = "".join([*parts, text[position:]]), len(spans) - len(targets)
-    return Masked(masked, sources, targets, rest, False, tuple(parted), frozenset(DIGITS.findall(masked)))
+    return Masked(masked, sources, targets, rest, False, tuple(parted), tuple(DIGITS.findall(masked)))
 
 
 def between(text: str, spans: Sequence[Span]) -> str:

@@ -1,6 +1,7 @@
 import logging
 import multiprocessing
 import os
+import re
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -35,6 +36,11 @@ def epochs(batches: BatchStream, count: int) -> list[Batch]:
 
 def same(left: Batch, right: Batch) -> bool:
     return left.pairs == right.pairs and all(torch.equal(a, b) for a, b in zip(left[:5], right[:5], strict=True))
+
+
+def batch_length(batch: Batch) -> tuple[int, int]:
+    """Pieces of the longest source and target."""
+    return int(batch.source_length_B.max()) - 2, int(batch.target_length_B.max()) - 1
 
 
 def all_same(left: list[Batch], right: list[Batch]) -> bool:
@@ -159,6 +165,28 @@ def test_placeholders_stand_on_both_sides(prepared: Prepared) -> None:
             assert Counter(set(source) & symbols) == Counter(set(target) & symbols)
             count += bool(set(source) & symbols)
     assert count > 100
+
+
+def test_other_numbers_stand_on_both_sides(prepared: Prepared) -> None:
+    pairs = [pair for number in range(prepared.shards) for pair in prepared.shard(number)]
+    known = {one for pair in pairs for one in re.findall(r"\d+", pair.source)}
+    config = BatchingConfig(tokens=400, max_length=100, number_rate=0.5)
+    found = set()
+    for batch in epochs(stream(prepared, config), 1):
+        for source, target in zip(batch.source_BS.tolist(), batch.target_output_BT.tolist(), strict=True):
+            left, right = (re.findall(r"\d+", prepared.tokenizer.decode(ids)) for ids in (source, target))
+            assert left == right
+            found |= set(left)
+    assert len(found - known) > 50
+
+
+def test_lines_that_gave_way_to_long_pairs_are_not_called_too_long(prepared: Prepared) -> None:
+    longest = max(max(map(batch_length, epochs(stream(prepared, BatchingConfig(tokens=400)), 1))))
+    config = BatchingConfig(tokens=400, max_length=longest, number_rate=1.0)
+    numbered = stream(prepared, config)
+    taken = sum(len(batch.pairs) for batch in epochs(numbered, 1))
+    assert taken < 2 * sum(prepared.shard_sizes)
+    assert numbered.dropped == 0
 
 
 def test_some_pairs_are_continued_by_another_within_the_longest_length(prepared: Prepared) -> None:

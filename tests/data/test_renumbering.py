@@ -1,0 +1,116 @@
+import random
+import re
+from collections import Counter
+
+import pytest
+
+from data.prepared import Pair
+from data.renumbering import JOINED, numbers_of, other, renumbered, suffix, with_others
+
+
+def german(source: str, target: str) -> Pair:
+    return Pair("de", "en", source, target)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "shared"),
+    [
+        ("Ich habe 15 Hunde.", "I have 15 dogs.", {("15",): True}),
+        ("Ich habe drei Hunde.", "I have three dogs.", {("3",): False}),
+        ("Drei Hunde", "Three dogs", {("3",): False}),
+        ("Ich bin 30.", "I am thirty.", {("30",): False}),
+        ("Es ist 2.30 Uhr.", "It's 2:30.", {("2", "30"): True}),
+        ("Am 20. Oktober 1995", "On October 20th, 1995", {("20",): True, ("1995",): True}),
+        ("Es kostet 1.250,50 Euro.", "It costs 1,250.50 euros.", {("1", "250", "50"): True}),
+        ("Einer von drei bis drei", "One from three to three", {}),
+        ("halb drei", "2:30", {}),
+        ("fünfunddreißig", "thirty-five", {}),
+        ("Gib acht!", "Take care!", {}),
+        ("A4 und 5x", "A4 and 5x", {}),
+    ],
+)
+def test_numbers_that_stand_once_on_both_sides_are_shared(source: str, target: str, shared: dict[object, bool]) -> None:
+    assert numbers_of(german(source, target)).shared == shared
+
+
+def test_languages_without_known_words_share_digits() -> None:
+    assert numbers_of(Pair("xx", "yy", "a 15 zwei", "b 15 two")).shared == {("15",): True}
+
+
+def test_both_sides_get_the_same_new_numbers_each_with_its_own_marks() -> None:
+    for seed in range(200):
+        pair = german("Am 20. Oktober 1995 um 2.30 Uhr, drei Leute", "At 2:30 on October 20th, 1995: three people")
+        source, target = with_others(numbers_of(pair), random.Random(seed))[2:]
+        left = re.fullmatch(r"Am (\d+)\. Oktober (\d+) um (\d+)\.(\d\d) Uhr, (\d+) Leute", source)
+        right = re.fullmatch(r"At (\d+):(\d\d) on October (\d+)(st|nd|rd|th), (\d+): (\d+) people", target)
+        assert left is not None
+        assert right is not None
+        assert left.group(1, 2, 3, 4, 5) == right.group(3, 5, 1, 2, 6)
+        day, year, hour, minute, _ = map(int, left.groups())
+        assert 2 <= day <= 31
+        assert 1 <= hour <= 12
+        assert 0 <= minute <= 59
+        assert 1000 <= year <= 9999
+        assert right[4] == suffix(day)
+
+
+def test_every_number_of_a_kind_comes_up_and_none_that_wants_another_grammar() -> None:
+    rng = random.Random(1)
+    days = Counter(other(("7",), True, rng)[0] for _ in range(4000))
+    words = {int(other(("3",), False, rng)[0]) for _ in range(4000)}
+    assert set(days) == {str(day) for day in range(2, 32)}
+    assert min(words) == 2
+    assert max(words) > 900
+    assert {other(("1",), True, rng), other(("0",), True, rng)} == {("1",), ("0",)}
+    assert all(len(other(("007",), True, rng)[0]) == 3 for _ in range(50))
+    assert all(13 <= int(other(("15", "30"), True, rng)[0]) <= 23 for _ in range(50))
+    assert {len(other(("05", "30"), True, rng)[0]) for _ in range(50)} == {2}
+
+
+def test_numbers_that_are_not_shared_stay() -> None:
+    pair = with_others(numbers_of(german("3 von 20, halb 5", "3 of 20, 4:30")), random.Random(3))
+    assert pair.source.endswith(", halb 5")
+    assert pair.target.endswith(", 4:30")
+    assert pair.source != "3 von 20, halb 5"
+
+
+@pytest.mark.parametrize(
+    ("number", "written"), [(1, "st"), (2, "nd"), (3, "rd"), (4, "th"), (11, "th"), (12, "th"), (13, "th"), (22, "nd")]
+)
+def test_ordinals_have_their_suffix(number: int, written: str) -> None:
+    assert suffix(number) == written
+
+
+def test_the_asked_share_of_pairs_gives_way_to_pairs_with_numbers() -> None:
+    plain = [german(f"Satz {'a' * i}.", f"Sentence {'a' * i}.") for i in range(2000)]
+    pairs = [*plain, german("Um 7 Uhr", "At 7 o'clock")]
+    anew = renumbered(pairs, 0.1, random.Random(1))
+    changed = [one for one, before in zip(anew, pairs, strict=True) if one is not before]
+    assert 160 < len(changed) < 240
+    assert all("Um " in pair.source and "At " in pair.target for pair in changed)
+    twice = sum(pair.source.count("Um ") == pair.target.count("At ") == 2 for pair in changed)
+    assert abs(twice / len(changed) - JOINED) < 0.1
+
+
+def test_dates_come_more_often_than_words() -> None:
+    pairs = [german("Um 7 Uhr am 5.", "At 7 on the 5th"), german("zwei Leute", "two people")] * 1000
+    anew = renumbered(pairs, 1.0, random.Random(1))
+    dates = sum(pair.source.startswith("Um") for pair in anew)
+    assert abs(dates / len(anew) - 7 / 8) < 0.05
+
+
+def test_pairs_of_other_languages_are_not_joined() -> None:
+    pairs = [german("Um 7 Uhr", "At 7 o'clock"), Pair("fr", "en", "A 7 heures", "By 7")]
+    for seed in range(100):
+        for pair in renumbered(pairs, 1.0, random.Random(seed)):
+            first, second = ("Um", "At") if pair.source_language == "de" else ("A", "By")
+            assert set(re.findall("Um|A", pair.source)) == {first}
+            assert set(re.findall("At|By", pair.target)) == {second}
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_without_a_rate_or_numbers_nothing_changes_and_nothing_is_drawn(rate: float) -> None:
+    pairs = [german("Um 7 Uhr", "At 7 o'clock")] if rate == 0 else [german("Hallo", "Hello")]
+    rng = random.Random(1)
+    assert renumbered(pairs, rate, rng) == pairs
+    assert rng.random() == random.Random(1).random()
