@@ -25,15 +25,20 @@ NUMBER_MARKS = {
     **dict.fromkeys(("nb", "nn", "no", "pl", "ru", "sk", "sv", "uk"), NumberMarks(" ", ",")),
 }
 
-NUMBERS = (*range(2, 13), 20, 30, 40, 50, 60)
+NUMBERS = (*range(2, 21), 30, 40, 50, 60)
 NUMBER_WORDS = {  # of the numbers above; of others, and of other languages, nothing is known here
-    "de": "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf zwanzig dreißig vierzig fünfzig sechzig",
-    "en": "two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty",
-    "es": "dos tres cuatro cinco seis siete ocho nueve diez once doce veinte treinta cuarenta cincuenta sesenta",
-    "fr": "deux trois quatre cinq six sept huit neuf dix onze douze vingt trente quarante cinquante soixante",
-    "it": "due tre quattro cinque sei sette otto nove dieci undici dodici venti trenta quaranta cinquanta sessanta",
-    "nl": "twee drie vier vijf zes zeven acht negen tien elf twaalf twintig dertig veertig vijftig zestig",
-    "pt": "dois três quatro cinco seis sete oito nove dez onze doze vinte trinta quarenta cinquenta sessenta",
+    "de": "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn"
+    " siebzehn achtzehn neunzehn zwanzig dreißig vierzig fünfzig sechzig",
+    "en": "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen eighteen nineteen twenty thirty forty fifty sixty",
+    "es": "dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis"
+    " diecisiete dieciocho diecinueve veinte treinta cuarenta cincuenta sesenta",
+    "fr": "deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept"
+    " dix-huit dix-neuf vingt trente quarante cinquante soixante",
+    "it": "due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici sedici"
+    " diciassette diciotto diciannove venti trenta quaranta cinquanta sessanta",
+    "nl": "twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien vijftien zestien"
+    " zeventien achttien negentien twintig dertig veertig vijftig zestig",
 }
 
 

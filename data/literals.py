@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from data.languages import has_spaces
-from data.numbers import NUMBER, rendered
+from data.numbers import DIGITS, NUMBER, rendered
 from data.placeholders import EMAIL, EMOJI, URL
 from data.tokenizer import FIRST_PLACEHOLDER, Tokenizer
 
@@ -40,7 +40,6 @@ UNIT = re.compile(
     r" ?(?:[$%]|(?:[cdkm]?m|km/h|m/s)[²³]?|[km]?g|t|[cdm]?l|ha|[kMG]?Hz|[kMG]?Wh?|k?V|m?A|[kMGT]B|kcal|h)(?!\w)"
 )
 SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()))
-DIGITS = re.compile(r"\d+")
 PRIVATE = [chr(code) for code in range(FIRST_PLACEHOLDER, 0xF900)]
 HINT = re.compile(r"[_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]")  # without any of these, and
 INNER_DOT = re.compile(r"\.\w")  # without this, no span is found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from data.languages import number_marks
+from data.languages import number_marks, number_words
 
 SIGNS = "+−-"
 START, END = rf"(?<!\w)(?<!\d[.,:/])(?:(?<!-)[{SIGNS}](?=\d))?", r"(?!\w|[.,:/-]\d)"
@@ -18,6 +19,8 @@ WORD = re.compile(r" [^\W\d_]")
 SEVERAL = re.compile(r"\d\D+\d")
 LONG = 5  # digits that make a number long
 YEARS = range(1000, 2101)
+DIGITS = re.compile(r"\d+")
+AFTERNOON = {str(hour): str(hour - 12) for hour in range(13, 24)}  # o'clock, which some languages count from noon
 
 
 def rendered(match: re.Match[str], source: str, target: str) -> str | None:
@@ -59,3 +62,18 @@ def converted(digits: str, before: str, source: str, target: str) -> str | None:
         return digits
     swap = {" ": others.group, marks.group: others.group, marks.decimal: others.decimal}
     return "".join(swap.get(c, c) for c in digits)
+
+
+def missing(numbers: Iterable[str], translation: str, target: str) -> list[str]:
+    """Groups of digits of a text that its translation seems to lack: in digits, in words that are known, as hours.
+
+    Args:
+        numbers: what DIGITS finds in the text.
+        translation: of the text.
+        target: its language.
+    """
+    words = number_words(target)
+    there = {one.lstrip("0") for one in DIGITS.findall(translation)} | {""}  # 8:00 is 8 o'clock
+    there |= {str(words[one]) for one in re.findall(r"\w+", translation.lower()) if one in words}
+    asked = {one: one.lstrip("0") for one in numbers}
+    return [one for one, value in asked.items() if not {value, AFTERNOON.get(value, value)} & there]

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from data.config import check
 from data.literals import Masking
 from data.normalize import normalize
+from data.numbers import missing
 from models.bundle import Bundle
 from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
@@ -288,7 +289,7 @@ class Translator:
         tokens = sum(len(one[0].tokens) + 1 for one in searched)
         endless = sum(not one[0].complete for one in searched)
         warnings = [f"translations that grew too long and were cut off: {endless}"] if endless else []
-        warnings += self.lost(plan, found)
+        warnings += self.lost(plan, found, options.target)
         alignment = self.align(plan, found, gaps) if options.alignments else None
         best = alternatives[0]
         return Translation(
@@ -299,13 +300,15 @@ class Translator:
         """A piece's translation and what follows it; literals alone need no hypothesis."""
         return (self.decode(piece, hypothesis) if hypothesis else piece.masked.restored(piece.masked.text)) + gap
 
-    def lost(self, plan: Plan, found: Sequence[Found | None]) -> list[str]:
-        """A warning that names the literals which the translation does not hold as it should, if there are some."""
-        pairs = zip(plan.pieces, found, strict=True)
-        lost = [
-            text for piece, one in pairs if one and piece.masked.targets for text in piece.masked.lost(self.raw(one[0]))
-        ]
-        return [f"the translation lacks or repeats what it should hold once: {', '.join(lost)}"] if lost else []
+    def lost(self, plan: Plan, found: Sequence[Found | None], target: str) -> list[str]:
+        """Warnings that name the literals and numbers which the translation does not hold as it should."""
+        both = zip(plan.pieces, found, strict=True)
+        pairs = [(piece.masked, self.raw(one[0])) for piece, one in both if one and piece.masked.exacting]
+        literals = [text for masked, raw in pairs for text in masked.lost(raw)]
+        numbers = [one for masked, raw in pairs for one in missing(masked.numbers, raw, target)]
+        told = {"the translation lacks or repeats what it should hold once": literals}
+        told |= {"numbers that the translation seems to lack": numbers}
+        return [f"{what}: {', '.join(which)}" for what, which in told.items() if which]
 
     def align(self, plan: Plan, found: Sequence[Found | None], gaps: Sequence[str]) -> Alignment:
         """Word links of the best translation; a piece whose words cannot be matched up has none."""

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from data.numbers import NUMBER, rendered
+from data.numbers import NUMBER, missing, rendered
 
 
 def carried(text: str, source: str, target: str) -> list[str | None]:
@@ -75,3 +75,26 @@ def test_parts_of_words_are_no_numbers(text: str) -> None:
 def test_who_writes_numbers_in_an_unknown_way_keeps_them() -> None:
     assert carried("12.345,67 und 5", "xx", "en") == ["12.345,67", None]
     assert carried("12.345,67 und 5", "de", "xx") == ["12.345,67", None]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "translation", "lacking"),
+    [
+        (["3", "2021"], "On March 2021", ["3"]),
+        (["3", "3"], "On March 2021", ["3"]),
+        (["3", "30", "15"], "Three or thirty, FIFTEEN", []),
+        (["35"], "thirty-five", ["35"]),
+        (["08", "00"], "at 8 o'clock", []),
+        (["17", "30"], "at 5:30 p.m.", []),
+        (["5", "30"], "at 17:30", ["5"]),
+        (["25"], "at 13", ["25"]),
+        (["9" * 5000], "9" * 5000, []),
+        ([], "in 2021", []),
+    ],
+)
+def test_numbers_that_a_translation_lacks(numbers: list[str], translation: str, lacking: list[str]) -> None:
+    assert missing(numbers, translation, "en") == lacking
+
+
+def test_nobody_knows_the_words_of_every_language() -> None:
+    assert missing(["3"], "kolme", "fi") == ["3"]
