@@ -42,6 +42,7 @@ UNIT = re.compile(
 SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()))
 PRIVATE = [chr(code) for code in range(FIRST_PLACEHOLDER, 0xF900)]
 HINT = re.compile(r"[_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]")  # without any of these, and
+OWN_LETTER = re.compile(r"[^\W\d_A-Za-zÀ-ɏ]")  # of a script that does not part words, beside which a literal may stand
 INNER_DOT = re.compile(r"\.\w")  # without this, no span is found
 
 
@@ -134,6 +135,7 @@ class Masking:
 
     def __init__(self, tokenizer: Tokenizer, symbols: Sequence[str], source: str, target: str) -> None:
         self.symbols, self.source, self.target = symbols, source, target
+        self.spaced = has_spaces(source)
         self.characters = tokenizer.characters
         self.scripts = frozenset(map(script, self.characters))
 
@@ -144,7 +146,7 @@ class Masking:
         spans = self.spans(text)
         if text and not any(map(str.isalpha, between(text, spans))):
             return masked_by(PRIVATE, text, spans)._replace(wordless=True)
-        return masked_by(self.symbols, text, spans, has_spaces(self.source))
+        return masked_by(self.symbols, text, spans, self.spaced)
 
     def is_plain(self, text: str) -> bool:
         """Whether a first look tells that a text, as most are, has no literal and no number."""
@@ -163,9 +165,9 @@ class Masking:
 
     def single(self, text: str) -> Iterator[Span]:
         """Literals by their form, and between them by their characters."""
-        position = 0
-        for match in SPAN.finditer(text):
-            target = self.carried(match)
+        position, parted = 0, text if self.spaced else OWN_LETTER.sub("\n", text)
+        for match in SPAN.finditer(parted):
+            target = self.carried(match, text)
             if target is not None:
                 span = Span(*match.span(), target)
                 span = measured(span, text) if match.lastgroup == "number" else span
@@ -174,9 +176,9 @@ class Masking:
                 position = span.end
         yield from self.foreign(text, position, len(text))
 
-    def carried(self, match: re.Match[str]) -> str | None:
-        """A literal in the translation; nothing, if it is left to the network."""
-        text = match[0]
+    def carried(self, match: re.Match[str], whole: str) -> str | None:
+        """A literal of a text in the translation; nothing, if it is left to the network."""
+        text = whole[match.start() : match.end()]
         if match.lastgroup == "number":
             return rendered(match, self.source, self.target)
         if match.lastgroup == "code":
@@ -190,7 +192,7 @@ class Masking:
         if strange:
             signs = re.escape("".join(c for c in strange if not c.isalnum())) or "\0"
             letters = re.escape("".join(filter(str.isalnum, strange))) or "\0"
-            more = r"\w*" if has_spaces(self.source) else ""
+            more = r"\w*" if self.spaced else ""
             for match in re.finditer(rf"[{signs}]+(?:[A-Z]\b)?|(?:{more}[{letters}])+{more}", part):
                 yield Span(start + match.start(), start + match.end(), match[0])
 

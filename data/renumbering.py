@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from data.languages import number_words, primary
+from data.placeholders import LETTER
 from data.prepared import Pair
 
-NUMERAL = r"(?<![\w.,:/-])(?P<digits>\d+(?:[.,:/-]\d+)*)(?P<ordinal>st|nd|rd|th)?(?!\w|[.,:/]\d)"
+NUMERAL = rf"(?<![{LETTER}_\d.,:/-])(?P<digits>\d+(?:[.,:/-]\d+)*)(?P<ordinal>st|nd|rd|th)?(?![{LETTER}_\d]|[.,:/-]\d)"
 BREAK = re.compile(r"[.,:/-]")
 WRITTEN = 3  # that the weight of a pair grows by for each number in digits, as dates and times are few
 JOINED = 0.3  # of these pairs, which another one follows, as sentences with several numbers are few

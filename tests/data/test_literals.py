@@ -145,3 +145,23 @@ def test_words_are_not_taken_with_what_stands_in_them_where_nobody_parts_words(t
     text = "dasПривет你→taxi"
     assert literals(Masking(tokenizer, SYMBOLS, "zh", "en").mask(text)) == ["Привет你→"]
     assert literals(Masking(tokenizer, SYMBOLS, "de", "en").mask(text)) == ["dasПривет你→"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("我的电话号码是13812345678。", ["13812345678"]),
+        ("我的电话是138 1234 5678，给{name}", ["138 1234 5678", "{name}"]),
+        ("订单LH4321在2013年12月5日", ["LH4321"]),
+        ("价格为1,250,000元。", ["1,250,000"]),
+        ("附件report.pdf和😀", ["report.pdf", "😀"]),
+        ('点击<a title="标题">附件</a>', ['<a title="标题">', "</a>"]),
+        ("请写信到max@example.org。", ["max@example.org"]),
+        ("共有20人", []),
+    ],
+)
+def test_literals_touch_words_where_nobody_parts_these(tokenizer: Tokenizer, text: str, expected: list[str]) -> None:
+    masking = Masking(tokenizer, SYMBOLS, "zh", "en")
+    masking.characters |= set(re.findall(r"[^\W\d_a-z]|[，。]", text))
+    masking.scripts |= {"CJK"}
+    assert literals(masking.mask(text)) == expected

@@ -37,6 +37,11 @@ def test_languages_without_known_words_share_digits() -> None:
     assert numbers_of(Pair("xx", "yy", "a 15 zwei", "b 15 two")).shared == {("15",): True}
 
 
+def test_numbers_touch_words_where_nobody_parts_these() -> None:
+    pair = Pair("zh", "en", "在2013年12月5日有30人", "On the 5th of December 2013, 30 people")
+    assert numbers_of(pair).shared == {("2013",): True, ("5",): True, ("30",): True}
+
+
 def test_both_sides_get_the_same_new_numbers_each_with_its_own_marks() -> None:
     for seed in range(200):
         pair = german("Am 20. Oktober 1995 um 2.30 Uhr, drei Leute", "At 2:30 on October 20th, 1995: three people")
