@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from data.languages import has_spaces
-from data.numbers import DIGITS, NUMBER, rendered
+from data.numbers import DIGITS, NUMBER, made_up, missing, rendered
 from data.placeholders import EMAIL, EMOJI, URL
 from data.tokenizer import FIRST_PLACEHOLDER, Tokenizer
 
@@ -64,6 +63,7 @@ class Masked(NamedTuple):
     wordless: bool = False  # no letter is left, and so nothing to translate
     parted: tuple[str, ...] = ()  # symbols with a space that parts them from a word, and is not in the source
     numbers: tuple[str, ...] = ()  # groups of digits that are left in the text
+    language: str = ""  # of the translation
 
     def restored(self, translation: str) -> str:
         """A translation with what its symbols stand for."""
@@ -83,11 +83,11 @@ class Masked(NamedTuple):
         return bool(self.targets or self.numbers)
 
     def faults(self, translation: str) -> int:
-        """Literals that a translation with symbols lost; and if the text has numbers, those that differ from them."""
-        if not self.numbers:
-            return len(self.lost(translation))
-        here, there = Counter(self.numbers), Counter(DIGITS.findall(translation))
-        return len(self.lost(translation)) + (here - there).total() + (there - here).total()
+        """Literals and numbers that a translation with symbols lost, and numbers that it made up."""
+        if not self.exacting:
+            return 0
+        lacking = missing(self.numbers, translation, self.language)
+        return len(self.lost(translation)) + len(lacking) + len(made_up(self.numbers, translation))
 
 
 def measured(number: Span, text: str) -> Span:
@@ -139,23 +139,33 @@ class Masking:
         self.characters = tokenizer.characters
         self.scripts = frozenset(map(script, self.characters))
 
-    def mask(self, text: str) -> Masked:
-        """Put a symbol in place of each literal of a normalised text, as long as there are some left."""
+    def mask(self, text: str, carry: bool | None = None) -> Masked:
+        """Put a symbol in place of each literal of a normalised text, as long as there are some left.
+
+        Args:
+            text: a sentence.
+            carry: whether numbers that a network may do better are literals, too; None decides by data.numbers.
+        """
         if self.is_plain(text) and any(map(str.isalpha, text)):
             return Masked(text, {}, {})
-        spans = self.spans(text)
+        spans = self.spans(text, carry)
         if text and not any(map(str.isalpha, between(text, spans))):
             return masked_by(PRIVATE, text, spans)._replace(wordless=True)
-        return masked_by(self.symbols, text, spans, self.spaced)
+        return masked_by(self.symbols, text, spans, self.spaced)._replace(language=self.target)
+
+    def others(self, text: str, masked: Masked) -> list[Masked]:
+        """A masked text with more of its numbers as symbols, and with fewer, where that is not the same."""
+        both = [self.mask(text, carry) for carry in (True, False) if DIGITS.search(text)]
+        return [one for one in both if one.text != masked.text and not (one.beyond or one.wordless)]
 
     def is_plain(self, text: str) -> bool:
         """Whether a first look tells that a text, as most are, has no literal and no number."""
         return self.characters.issuperset(text) and HINT.search(text) is None and INNER_DOT.search(text) is None
 
-    def spans(self, text: str) -> list[Span]:
+    def spans(self, text: str, carry: bool | None = None) -> list[Span]:
         """The literals of a text; neighbours are one."""
         found: list[Span] = []
-        for span in self.single(text):
+        for span in self.single(text, carry):
             gap = text[found[-1].end : span.start] if found else None
             if gap in ("", " "):
                 last = found.pop()
@@ -163,11 +173,11 @@ class Masking:
             found.append(span)
         return found
 
-    def single(self, text: str) -> Iterator[Span]:
+    def single(self, text: str, carry: bool | None) -> Iterator[Span]:
         """Literals by their form, and between them by their characters."""
         position, parted = 0, text if self.spaced else OWN_LETTER.sub("\n", text)
         for match in SPAN.finditer(parted):
-            target = self.carried(match, text)
+            target = self.carried(match, text, carry)
             if target is not None:
                 span = Span(*match.span(), target)
                 span = measured(span, text) if match.lastgroup == "number" else span
@@ -176,11 +186,11 @@ class Masking:
                 position = span.end
         yield from self.foreign(text, position, len(text))
 
-    def carried(self, match: re.Match[str], whole: str) -> str | None:
+    def carried(self, match: re.Match[str], whole: str, carry: bool | None) -> str | None:
         """A literal of a text in the translation; nothing, if it is left to the network."""
         text = whole[match.start() : match.end()]
         if match.lastgroup == "number":
-            return rendered(match, self.source, self.target)
+            return rendered(match, self.source, self.target, carry)
         if match.lastgroup == "code":
             return text if any(map(str.isdigit, text)) and any(map(str.isalpha, text)) else None
         return text

@@ -23,7 +23,7 @@ DIGITS = re.compile(r"\d+")
 AFTERNOON = {str(hour): str(hour - 12) for hour in range(13, 24)}  # o'clock, which some languages count from noon
 
 
-def rendered(match: re.Match[str], source: str, target: str) -> str | None:
+def rendered(match: re.Match[str], source: str, target: str, carry: bool | None = None) -> str | None:
     """A number in the translation, or nothing where a network does better: small ones, years, times of day.
 
     Of several numbers in one sentence a network makes others ("3 Bücher für 45 Euro" became "35 books"); so there it
@@ -33,6 +33,7 @@ def rendered(match: re.Match[str], source: str, target: str) -> str | None:
         match: what NUMBER finds in a sentence.
         source: its language.
         target: the language of the translation.
+        carry: whether to keep what a network may do better, to keep it by the rule above if it is None.
     """
     text, sentence, end = match[0], match.string, match.end()
     digits = text.lstrip(SIGNS)
@@ -42,10 +43,12 @@ def rendered(match: re.Match[str], source: str, target: str) -> str | None:
         return text[: -len(digits)] + "-".join(new or bound for new, bound in zip(anew, bounds, strict=True))
     parts = re.split("[.,:/ -]", digits)
     count = sum(map(len, parts))
-    if len(parts) == 1 and count < LONG and digits[0] != "0":
-        plain = int(digits) in YEARS or (count < 4 and not (WORD.match(sentence, end) and SEVERAL.search(sentence)))
-        return None if plain else text
-    return text if len(parts) > 2 or count >= LONG or (digits[0] == "0" and count > 1) else None
+    long = len(parts) > 2 or count >= LONG or (digits[0] == "0" and count > 1)
+    if long or (len(parts) == 1 and count == 4 and int(digits) not in YEARS):
+        return text
+    counted = WORD.match(sentence, end) is not None and SEVERAL.search(sentence) is not None
+    by_rule = counted and len(parts) == 1 and count < 4 and digits != "0"
+    return text if (by_rule if carry is None else carry) else None
 
 
 def converted(digits: str, before: str, source: str, target: str) -> str | None:
@@ -67,13 +70,31 @@ def converted(digits: str, before: str, source: str, target: str) -> str | None:
 def missing(numbers: Iterable[str], translation: str, target: str) -> list[str]:
     """Groups of digits of a text that its translation seems to lack: in digits, in words that are known, as hours.
 
+    Zeros, as in 8:00, nobody misses.
+
     Args:
         numbers: what DIGITS finds in the text.
         translation: of the text.
         target: its language.
     """
     words = number_words(target)
-    there = {one.lstrip("0") for one in DIGITS.findall(translation)} | {""}  # 8:00 is 8 o'clock
+    there = values(DIGITS.findall(translation))
     there |= {str(words[one]) for one in re.findall(r"\w+", translation.lower()) if one in words}
-    asked = {one: one.lstrip("0") for one in numbers}
-    return [one for one, value in asked.items() if not {value, AFTERNOON.get(value, value)} & there]
+    return [one for one in dict.fromkeys(numbers) if one.strip("0") and not meanings(one) & there]
+
+
+def made_up(numbers: Iterable[str], translation: str) -> list[str]:
+    """Groups of digits of a translation that its text, which has those numbers, does not have."""
+    there = values(numbers)
+    return [one for one in dict.fromkeys(DIGITS.findall(translation)) if one.strip("0") and not meanings(one) & there]
+
+
+def values(numbers: Iterable[str]) -> set[str]:
+    """All that groups of digits may mean."""
+    return {meaning for one in numbers for meaning in meanings(one)}
+
+
+def meanings(digits: str) -> set[str]:
+    """What a group of digits may mean: 05 is 5, 15 may be 3 o'clock."""
+    bare = digits.lstrip("0")
+    return {bare, AFTERNOON.get(bare, bare)}

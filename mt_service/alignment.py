@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 from data.literals import unmasked
 from data.normalize import normalize
+from data.tokenizer import Tokenizer
+from models.hypotheses import Hypothesis
+from mt_service.pieces import Piece
 
 WORD = re.compile(r"\S+")
 SPACE_MARK = "\u2581"  # begins a piece that begins a word, in SentencePiece
@@ -31,6 +34,14 @@ class Link(NamedTuple):
     source: int
     target: int
     weight: float
+
+
+class Alignment(NamedTuple):
+    """Links between words, which are given as spans of characters of the source text and of the translation."""
+
+    source_words: list[Span]
+    target_words: list[Span]
+    links: list[Link]
 
 
 def words_of(text: str, offset: int = 0) -> list[Span]:
@@ -111,3 +122,33 @@ def link_words(source: Sequence[int], target: Sequence[int], weights_TS: Sequenc
     return [
         Link(source_word, target_word, round(share, 3)) for target_word, source_word, share in shares if share >= LEAST
     ]
+
+
+def add_links(
+    alignment: Alignment, tokenizer: Tokenizer, piece: Piece, best: Hypothesis, text: str, position: int
+) -> None:
+    """Add a piece's words and links to those of its text.
+
+    Args:
+        alignment: of the text, up to the piece.
+        tokenizer: of the translator.
+        piece: what was translated.
+        best: its translation, with attention.
+        text: the same, spelled.
+        position: of its first character in the translation of the text.
+    """
+    masked, raw = piece.masked, tokenizer.decode(best.tokens)
+    source_words = grouped(words_of(piece.text, piece.start), masked.text, masked.sources)
+    target_words = grouped(words_of(text, position), raw, masked.targets)
+    source_pieces, target_pieces = tokenizer.pieces(piece.ids[1:-1]), tokenizer.pieces(best.tokens)
+    source, target = word_of_piece(source_pieces), word_of_piece(target_pieces)
+    if max(source, default=-1) + 1 == len(source_words) and max(target, default=-1) + 1 == len(target_words):
+        first_source, first_target = len(alignment.source_words), len(alignment.target_words)
+        rows = [row[1:-1] for row in best.alignment or ()]
+        weights = pinned(rows, source_pieces, target_pieces, target, masked.targets)
+        alignment.links.extend(
+            Link(link.source + first_source, link.target + first_target, link.weight)
+            for link in link_words(source, target, weights)
+        )
+    alignment.source_words.extend(source_words)
+    alignment.target_words.extend(target_words)

@@ -94,6 +94,16 @@ def cut(tokenizer: Tokenizer, masking: Masking, segment: Segment) -> list[Part]:
     return [encoded for part in parts for encoded in cut(tokenizer, masking, part)]
 
 
+def otherwise(tokenizer: Tokenizer, masking: Masking, piece: Piece) -> list[Piece]:
+    """A piece with more, and with fewer of its numbers as symbols, as far as that differs and is not too long."""
+    found = []
+    for masked in masking.others(normalize(piece.text), piece.masked):
+        ids = tuple(tokenizer.encode_source(masked.text, masking.target))
+        if len(ids) <= LONGEST_IDS:
+            found.append(piece._replace(ids=ids, masked=masked))
+    return found
+
+
 def around(segment: Segment, start: int, end: int) -> list[Segment]:
     """A sentence in three: what stands before a part of it, the part, and what follows."""
     before, after = segment.text[:start], segment.text[end:]

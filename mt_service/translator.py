@@ -25,20 +25,19 @@ from data.numbers import missing
 from models.bundle import Bundle
 from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
-from mt_service.alignment import Link, Span, grouped, link_words, pinned, word_of_piece, words_of
-from mt_service.engine.interface import Job
+from mt_service.alignment import Alignment, add_links
+from mt_service.engine.interface import DeadlineError, Job, OverloadError
 from mt_service.engine.worker import Worker
 from mt_service.pieces import Piece, Plan, make_plan, separators
 from mt_service.rerank import Reranker, beam_of, reordered
+from mt_service.retries import Found, Rows, SecondTries
 
 WINDOW = 4096  # lines of a stream that are asked for at once
 FOREVER = float("inf")
 ASKED_BACK = 512  # hypotheses that a request has read backwards at once
-TOGETHER = 256  # lines of a stream that are reranked at once
+TOGETHER = 256  # lines of a stream that are tried again and reranked at once
 AT_ONCE = 2000  # characters that take less time than handing them to a thread does
 GRACE = 1.0  # seconds in which requests that found a translator just before it was replaced may still reach it
-
-Found = Sequence[Hypothesis]
 
 
 @dataclass(frozen=True)
@@ -59,14 +58,6 @@ class Alternative(NamedTuple):
 
     text: str
     score: float
-
-
-class Alignment(NamedTuple):
-    """Links between words, which are given as spans of characters of the source text and of the translation."""
-
-    source_words: list[Span]
-    target_words: list[Span]
-    links: list[Link]
 
 
 class Translation(NamedTuple):
@@ -131,7 +122,7 @@ class Translator:
 
         A piece with literals or numbers gets a list as long as the beam, since not all hypotheses hold them.
         """
-        longer = dataclasses.replace(search, n_best=search.beam)
+        longer = whole_beam(search)
         pieces = [piece for plan in plans for piece in plan.pieces if piece.ids]
         jobs = [Job(piece.ids, longer if piece.masked.exacting else search) for piece in pieces]
         futures = iter(self.worker.submit(name, jobs, deadline, client))
@@ -167,19 +158,44 @@ class Translator:
                 found = [[None if one is None else await outcome(one) for one in row] for row in futures]
             finally:
                 self.worker.cancel(name)  # which does nothing when all is done
+            await self.try_again(plans, found, options, search, deadline, client)
             if reverse is not None:
                 found = await self.rerank(plans, found, options, reverse, deadline, client)
         return [self.put_together(plan, row, options) for plan, row in zip(plans, found, strict=True)]
 
+    def second_tries(self, plans: Sequence[Plan], found: Rows, options: Options) -> SecondTries:
+        """What to try again of some texts."""
+        return SecondTries(self.bundle.tokenizer, self.maskings[f"{options.source}-{options.target}"], plans, found)
+
+    async def try_again(
+        self,
+        plans: Sequence[Plan],
+        found: Rows,
+        options: Options,
+        search: SearchOptions,
+        deadline: float,
+        client: Hashable,
+    ) -> None:
+        """Ask anew for sentences whose literals and numbers no hypothesis holds, as long as there is time and room."""
+        tries, name = self.second_tries(plans, found, options), next(self.names)
+        if not tries.retries:
+            return
+        try:
+            with contextlib.suppress(OverloadError, DeadlineError):  # what was found first will do
+                asked = self.worker.submit(name, tries.jobs(whole_beam(search)), deadline, client)
+                tries.settle([await outcome(one) for one in asked])
+        finally:
+            self.worker.cancel(name)
+
     async def rerank(
         self,
         plans: Sequence[Plan],
-        found: list[list[Found | None]],
+        found: Rows,
         options: Options,
         reverse: Translator,
         deadline: float,
         client: Hashable,
-    ) -> list[list[Found | None]]:
+    ) -> Rows:
         """Have n-best lists read backwards, so many hypotheses at once, and order them anew."""
         reranker = self.reranker(reverse, options.source)
         jobs = await asyncio.to_thread(reranker.jobs, plans, found)
@@ -221,7 +237,7 @@ class Translator:
                     under_way.append((name, plans, self.submit(name, plans, search, FOREVER, "lines")))
                 while len(under_way) > (1 if window else 0):
                     _, plans, futures = under_way[0]
-                    yield from self.collect(plans, futures, options, reverse)
+                    yield from self.collect(plans, futures, options, search, reverse)
                     under_way.popleft()
         finally:
             for asked, *_ in under_way:
@@ -232,22 +248,20 @@ class Translator:
         plans: Sequence[Plan],
         futures: Sequence[Sequence[Future[Found] | None]],
         options: Options,
+        search: SearchOptions,
         reverse: Translator | None,
     ) -> Iterator[Translation]:
-        """Wait for the pieces of one text after the other."""
-        found = ([one.result() if one else None for one in row] for row in futures)
-        anew = found if reverse is None else self.reranked(zip(plans, found, strict=True), options, reverse)
-        for plan, row in zip(plans, anew, strict=True):
-            yield self.put_together(plan, row, options)
-
-    def reranked(
-        self, texts: Iterator[tuple[Plan, list[Found | None]]], options: Options, reverse: Translator
-    ) -> Iterator[list[Found | None]]:
-        """The n-best lists of a stream of texts in another order, some texts at a time."""
-        reranker = self.reranker(reverse, options.source)
-        while group := list(itertools.islice(texts, TOGETHER)):
-            plans, found = zip(*group, strict=True)
-            yield from reordered(found, ask_back(reverse, reranker.jobs(plans, found)))
+        """Wait for the pieces of some texts after the other."""
+        for start in range(0, len(plans), TOGETHER):
+            some = plans[start : start + TOGETHER]
+            found = [[one.result() if one else None for one in row] for row in futures[start : start + TOGETHER]]
+            tries = self.second_tries(some, found, options)
+            if tries.retries:
+                tries.settle(list(ask(self, tries.jobs(whole_beam(search)), "again")))
+            if reverse is not None:
+                found = reordered(found, ask(reverse, self.reranker(reverse, options.source).jobs(some, found)))
+            for plan, row in zip(some, found, strict=True):
+                yield self.put_together(plan, row, options)
 
     def reranker(self, reverse: Translator, source: str) -> Reranker:
         """What asks another translator for texts of the source language; it sees symbols where it knows them."""
@@ -316,28 +330,9 @@ class Translator:
         for piece, one, gap in zip(plan.pieces, found, gaps, strict=True):
             text = self.spell(piece, one[0] if one else None, gap)
             if one:
-                self.link(alignment, piece, one[0], text, position)
+                add_links(alignment, self.bundle.tokenizer, piece, one[0], text, position)
             position += len(text)
         return alignment
-
-    def link(self, alignment: Alignment, piece: Piece, best: Hypothesis, text: str, position: int) -> None:
-        """Add one piece's words and links to those of its text."""
-        tokenizer = self.bundle.tokenizer
-        masked, raw = piece.masked, self.raw(best)
-        source_words = grouped(words_of(piece.text, piece.start), masked.text, masked.sources)
-        target_words = grouped(words_of(text, position), raw, masked.targets)
-        source_pieces, target_pieces = tokenizer.pieces(piece.ids[1:-1]), tokenizer.pieces(best.tokens)
-        source, target = word_of_piece(source_pieces), word_of_piece(target_pieces)
-        if max(source, default=-1) + 1 == len(source_words) and max(target, default=-1) + 1 == len(target_words):
-            first_source, first_target = len(alignment.source_words), len(alignment.target_words)
-            rows = [row[1:-1] for row in best.alignment or ()]
-            weights = pinned(rows, source_pieces, target_pieces, target, masked.targets)
-            alignment.links.extend(
-                Link(link.source + first_source, link.target + first_target, link.weight)
-                for link in link_words(source, target, weights)
-            )
-        alignment.source_words.extend(source_words)
-        alignment.target_words.extend(target_words)
 
     def retire(self, seconds: float) -> None:
         """Finish what runs, then stop, without making anybody wait."""
@@ -350,14 +345,19 @@ class Translator:
         threading.Thread(target=stop, name="retire", daemon=True).start()
 
 
-def ask_back(reverse: Translator, jobs: Sequence[Job]) -> Iterator[Found]:
+def whole_beam(search: SearchOptions) -> SearchOptions:
+    """A search that gives all of its hypotheses."""
+    return dataclasses.replace(search, n_best=search.beam)
+
+
+def ask(translator: Translator, jobs: Sequence[Job], client: Hashable = "lines") -> Iterator[Found]:
     """Wait for answers, one after the other; when nobody wants them any more, they are no longer worked on."""
-    name = next(reverse.names)
-    asked = reverse.worker.submit(name, jobs, FOREVER, "lines")
+    name = next(translator.names)
+    asked = translator.worker.submit(name, jobs, FOREVER, client)
     try:
         yield from (one.result() for one in asked)
     finally:
-        reverse.worker.cancel(name)
+        translator.worker.cancel(name)
 
 
 async def outcome(future: Future[Found]) -> Found:

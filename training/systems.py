@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from tqdm import tqdm
 
@@ -28,6 +28,9 @@ from training.evaluation_job import read_lines
 CHUNK = 32  # texts of a request to a server
 TRIES = 20  # for a request that a server is too busy for
 BLOCK = 512  # sentences between two signs of progress
+
+
+Search: TypeAlias = Callable[[Sequence[str], int], list[list[str]]]  # n-best lists of texts with symbols
 
 
 class Request(NamedTuple):
@@ -76,22 +79,32 @@ def by_bundle(request: Request, folder: Path | None) -> list[str]:
 
     found: list[str] = []
     for start in tqdm(range(0, len(request.sources), BLOCK), unit_scale=BLOCK, unit="sentence", file=sys.stderr):
-        block = [masking.mask(normalize(source)) for source in request.sources[start : start + BLOCK]]
-        found.extend(translated(block, search, options.beam))
+        block = [normalize(source) for source in request.sources[start : start + BLOCK]]
+        found.extend(translated(block, masking, search, options.beam))
     return found
 
 
-def translated(
-    texts: Sequence[Masked], search: Callable[[Sequence[str], int], list[list[str]]], beam: int
-) -> list[str]:
-    """The best translation of each text, or if it has literals or numbers the first of the beam with fewest faults."""
+def translated(texts: Sequence[str], masking: Masking, search: Search, beam: int) -> list[str]:
+    """The best translation of each text, tried again with other symbols where it lacks a literal or number."""
+    masked = [masking.mask(text) for text in texts]
+    found = searched(masked, search, beam)
+    faulty = [i for i, one in enumerate(masked) if one.exacting and one.faults(found[i])]
+    tries = [(i, other) for i in faulty for other in masking.others(texts[i], masked[i])]
+    for (i, other), written in zip(tries, searched([other for _, other in tries], search, beam), strict=True):
+        if other.faults(written) < masked[i].faults(found[i]):
+            masked[i], found[i] = other, written
+    return [one.restored(text) for one, text in zip(masked, found, strict=True)]
+
+
+def searched(texts: Sequence[Masked], search: Search, beam: int) -> list[str]:
+    """The best translation of each, or if it has literals or numbers the first of the beam with fewest faults."""
     found = [one.text for one in texts]
     wanted = [beam if one.exacting else 1 for one in texts]
     for count in {1, beam}:
         places = [i for i, one in enumerate(texts) if one.text and not one.wordless and wanted[i] == count]
         for i, written in zip(places, search([found[i] for i in places], count), strict=True):
             found[i] = min(written, key=texts[i].faults)
-    return [one.restored(text) for one, text in zip(texts, found, strict=True)]
+    return found
 
 
 def by_server(request: Request, url: str) -> list[str]:

@@ -85,7 +85,7 @@ def test_literals_are_found(masking: Masking, text: str, expected: list[str]) ->
 )
 def test_words_and_small_numbers_are_the_networks(masking: Masking, text: str) -> None:
     masked = masking.mask(text)
-    assert masked == Masked(text, {}, {}, numbers=tuple(re.findall(r"\d+", text)))
+    assert masked._replace(language="") == Masked(text, {}, {}, numbers=tuple(re.findall(r"\d+", text)))
 
 
 def test_a_translation_gets_what_its_symbols_stand_for(masking: Masking) -> None:
@@ -98,15 +98,28 @@ def test_a_translation_gets_what_its_symbols_stand_for(masking: Masking) -> None
 
 
 def test_faults_are_lost_literals_and_numbers_that_differ(masking: Masking) -> None:
-    masked = masking.mask("am 3. oder 45. Oktober, ruf 015342 an.")
+    masked = masking.mask("am 3. oder 45. Oktober um 15, ruf 015342 an.")
     symbol = SYMBOLS[0]
     assert masked.exacting
-    assert masked.faults(f"on the 45th or 3rd, {symbol}") == 0
-    assert masked.faults(f"on the 3rd, {symbol}") == 1
-    assert masked.faults(f"on the 3rd, 45th or 45th, {symbol}") == 1
-    assert masked.faults(f"on the 35th or 45th, {symbol} {symbol}") == 3
+    assert masked.faults(f"on the 45th or 3rd at 15:00, {symbol}") == 0
+    assert masked.faults(f"three or 45, 3 p.m., {symbol}") == 0
+    assert masked.faults(f"on the 3rd at 15, {symbol}") == 1
+    assert masked.faults(f"on the 3rd, 35th or 45th at 15, {symbol} {symbol}") == 2
     words = masking.mask("zwanzig Hunde")
     assert (words.exacting, words.faults("20 dogs")) == (False, 0)
+
+
+def test_numbers_may_all_be_symbols_or_be_left_to_the_network(masking: Masking) -> None:
+    text = "Franz hat 3 Hunde, seit 1998, um 17:45."
+    masked = masking.mask(text)
+    more, fewer = masking.others(text, masked)
+    assert literals(masked) == ["3"]
+    assert literals(more) == ["3", "1998", "17:45"]
+    assert literals(fewer) == []
+    beyond = "Franz hat 3 Hunde, 1998, 7, 17:45."  # four, where there are three symbols
+    assert [literals(one) for one in masking.others(beyond, masking.mask(beyond))] == [[]]
+    assert masking.others("Franz hat Hunde", masking.mask("Franz hat Hunde")) == []
+    assert masking.others("Ruf 015342 an", masking.mask("Ruf 015342 an")) == []
 
 
 def test_symbols_are_parted_from_words_and_literals_are_not(masking: Masking) -> None:
@@ -138,7 +151,7 @@ def test_what_has_no_words_needs_no_translation_and_no_symbols(tokenizer: Tokeni
 
 def test_without_symbols_a_text_stays_as_it_is(tokenizer: Tokenizer) -> None:
     masked = Masking(tokenizer, (), "de", "en").mask("Ruf 015342 an")
-    assert masked == Masked("Ruf 015342 an", {}, {}, beyond=1, numbers=("015342",))
+    assert masked == Masked("Ruf 015342 an", {}, {}, beyond=1, numbers=("015342",), language="en")
 
 
 def test_words_are_not_taken_with_what_stands_in_them_where_nobody_parts_words(tokenizer: Tokenizer) -> None:

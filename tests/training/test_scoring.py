@@ -13,7 +13,7 @@ import pytest
 from sacrebleu import corpus_bleu, corpus_chrf, corpus_ter
 
 from data.errors import UserError
-from data.literals import Masked
+from data.literals import Masked, Masking
 from mt_service.cli import main
 from training import systems
 from training.evaluation import bleu_for
@@ -120,22 +120,54 @@ def request(*texts: str) -> systems.Request:
     return systems.Request(list(texts), "de", "en", None, None, "cpu")
 
 
+class Known(Masking):
+    """Masks some texts as told, instead of by their form."""
+
+    def __init__(self, table: dict[str, tuple[Masked, list[Masked]]]) -> None:
+        self.table = table
+
+    def mask(self, text: str, carry: bool | None = None) -> Masked:
+        assert carry is None
+        return self.table[text][0]
+
+    def others(self, text: str, masked: Masked) -> list[Masked]:
+        first, others = self.table[text]
+        assert masked == first
+        return others
+
+
 def test_literals_are_put_into_the_first_hypothesis_that_holds_them_all() -> None:
-    texts = [
-        Masked("", {}, {}),
-        Masked("\ue000", {"\ue000": "😀"}, {"\ue000": "😀"}, wordless=True),
-        Masked("ja", {}, {}),
-        Masked("ruf \ue000 an", {"\ue000": "0,5"}, {"\ue000": "0.5"}),
-    ]
+    masking = Known(
+        {
+            "": (Masked("", {}, {}), []),
+            "😀": (Masked("\ue000", {"\ue000": "😀"}, {"\ue000": "😀"}, wordless=True), []),
+            "ja": (Masked("ja", {}, {}), []),
+            "ruf 0,5 an": (Masked("ruf \ue000 an", {"\ue000": "0,5"}, {"\ue000": "0.5"}), []),
+        }
+    )
     asked = []
 
     def search(some: Sequence[str], n_best: int) -> list[list[str]]:
         asked.append((list(some), n_best))
         return [["call", f"call {text[4:5]}", "yes \ue000"][:n_best] for text in some]
 
-    assert systems.translated(texts, search, 3) == ["", "😀", "call", "call 0.5"]
-    assert sorted(asked) == [(["ja"], 1), (["ruf \ue000 an"], 3)]
-    assert systems.translated(texts[2:], search, 1) == ["call", "call"]
+    assert systems.translated(["", "😀", "ja", "ruf 0,5 an"], masking, search, 3) == ["", "😀", "call", "call 0.5"]
+    assert sorted(one for one in asked if one[0]) == [(["ja"], 1), (["ruf \ue000 an"], 3)]
+    assert systems.translated(["ja", "ruf 0,5 an"], masking, search, 1) == ["call", "call"]
+
+
+def test_numbers_that_get_lost_are_tried_again_as_symbols() -> None:
+    symbol = Masked("am \ue000. Mai", {"\ue000": "3"}, {"\ue000": "3"})
+    worse = Masked("um \ue000 Uhr", {"\ue000": "7"}, {"\ue000": "7"})
+    masking = Known(
+        {
+            "am 3. Mai": (Masked("am 3. Mai", {}, {}, numbers=("3",), language="en"), [symbol]),
+            "um 7 Uhr": (Masked("um 7 Uhr", {}, {}, numbers=("7",), language="en"), [worse]),
+        }
+    )
+    table = {"am 3. Mai": "in May", symbol.text: "on May \ue000", "um 7 Uhr": "at eight", worse.text: "at nine"}
+    found = systems.translated(["am 3. Mai", "um 7 Uhr"], masking, lambda texts, _: [[table[one]] for one in texts], 2)
+    assert found == ["on May 3", "at eight"]
 
 
 def test_a_bundle_is_not_asked_for_literals_alone() -> None:

@@ -1,0 +1,63 @@
+"""Second tries: where all translations of a sentence lack a number or make one up, other numbers of it become symbols.
+
+What a network spells wrongly, a symbol may bring through, and the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+from data.literals import Masking
+from data.tokenizer import Tokenizer
+from models.hypotheses import Hypothesis, SearchOptions
+from mt_service.engine.interface import Job
+from mt_service.pieces import Piece, Plan, otherwise
+
+Found: TypeAlias = Sequence[Hypothesis]
+Rows: TypeAlias = list[list[Found | None]]  # an n-best list for each piece of each text, None where there is no text
+
+
+class Retry(NamedTuple):
+    """A piece that is masked in another way."""
+
+    text: int  # which of the texts it is of
+    place: int  # which of its pieces it may stand for
+    piece: Piece
+
+
+class SecondTries:
+    """What to try again of some texts.
+
+    Args:
+        tokenizer: of the translator.
+        masking: of its direction.
+        plans: texts; when a second try is better, its piece comes in.
+        rows: what was found for them; then, too, what was found for that one.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, masking: Masking, plans: Sequence[Plan], rows: Rows) -> None:
+        self.tokenizer, self.plans, self.rows = tokenizer, plans, rows
+        self.retries = [
+            Retry(i, j, other)
+            for i, (plan, row) in enumerate(zip(plans, rows, strict=True))
+            for j, (piece, found) in enumerate(zip(plan.pieces, row, strict=True))
+            if found and piece.masked.exacting and self.faults(piece, found)
+            for other in otherwise(tokenizer, masking, piece)
+        ]
+
+    def jobs(self, search: SearchOptions) -> list[Job]:
+        """What to ask the engine."""
+        return [Job(retry.piece.ids, search) for retry in self.retries]
+
+    def faults(self, piece: Piece, found: Found) -> int:
+        """Faults of the hypothesis that has fewest."""
+        return min(piece.masked.faults(self.tokenizer.decode(one.tokens)) for one in found)
+
+    def settle(self, answers: Sequence[Found]) -> None:
+        """Take what has fewer faults than what there was."""
+        for retry, found in zip(self.retries, answers, strict=True):
+            pieces, row = self.plans[retry.text].pieces, self.rows[retry.text]
+            first = row[retry.place]
+            if first and found and self.faults(retry.piece, found) < self.faults(pieces[retry.place], first):
+                pieces[retry.place], row[retry.place] = retry.piece, found

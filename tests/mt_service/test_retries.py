@@ -1,0 +1,124 @@
+"""Sentences whose numbers get lost are tried again, masked otherwise: with an engine that reads backwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backwards import Backwards, both_ways
+
+from models.bundle import Bundle
+from models.hypotheses import Hypothesis
+from mt_service.alignment import Link
+from mt_service.engine.interface import DeadlineError, DrainingError, Job, Limits, QueueFullError
+from mt_service.engine.worker import Worker
+from mt_service.translator import Options, Translation, Translator
+
+DATE = "3. dei 45. lo"  # whose numbers are the network's at first
+COUNTS = "3 dei 45 lo"  # whose numbers are symbols at first
+
+
+@pytest.fixture
+def bundle(golden: Path) -> Bundle:
+    return both_ways(golden, placeholders=True)
+
+
+@pytest.fixture
+def engine(bundle: Bundle) -> Backwards:
+    return Backwards(bundle)
+
+
+@pytest.fixture
+def translator(bundle: Bundle, engine: Backwards) -> Iterator[Translator]:
+    made = Translator(bundle, Worker(lambda: engine, Limits(rows=64)))
+    yield made
+    made.worker.close()
+
+
+def bad_at_digits(engine: Backwards) -> None:
+    """Let an engine lose a number in digits, and carry symbols over."""
+
+    def texts(job: Job) -> list[str]:
+        words = engine.tokenizer.decode(job.source[1:]).split()[::-1]
+        engine.read.append((" ".join(words[::-1]), ""))
+        return [" ".join(word for word in words if "3" not in word)][: job.search.n_best]
+
+    engine.texts = texts  # type: ignore[method-assign]
+
+
+def translate(translator: Translator, text: str, **options: Any) -> Translation:
+    return asyncio.run(translator.translate([text], Options("aa", "bb", **options)))[0]
+
+
+def test_a_number_that_gets_lost_becomes_a_symbol(translator: Translator, engine: Backwards) -> None:
+    bad_at_digits(engine)
+    found = translate(translator, f"ba ka. {DATE}. ba", alignments=True)
+    assert found.text.split() == ["ka.", "ba", "ba", "lo.", "45.", "dei", "3."]
+    assert found.warnings == []
+    assert sorted(source for source, _ in engine.read) == ["3. dei 45. lo. ba", "ba ka.", "\ue000. dei \ue001. lo. ba"]
+    assert found.alignment is not None
+    assert [link for link in found.alignment.links if link.weight == 1] == [Link(4, 4, 1.0), Link(2, 6, 1.0)]
+
+
+def test_symbols_that_get_lost_become_digits(translator: Translator, engine: Backwards) -> None:
+    found = translate(translator, COUNTS, beam=1)
+    assert found.text == "lo 45 dei 3"
+    assert [source for source, _ in engine.read] == ["\ue000 dei \ue001 lo", COUNTS]
+
+
+def test_what_has_no_faults_is_not_tried_again(translator: Translator, engine: Backwards) -> None:
+    assert translate(translator, DATE).text == "lo 45. dei 3."
+    assert translate(translator, "ba ka lo").text == "lo ka ba"
+    assert translate(translator, "ba 😀 ka", beam=1).warnings != []  # and so what can be masked in one way only
+    assert len(engine.read) == 3
+
+
+def test_what_is_no_better_is_left(translator: Translator, engine: Backwards) -> None:
+    engine.texts = lambda job: ["lo"][: job.search.n_best]  # type: ignore[method-assign]
+    found = translate(translator, DATE)
+    assert (found.text, found.warnings) == ("lo", ["numbers that the translation seems to lack: 3, 45"])
+
+
+@pytest.mark.parametrize("error", [QueueFullError("full"), DrainingError("stops")])
+def test_a_queue_that_takes_no_more_costs_the_second_try_alone(
+    translator: Translator, engine: Backwards, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    bad_at_digits(engine)
+    submit, calls = translator.worker.submit, []
+
+    def once(name: object, jobs: Sequence[Job], *more: Any) -> list[Future[Sequence[Hypothesis]]]:
+        calls.append(name)
+        if len(calls) > 1:
+            raise error
+        return submit(name, jobs, *more)
+
+    monkeypatch.setattr(translator.worker, "submit", once)
+    assert translate(translator, DATE).text == "lo 45. dei"
+    assert len(calls) == 2
+
+
+def test_a_second_try_that_takes_too_long_costs_itself_alone(
+    translator: Translator, engine: Backwards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad_at_digits(engine)
+    submit = translator.worker.submit
+
+    def late(name: object, jobs: Sequence[Job], *more: Any) -> list[Future[Sequence[Hypothesis]]]:
+        if engine.read:
+            future: Future[Sequence[Hypothesis]] = Future()
+            future.set_exception(DeadlineError("late"))
+            return [future] * len(jobs)
+        return submit(name, jobs, *more)
+
+    monkeypatch.setattr(translator.worker, "submit", late)
+    assert translate(translator, DATE).text == "lo 45. dei"
+
+
+def test_lines_are_tried_again_too(translator: Translator, engine: Backwards) -> None:
+    bad_at_digits(engine)
+    found = list(translator.translate_lines(["ka", DATE, "", "ba 7."] * 300, Options("aa", "bb")))
+    assert [one.text for one in found] == ["ka", "lo 45. dei 3.", "", "7. ba"] * 300
