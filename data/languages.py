@@ -42,6 +42,21 @@ NUMBER_WORDS = {  # of the numbers above; of others, and of other languages, not
 }
 
 
+class HalfHour(NamedTuple):
+    """How a language says 7:30: halb acht, half past seven."""
+
+    words: str  # before the hour
+    one: str  # the hour that NUMBER_WORDS has no word for
+    later: int  # by how many hours the one that it names is later
+
+
+HALF_HOURS = {
+    "de": HalfHour("halb", "eins", 1),
+    "en": HalfHour("half past", "one", 0),
+    "nl": HalfHour("half", "een", 1),
+}
+
+
 def primary(code: str) -> str:
     """A language without its script or region: `zh` of `zh_Hant`, `de` of `de-AT`."""
     return re.split("[-_]", code)[0].lower()
@@ -61,3 +76,8 @@ def number_words(code: str) -> dict[str, int]:
     """What the words for some small numbers mean, as far as they are known."""
     words = NUMBER_WORDS.get(primary(code), "").split()
     return dict(zip(words, NUMBERS, strict=True)) if words else {}
+
+
+def half_hour(code: str) -> HalfHour | None:
+    """How a language says half hours, if it is known."""
+    return HALF_HOURS.get(primary(code))

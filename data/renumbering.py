@@ -4,21 +4,60 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from data.languages import number_words, primary
+from data import languages
 from data.placeholders import LETTER
 from data.prepared import Pair
 
 NUMERAL = rf"(?<![{LETTER}_\d.,:/-])(?P<digits>\d+(?:[.,:/-]\d+)*)(?P<ordinal>st|nd|rd|th)?(?![{LETTER}_\d]|[.,:/-]\d)"
 BREAK = re.compile(r"[.,:/-]")
-WRITTEN = 3  # that the weight of a pair grows by for each number in digits, as dates and times are few
+WRITTEN = 3  # that the weight of a pair grows by for each number in digits or time, as dates and times are few
 JOINED = 0.3  # of these pairs, which another one follows, as sentences with several numbers are few
 YEARS = range(1000, 2101)
 
 Key: TypeAlias = tuple[str, ...]  # the groups of digits of a number
+
+
+class Style:
+    """How a language writes numbers: in digits, in words that data.languages knows, and half hours."""
+
+    def __init__(self, language: str) -> None:
+        self.words = languages.number_words(language)
+        spelled = "|".join(self.words) or r"(?!)"
+        half = languages.half_hour(language)
+        self.later = half.later if half else 0
+        self.hours = {half.one: 1} | {word: hour for word, hour in self.words.items() if hour <= 12} if half else {}
+        self.names = {hour: word for word, hour in self.hours.items()}
+        phrase, hours = (half.words, "|".join(self.hours)) if half else (r"(?!)", "")
+        half_hour = rf"(?P<half>{phrase} )(?P<hour>1[0-2]|[1-9]|{hours})(?![\w-]|[.,:/]\d)"
+        self.pattern = re.compile(rf"(?<![\w-])(?:{half_hour}|(?:{spelled})(?![\w-]))|{NUMERAL}", re.IGNORECASE)
+
+    @classmethod
+    @lru_cache
+    def of(cls, language: str) -> Style:
+        """The style of a language, made once."""
+        return cls(language)
+
+    def key(self, match: re.Match[str]) -> Key:
+        """The groups of digits of a number; of half hours those of a clock."""
+        if match["half"]:
+            named = self.hours.get(match["hour"].lower()) or int(match["hour"])
+            return str((named - self.later - 1) % 12 + 1), "30"
+        return tuple(BREAK.split(match["digits"] or str(self.words[match[0].lower()])))
+
+    def written(self, match: re.Match[str], groups: Key | None) -> str:
+        """A number as it is written in a place; what stands there, if there is none."""
+        if groups is None:
+            return match[0]
+        if match["half"]:
+            hour = (int(groups[0]) + self.later - 1) % 12 + 1
+            return match["half"] + (str(hour) if match["hour"].isdecimal() else self.names[hour])
+        marks = [*BREAK.findall(match["digits"] or ""), ""]
+        text = "".join(group + mark for group, mark in zip(groups, marks, strict=True))
+        return text + (suffix(int(text)) if match["ordinal"] else "")
 
 
 class Numbers(NamedTuple):
@@ -37,7 +76,7 @@ def renumbered(pairs: Sequence[Pair], rate: float, rng: random.Random) -> list[P
     known = [numbers for pair in pairs if rate for numbers in [numbers_of(pair)] if numbers.shared]
     if not known:
         return list(pairs)
-    weights = [1 + WRITTEN * sum(numbers.shared.values()) for numbers in known]
+    weights = [1 + WRITTEN * sum(len(key) > 1 or digits for key, digits in one.shared.items()) for one in known]
     places = [i for i in range(len(pairs)) if rng.random() < rate]
     drawn = iter(rng.choices(known, weights, k=2 * len(places)))
     anew = list(pairs)
@@ -62,24 +101,10 @@ def numbers_of(pair: Pair) -> Numbers:
 
 def found(text: str, language: str) -> dict[Key, list[bool]]:
     """For each number of a text, however it is written, whether it is in digits, every time that it stands there."""
-    numbers = dict[Key, list[bool]]()
-    pattern, words = pattern_of(primary(language))
-    for match in pattern.finditer(text):
-        numbers.setdefault(key_of(match, words), []).append(match["digits"] is not None)
+    numbers, style = dict[Key, list[bool]](), Style.of(languages.primary(language))
+    for match in style.pattern.finditer(text):
+        numbers.setdefault(style.key(match), []).append(match["digits"] is not None)
     return numbers
-
-
-def key_of(match: re.Match[str], words: Mapping[str, int]) -> Key:
-    """The groups of digits of a number."""
-    return tuple(BREAK.split(match["digits"] or str(words[match[0].lower()])))
-
-
-@lru_cache
-def pattern_of(language: str) -> tuple[re.Pattern[str], Mapping[str, int]]:
-    """What finds the numbers of a language, and what its words mean."""
-    words = number_words(language)
-    spelled = "|".join(words) or r"(?!)"
-    return re.compile(rf"{NUMERAL}|(?<![\w-])(?:{spelled})(?![\w-])", re.IGNORECASE), words
 
 
 def with_others(numbers: Numbers, rng: random.Random) -> Pair:
@@ -87,25 +112,11 @@ def with_others(numbers: Numbers, rng: random.Random) -> Pair:
     pair, table = numbers.pair, {key: other(key, digits, rng) for key, digits in numbers.shared.items()}
 
     def anew(text: str, language: str) -> str:
-        pattern, words = pattern_of(primary(language))
-        return pattern.sub(replacement(table, words), text)
+        style = Style.of(languages.primary(language))
+        return style.pattern.sub(lambda match: style.written(match, table.get(style.key(match))), text)
 
     source, target = anew(pair.source, pair.source_language), anew(pair.target, pair.target_language)
     return pair._replace(source=source, target=target)
-
-
-def replacement(table: Mapping[Key, Key], words: Mapping[str, int]) -> Callable[[re.Match[str]], str]:
-    """What writes a number of the table with the marks that stood between its groups."""
-
-    def write(match: re.Match[str]) -> str:
-        groups = table.get(key_of(match, words))
-        if groups is None:
-            return match[0]
-        marks = [*BREAK.findall(match["digits"] or ""), ""]
-        text = "".join(group + mark for group, mark in zip(groups, marks, strict=True))
-        return text + (suffix(int(text)) if match["ordinal"] else "")
-
-    return write
 
 
 def suffix(number: int) -> str:
@@ -114,7 +125,9 @@ def suffix(number: int) -> str:
 
 
 def other(key: Key, digits: bool, rng: random.Random) -> Key:
-    """Another number of the same kind, in groups; for one in words any small one."""
+    """Another number of the same kind, in groups; for one in words any small one, and half hours for half hours."""
+    if not digits and len(key) == 2:
+        return str(rng.randrange(1, 13)), key[1]
     if not digits:
         return (str(rng.randrange(2, rng.choice((13, 32, 100, 1000)))),)
     if len(key) == 2 and len(key[0]) <= 2 and len(key[1]) == 2 and int(key[0]) < 24 and int(key[1]) < 60:

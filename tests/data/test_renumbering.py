@@ -23,7 +23,12 @@ def german(source: str, target: str) -> Pair:
         ("Am 20. Oktober 1995", "On October 20th, 1995", {("20",): True, ("1995",): True}),
         ("Es kostet 1.250,50 Euro.", "It costs 1,250.50 euros.", {("1", "250", "50"): True}),
         ("Einer von drei bis drei", "One from three to three", {}),
-        ("halb drei", "2:30", {}),
+        ("Um halb drei", "At 2:30", {("2", "30"): False}),
+        ("Um halb eins", "At half past twelve", {("12", "30"): False}),
+        ("Um halb 10 Uhr", "At half past nine", {("9", "30"): False}),
+        ("Um halb zwanzig", "At 7:30", {}),
+        ("viertel vor drei", "2:45", {}),
+        ("eine halb 10.5 Meter", "half past 10.5 meters", {("10", "5"): True}),
         ("fünfunddreißig", "thirty-five", {}),
         ("Gib acht!", "Take care!", {}),
         ("A4 und 5x", "A4 and 5x", {}),
@@ -73,10 +78,25 @@ def test_every_number_of_a_kind_comes_up_and_none_that_wants_another_grammar() -
 
 
 def test_numbers_that_are_not_shared_stay() -> None:
-    pair = with_others(numbers_of(german("3 von 20, halb 5", "3 of 20, 4:30")), random.Random(3))
-    assert pair.source.endswith(", halb 5")
-    assert pair.target.endswith(", 4:30")
-    assert pair.source != "3 von 20, halb 5"
+    pair = with_others(numbers_of(german("3 von 20, viertel vor 5", "3 of 20, 4:45")), random.Random(3))
+    assert pair.source.endswith(", viertel vor 5")
+    assert pair.target.endswith(", 4:45")
+    assert pair.source != "3 von 20, viertel vor 5"
+
+
+def test_half_hours_stay_half_hours() -> None:
+    hours = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    stunden = ["eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "elf", "zwölf"]
+    seen = set()
+    for seed in range(100):
+        numbers = numbers_of(german("Um halb drei", "At half past two"))
+        source, target = with_others(numbers, random.Random(seed))[2:]
+        before = hours.index(target.removeprefix("At half past "))
+        assert source == f"Um halb {stunden[(before + 1) % 12]}"
+        clock = with_others(numbers_of(german("Um halb 3", "At 2:30")), random.Random(seed))
+        assert (clock.source, clock.target) == (f"Um halb {(before + 1) % 12 + 1}", f"At {before + 1}:30")
+        seen.add(before)
+    assert seen == set(range(12))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +118,7 @@ def test_the_asked_share_of_pairs_gives_way_to_pairs_with_numbers() -> None:
 
 
 def test_dates_come_more_often_than_words() -> None:
-    pairs = [german("Um 7 Uhr am 5.", "At 7 on the 5th"), german("zwei Leute", "two people")] * 1000
+    pairs = [german("Um 7 Uhr um halb 5", "At 7 at 4:30"), german("zwei Leute", "two people")] * 1000
     anew = renumbered(pairs, 1.0, random.Random(1))
     dates = sum(pair.source.startswith("Um") for pair in anew)
     assert abs(dates / len(anew) - 7 / 8) < 0.05
