@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from data.languages import has_spaces
-from data.numbers import DIGITS, NUMBER, made_up, missing, rendered
+from data.numbers import DIGITS, NUMBER, left, made_up, missing, rendered
 from data.placeholders import EMAIL, EMOJI, URL
 from data.tokenizer import FIRST_PLACEHOLDER, Tokenizer
 
@@ -109,7 +109,7 @@ def masked_by(symbols: Sequence[str], text: str, spans: Sequence[Span], part: bo
         sources[symbol], targets[symbol] = text[span.start : span.end], span.target
         position = span.end
     masked, rest = "".join([*parts, text[position:]]), len(spans) - len(targets)
-    return Masked(masked, sources, targets, rest, False, tuple(parted), tuple(DIGITS.findall(masked)))
+    return Masked(masked, sources, targets, rest, False, tuple(parted))
 
 
 def between(text: str, spans: Sequence[Span]) -> str:
@@ -151,7 +151,8 @@ class Masking:
         spans = self.spans(text, carry)
         if text and not any(map(str.isalpha, between(text, spans))):
             return masked_by(PRIVATE, text, spans)._replace(wordless=True)
-        return masked_by(self.symbols, text, spans, self.spaced)._replace(language=self.target)
+        masked = masked_by(self.symbols, text, spans, self.spaced)
+        return masked._replace(numbers=left(masked.text, self.source), language=self.target)
 
     def others(self, text: str, masked: Masked) -> list[Masked]:
         """A masked text with more of its numbers as symbols, and with fewer, where that is not the same."""

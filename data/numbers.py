@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from data.languages import number_marks, number_words
+from data.languages import half_hour, number_marks, number_words
 
 SIGNS = "+−-"
 START, END = rf"(?<!\w)(?<!\d[.,:/])(?:(?<!-)[{SIGNS}](?=\d))?", r"(?!\w|[.,:/-]\d)"
@@ -37,6 +37,9 @@ def rendered(match: re.Match[str], source: str, target: str, carry: bool | None 
     """
     text, sentence, end = match[0], match.string, match.end()
     digits = text.lstrip(SIGNS)
+    half = half_hour(source)
+    if half and sentence[: match.start()].lower().endswith(f"{half.words} "):
+        return None  # halb 8 is 7:30
     bounds = digits.split("-")  # of a range
     anew = [converted(bound, sentence[: match.start()], source, target) for bound in bounds]
     if any(anew):
@@ -65,6 +68,12 @@ def converted(digits: str, before: str, source: str, target: str) -> str | None:
         return digits
     swap = {" ": others.group, marks.group: others.group, marks.decimal: others.decimal}
     return "".join(swap.get(c, c) for c in digits)
+
+
+def left(text: str, source: str) -> tuple[str, ...]:
+    """Groups of digits of a text that its translation should hold, and not those that name a half hour otherwise."""
+    half = half_hour(source)
+    return tuple(DIGITS.findall(re.sub(rf"(?i)\b{half.words} \d\d?\b", "", text) if half else text))
 
 
 def missing(numbers: Iterable[str], translation: str, target: str) -> list[str]:

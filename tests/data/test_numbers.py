@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from data.numbers import NUMBER, missing, rendered
+from data.numbers import NUMBER, left, missing, rendered
 
 
 def carried(text: str, source: str, target: str) -> list[str | None]:
@@ -98,3 +98,20 @@ def test_numbers_that_a_translation_lacks(numbers: list[str], translation: str, 
 
 def test_nobody_knows_the_words_of_every_language() -> None:
     assert missing(["3"], "kolme", "fi") == ["3"]
+
+
+def test_an_hour_that_is_half_gone_is_no_number_to_carry_over() -> None:
+    assert left("Um halb 8 am 3. Mai, Halb 10", "de") == ("3",)
+    assert left("Um halb 8", "fr") == ("8",)
+    assert carried("Um halb 8 für 3 Leute", "de", "en") == [None, "3"]
+    match = re.search(NUMBER, "Um halb 8")
+    assert match is not None
+    assert rendered(match, "de", "en", carry=True) is None
+
+
+def test_numbers_are_kept_or_left_as_told() -> None:
+    for text, always in (("5 Hunde", False), ("1998", False), ("17:45", False), ("15342", True), ("4711", True)):
+        match = re.search(NUMBER, text)
+        assert match is not None
+        assert rendered(match, "de", "en", carry=True) == match[0]
+        assert rendered(match, "de", "en", carry=False) == (match[0] if always else None)
