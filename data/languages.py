@@ -67,6 +67,11 @@ def has_spaces(code: str) -> bool:
     return primary(code) not in (*CHINESE, *UNPARTED)
 
 
+def parts_sentences_by_spaces(code: str) -> bool:
+    """Whether a language puts a space between two sentences: all do but Chinese and Japanese."""
+    return primary(code) not in (*CHINESE, "ja")
+
+
 def number_marks(code: str) -> NumberMarks | None:
     """How a language writes numbers, if it is known."""
     return NUMBER_MARKS.get(primary(code))

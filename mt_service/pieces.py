@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from data.languages import has_spaces
+from data.languages import has_spaces, parts_sentences_by_spaces
 from data.literals import Masked, Masking
 from data.normalize import normalize
 from data.segment import CLOSERS, LONGEST, Segment, split
@@ -62,13 +62,16 @@ def make_plan(tokenizer: Tokenizer, masking: Masking, text: str, sentences: bool
 def separators(pieces: Sequence[Piece], target: str) -> list[str]:
     """What stands after the translation of each piece of a text: what stood after the piece itself.
 
-    Chinese parts sentences by their full stops alone; where the target language has spaces, one comes in there.
+    Chinese parts sentences by their full stops alone; where the target language has spaces, one comes in there, and
+    where it has none between sentences, a single one is left out.
     """
-    spaced = has_spaces(target)
+    spaced, parted = has_spaces(target), parts_sentences_by_spaces(target)
     found = [piece.separator for piece in pieces]
     for i, piece in enumerate(pieces[:-1]):
         if spaced and not found[i] and piece.text.rstrip(CLOSERS)[-1:] in WIDE:
             found[i] = " "
+        elif not parted and piece.text and found[i] == " ":
+            found[i] = ""
     return found
 
 

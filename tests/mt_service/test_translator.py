@@ -44,6 +44,13 @@ def test_chinese_sentences_get_the_spaces_that_the_target_language_has() -> None
     assert separators(pieces, "zh_Hant") == ["", "", "", "\n", ""]
 
 
+def test_chinese_gets_no_space_that_another_language_has_between_sentences() -> None:
+    texts = (("", " "), ("I.", " "), ("You?", "  "), ("He.", "\n"), ("End.", " "))
+    pieces = [Piece(text, 0, gap, (), Masked(text, {}, {})) for text, gap in texts]
+    assert separators(pieces, "zh") == separators(pieces, "ja") == [" ", "", "  ", "\n", " "]
+    assert separators(pieces, "th") == separators(pieces, "de") == [gap for _, gap in texts]
+
+
 def test_words_after_such_a_space_are_found_where_they_stand(translator: Translator) -> None:
     (found,) = ask(translator, ["ba dei。lo ka"], alignments=True)
     assert found.alignment is not None
