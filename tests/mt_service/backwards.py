@@ -18,7 +18,7 @@ class Backwards:
     pads = True
 
     def __init__(self, bundle: Bundle) -> None:
-        self.tokenizer = bundle.tokenizer
+        self.bundle, self.tokenizer = bundle, bundle.tokenizer
         self.jobs: dict[int, Job] = {}
         self.read: list[tuple[str, str]] = []  # sources, and targets that were given
 

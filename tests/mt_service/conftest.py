@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from backwards import Backwards, both_ways
 
 from models.bundle import read_bundle
+from mt_service.engine.interface import Limits
+from mt_service.engine.worker import Worker
 from mt_service.registry import make_translator
 from mt_service.settings import Settings
 from mt_service.translator import Translator
@@ -23,5 +26,18 @@ def golden() -> Path:
 @pytest.fixture
 def translator() -> Iterator[Translator]:
     made = make_translator(read_bundle(GOLDEN), Settings(device="cpu", threads=1))
+    yield made
+    made.worker.close()
+
+
+@pytest.fixture
+def engine() -> Backwards:
+    return Backwards(both_ways(GOLDEN, placeholders=True))
+
+
+@pytest.fixture
+def backwards(engine: Backwards) -> Iterator[Translator]:
+    """A translator that has the engine above, and so carries symbols over."""
+    made = Translator(engine.bundle, Worker(lambda: engine, Limits(rows=64)))
     yield made
     made.worker.close()

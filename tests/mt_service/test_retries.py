@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
 import pytest
-from backwards import Backwards, both_ways
+from backwards import Backwards
 
-from models.bundle import Bundle
 from models.hypotheses import Hypothesis
 from mt_service.alignment import Link
-from mt_service.engine.interface import DeadlineError, DrainingError, Job, Limits, QueueFullError
-from mt_service.engine.worker import Worker
+from mt_service.engine.interface import DeadlineError, DrainingError, Job, QueueFullError
 from mt_service.translator import Options, Translation, Translator
 
 DATE = "3. dei 45. lo"  # whose numbers are the network's at first
 COUNTS = "3 dei 45 lo"  # whose numbers are symbols at first
-
-
-@pytest.fixture
-def bundle(golden: Path) -> Bundle:
-    return both_ways(golden, placeholders=True)
-
-
-@pytest.fixture
-def engine(bundle: Bundle) -> Backwards:
-    return Backwards(bundle)
-
-
-@pytest.fixture
-def translator(bundle: Bundle, engine: Backwards) -> Iterator[Translator]:
-    made = Translator(bundle, Worker(lambda: engine, Limits(rows=64)))
-    yield made
-    made.worker.close()
 
 
 def bad_at_digits(engine: Backwards) -> None:
@@ -50,13 +30,13 @@ def bad_at_digits(engine: Backwards) -> None:
     engine.texts = texts  # type: ignore[method-assign]
 
 
-def translate(translator: Translator, text: str, **options: Any) -> Translation:
-    return asyncio.run(translator.translate([text], Options("aa", "bb", **options)))[0]
+def translate(backwards: Translator, text: str, **options: Any) -> Translation:
+    return asyncio.run(backwards.translate([text], Options("aa", "bb", **options)))[0]
 
 
-def test_a_number_that_gets_lost_becomes_a_symbol(translator: Translator, engine: Backwards) -> None:
+def test_a_number_that_gets_lost_becomes_a_symbol(backwards: Translator, engine: Backwards) -> None:
     bad_at_digits(engine)
-    found = translate(translator, f"ba ka. {DATE}. ba", alignments=True)
+    found = translate(backwards, f"ba ka. {DATE}. ba", alignments=True)
     assert found.text.split() == ["ka.", "ba", "ba", "lo.", "45.", "dei", "3."]
     assert found.warnings == []
     assert sorted(source for source, _ in engine.read) == ["3. dei 45. lo. ba", "ba ka.", "\ue000. dei \ue001. lo. ba"]
@@ -64,31 +44,31 @@ def test_a_number_that_gets_lost_becomes_a_symbol(translator: Translator, engine
     assert [link for link in found.alignment.links if link.weight == 1] == [Link(4, 4, 1.0), Link(2, 6, 1.0)]
 
 
-def test_symbols_that_get_lost_become_digits(translator: Translator, engine: Backwards) -> None:
-    found = translate(translator, COUNTS, beam=1)
+def test_symbols_that_get_lost_become_digits(backwards: Translator, engine: Backwards) -> None:
+    found = translate(backwards, COUNTS, beam=1)
     assert found.text == "lo 45 dei 3"
     assert [source for source, _ in engine.read] == ["\ue000 dei \ue001 lo", COUNTS]
 
 
-def test_what_has_no_faults_is_not_tried_again(translator: Translator, engine: Backwards) -> None:
-    assert translate(translator, DATE).text == "lo 45. dei 3."
-    assert translate(translator, "ba ka lo").text == "lo ka ba"
-    assert translate(translator, "ba 😀 ka", beam=1).warnings != []  # and so what can be masked in one way only
+def test_what_has_no_faults_is_not_tried_again(backwards: Translator, engine: Backwards) -> None:
+    assert translate(backwards, DATE).text == "lo 45. dei 3."
+    assert translate(backwards, "ba ka lo").text == "lo ka ba"
+    assert translate(backwards, "ba 😀 ka", beam=1).warnings != []  # and so what can be masked in one way only
     assert len(engine.read) == 3
 
 
-def test_what_is_no_better_is_left(translator: Translator, engine: Backwards) -> None:
+def test_what_is_no_better_is_left(backwards: Translator, engine: Backwards) -> None:
     engine.texts = lambda job: ["lo"][: job.search.n_best]  # type: ignore[method-assign]
-    found = translate(translator, DATE)
+    found = translate(backwards, DATE)
     assert (found.text, found.warnings) == ("lo", ["numbers that the translation seems to lack: 3, 45"])
 
 
 @pytest.mark.parametrize("error", [QueueFullError("full"), DrainingError("stops")])
 def test_a_queue_that_takes_no_more_costs_the_second_try_alone(
-    translator: Translator, engine: Backwards, monkeypatch: pytest.MonkeyPatch, error: Exception
+    backwards: Translator, engine: Backwards, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     bad_at_digits(engine)
-    submit, calls = translator.worker.submit, []
+    submit, calls = backwards.worker.submit, []
 
     def once(name: object, jobs: Sequence[Job], *more: Any) -> list[Future[Sequence[Hypothesis]]]:
         calls.append(name)
@@ -96,16 +76,16 @@ def test_a_queue_that_takes_no_more_costs_the_second_try_alone(
             raise error
         return submit(name, jobs, *more)
 
-    monkeypatch.setattr(translator.worker, "submit", once)
-    assert translate(translator, DATE).text == "lo 45. dei"
+    monkeypatch.setattr(backwards.worker, "submit", once)
+    assert translate(backwards, DATE).text == "lo 45. dei"
     assert len(calls) == 2
 
 
 def test_a_second_try_that_takes_too_long_costs_itself_alone(
-    translator: Translator, engine: Backwards, monkeypatch: pytest.MonkeyPatch
+    backwards: Translator, engine: Backwards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad_at_digits(engine)
-    submit = translator.worker.submit
+    submit = backwards.worker.submit
 
     def late(name: object, jobs: Sequence[Job], *more: Any) -> list[Future[Sequence[Hypothesis]]]:
         if engine.read:
@@ -114,11 +94,11 @@ def test_a_second_try_that_takes_too_long_costs_itself_alone(
             return [future] * len(jobs)
         return submit(name, jobs, *more)
 
-    monkeypatch.setattr(translator.worker, "submit", late)
-    assert translate(translator, DATE).text == "lo 45. dei"
+    monkeypatch.setattr(backwards.worker, "submit", late)
+    assert translate(backwards, DATE).text == "lo 45. dei"
 
 
-def test_lines_are_tried_again_too(translator: Translator, engine: Backwards) -> None:
+def test_lines_are_tried_again_too(backwards: Translator, engine: Backwards) -> None:
     bad_at_digits(engine)
-    found = list(translator.translate_lines(["ka", DATE, "", "ba 7."] * 300, Options("aa", "bb")))
+    found = list(backwards.translate_lines(["ka", DATE, "", "ba 7."] * 300, Options("aa", "bb")))
     assert [one.text for one in found] == ["ka", "lo 45. dei 3.", "", "7. ba"] * 300
