@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from data.languages import has_spaces
-from data.numbers import DIGITS, NUMBER, left, made_up, missing, rendered
+from data.numbers import DIGITS, NUMBER, Carry, left, made_up, missing, rendered
 from data.placeholders import EMAIL, EMOJI, URL
 from data.tokenizer import FIRST_PLACEHOLDER, Tokenizer
 
@@ -39,6 +39,7 @@ UNIT = re.compile(
     r" ?(?:[$%]|(?:[cdkm]?m|km/h|m/s)[²³]?|[km]?g|t|[cdm]?l|ha|[kMG]?Hz|[kMG]?Wh?|k?V|m?A|[kMGT]B|kcal|h)(?!\w)"
 )
 SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()))
+OTHERS: tuple[Carry, ...] = ("times", "all", "none")
 PRIVATE = [chr(code) for code in range(FIRST_PLACEHOLDER, 0xF900)]
 HINT = re.compile(r"[_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]")  # without any of these, and
 OWN_LETTER = re.compile(r"[^\W\d_A-Za-zÀ-ɏ]")  # of a script that does not part words, beside which a literal may stand
@@ -139,12 +140,12 @@ class Masking:
         self.characters = tokenizer.characters
         self.scripts = frozenset(map(script, self.characters))
 
-    def mask(self, text: str, carry: bool | None = None) -> Masked:
+    def mask(self, text: str, carry: Carry = "rule") -> Masked:
         """Put a symbol in place of each literal of a normalised text, as long as there are some left.
 
         Args:
             text: a sentence.
-            carry: whether numbers that a network may do better are literals, too; None decides by data.numbers.
+            carry: which numbers that a network may do better are literals, too.
         """
         if self.is_plain(text) and any(map(str.isalpha, text)):
             return Masked(text, {}, {})
@@ -155,15 +156,19 @@ class Masking:
         return masked._replace(numbers=left(masked.text, self.source), language=self.target)
 
     def others(self, text: str, masked: Masked) -> list[Masked]:
-        """A masked text with more of its numbers as symbols, and with fewer, where that is not the same."""
-        both = [self.mask(text, carry) for carry in (True, False) if DIGITS.search(text)]
-        return [one for one in both if one.text != masked.text and not (one.beyond or one.wordless)]
+        """A masked text with all of its numbers as symbols, times of day alone, and none, as far as that differs."""
+        found = {masked.text: masked}
+        for carry in OTHERS if DIGITS.search(text) else ():
+            other = self.mask(text, carry)
+            if not (other.beyond or other.wordless):
+                found.setdefault(other.text, other)
+        return list(found.values())[1:]
 
     def is_plain(self, text: str) -> bool:
         """Whether a first look tells that a text, as most are, has no literal and no number."""
         return self.characters.issuperset(text) and HINT.search(text) is None and INNER_DOT.search(text) is None
 
-    def spans(self, text: str, carry: bool | None = None) -> list[Span]:
+    def spans(self, text: str, carry: Carry = "rule") -> list[Span]:
         """The literals of a text; neighbours are one."""
         found: list[Span] = []
         for span in self.single(text, carry):
@@ -174,7 +179,7 @@ class Masking:
             found.append(span)
         return found
 
-    def single(self, text: str, carry: bool | None) -> Iterator[Span]:
+    def single(self, text: str, carry: Carry) -> Iterator[Span]:
         """Literals by their form, and between them by their characters."""
         position, parted = 0, text if self.spaced else OWN_LETTER.sub("\n", text)
         for match in SPAN.finditer(parted):
@@ -187,7 +192,7 @@ class Masking:
                 position = span.end
         yield from self.foreign(text, position, len(text))
 
-    def carried(self, match: re.Match[str], whole: str, carry: bool | None) -> str | None:
+    def carried(self, match: re.Match[str], whole: str, carry: Carry) -> str | None:
         """A literal of a text in the translation; nothing, if it is left to the network."""
         text = whole[match.start() : match.end()]
         if match.lastgroup == "number":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Literal, TypeAlias
 
 from data.languages import half_hour, number_marks, number_words
 
@@ -22,8 +23,10 @@ YEARS = range(1000, 2101)
 DIGITS = re.compile(r"\d+")
 AFTERNOON = {str(hour): str(hour - 12) for hour in range(13, 24)}  # o'clock, which some languages count from noon
 
+Carry: TypeAlias = Literal["rule", "all", "times", "none"]  # rule: those that count something, of several
 
-def rendered(match: re.Match[str], source: str, target: str, carry: bool | None = None) -> str | None:
+
+def rendered(match: re.Match[str], source: str, target: str, carry: Carry = "rule") -> str | None:
     """A number in the translation, or nothing where a network does better: small ones, years, times of day.
 
     Of several numbers in one sentence a network makes others ("3 Bücher für 45 Euro" became "35 books"); so there it
@@ -33,7 +36,7 @@ def rendered(match: re.Match[str], source: str, target: str, carry: bool | None 
         match: what NUMBER finds in a sentence.
         source: its language.
         target: the language of the translation.
-        carry: whether to keep what a network may do better, to keep it by the rule above if it is None.
+        carry: which of the numbers to keep that a network may do better.
     """
     text, sentence, end = match[0], match.string, match.end()
     digits = text.lstrip(SIGNS)
@@ -51,7 +54,7 @@ def rendered(match: re.Match[str], source: str, target: str, carry: bool | None 
         return text
     counted = WORD.match(sentence, end) is not None and SEVERAL.search(sentence) is not None
     by_rule = counted and len(parts) == 1 and count < 4 and digits != "0"
-    return text if (by_rule if carry is None else carry) else None
+    return text if {"rule": by_rule, "all": True, "times": len(parts) == 2, "none": False}[carry] else None
 
 
 def converted(digits: str, before: str, source: str, target: str) -> str | None:

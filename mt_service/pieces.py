@@ -98,7 +98,7 @@ def cut(tokenizer: Tokenizer, masking: Masking, segment: Segment) -> list[Part]:
 
 
 def otherwise(tokenizer: Tokenizer, masking: Masking, piece: Piece) -> list[Piece]:
-    """A piece with more, and with fewer of its numbers as symbols, as far as that differs and is not too long."""
+    """A piece with other numbers of it as symbols, as far as that differs and is not too long."""
     found = []
     for masked in masking.others(normalize(piece.text), piece.masked):
         ids = tuple(tokenizer.encode_source(masked.text, masking.target))

@@ -106,12 +106,12 @@ def test_an_hour_that_is_half_gone_is_no_number_to_carry_over() -> None:
     assert carried("Um halb 8 für 3 Leute", "de", "en") == [None, "3"]
     match = re.search(NUMBER, "Um halb 8")
     assert match is not None
-    assert rendered(match, "de", "en", carry=True) is None
+    assert rendered(match, "de", "en", carry="all") is None
 
 
 def test_numbers_are_kept_or_left_as_told() -> None:
     for text, always in (("5 Hunde", False), ("1998", False), ("17:45", False), ("15342", True), ("4711", True)):
         match = re.search(NUMBER, text)
         assert match is not None
-        assert rendered(match, "de", "en", carry=True) == match[0]
-        assert rendered(match, "de", "en", carry=False) == (match[0] if always else None)
+        assert rendered(match, "de", "en", carry="all") == match[0]
+        assert rendered(match, "de", "en", carry="none") == (match[0] if always else None)
