@@ -17,6 +17,8 @@ from models.hypotheses import Hypothesis
 from mt_service.pieces import Piece
 
 WORD = re.compile(r"\S+")
+BYTE = re.compile(r"<0x([0-9A-F]{2})>")  # a piece that is a part of a rare character
+UNPARTED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")  # no spaces part these
 SPACE_MARK = "\u2581"  # begins a piece that begins a word, in SentencePiece
 LEAST = 0.1  # of a target word's attention: weaker links are left out
 
@@ -74,6 +76,59 @@ def word_of_piece(pieces: Sequence[str]) -> list[int]:
         word += piece.startswith(SPACE_MARK) or word < 0
         words.append(word)
     return words
+
+
+def spelled(pieces: Sequence[str], literals: dict[str, str]) -> list[str]:
+    """What each piece of a word says; of several that are bytes the first says all that they spell."""
+    texts: list[str] = []
+    for are_bytes, run in itertools.groupby(pieces, lambda piece: BYTE.fullmatch(piece) is not None):
+        some = list(run)
+        if are_bytes:
+            codes = bytes(int(piece[3:5], 16) for piece in some)
+            texts += [codes.decode(errors="replace"), *[""] * (len(some) - 1)]
+        else:
+            texts += [unmasked(piece.removeprefix(SPACE_MARK), literals) for piece in some]
+    return texts
+
+
+class Words(NamedTuple):
+    """The words of a text, and for each piece the number of the word that it belongs to."""
+
+    spans: list[Span]
+    of_piece: list[int]
+
+    def parted(self, pieces: Sequence[str], text: str, offset: int, literals: dict[str, str]) -> Words:
+        """The same, with pieces for words where no spaces part these, and the pieces spell what stands there.
+
+        Args:
+            pieces: of the text.
+            text: as it stands.
+            offset: of its first character in what the spans count.
+            literals: what symbols among the pieces stand for.
+        """
+        found = Words([], [])
+        for number, run in itertools.groupby(zip(self.of_piece, pieces, strict=True), lambda pair: pair[0]):
+            span, texts = self.spans[number], spelled([piece for _, piece in run], literals)
+            whole = text[span.start - offset : span.end - offset]
+            if UNPARTED.search(whole) and "".join(texts) == whole:
+                found.add(texts, span.start)
+            else:
+                found.of_piece.extend([len(found.spans)] * len(texts))
+                found.spans.append(span)
+        return found
+
+    def add(self, texts: Sequence[str], start: int) -> None:
+        """A word for each piece; letters and digits of other scripts stay together."""
+        first, last = len(self.spans), ""
+        for text in texts:
+            together = all(one.isalnum() and not UNPARTED.match(one) for one in (last[-1:], text[:1]))
+            if text and not together:
+                self.spans.append(Span(start, start))
+            start += len(text)
+            if len(self.spans) > first:
+                self.spans[-1] = self.spans[-1]._replace(end=start)
+            self.of_piece.append(max(first, len(self.spans) - 1))
+            last = text or last
 
 
 def pinned(
@@ -141,14 +196,17 @@ def add_links(
     source_words = grouped(words_of(piece.text, piece.start), masked.text, masked.sources)
     target_words = grouped(words_of(text, position), raw, masked.targets)
     source_pieces, target_pieces = tokenizer.pieces(piece.ids[1:-1]), tokenizer.pieces(best.tokens)
-    source, target = word_of_piece(source_pieces), word_of_piece(target_pieces)
-    if max(source, default=-1) + 1 == len(source_words) and max(target, default=-1) + 1 == len(target_words):
+    source = Words(source_words, word_of_piece(source_pieces))
+    target = Words(target_words, word_of_piece(target_pieces))
+    if all(max(words.of_piece, default=-1) + 1 == len(words.spans) for words in (source, target)):
+        source = source.parted(source_pieces, piece.text, piece.start, masked.sources)
+        target = target.parted(target_pieces, text, position, masked.targets)
         first_source, first_target = len(alignment.source_words), len(alignment.target_words)
         rows = [row[1:-1] for row in best.alignment or ()]
-        weights = pinned(rows, source_pieces, target_pieces, target, masked.targets)
+        weights = pinned(rows, source_pieces, target_pieces, target.of_piece, masked.targets)
         alignment.links.extend(
             Link(link.source + first_source, link.target + first_target, link.weight)
-            for link in link_words(source, target, weights)
+            for link in link_words(source.of_piece, target.of_piece, weights)
         )
-    alignment.source_words.extend(source_words)
-    alignment.target_words.extend(target_words)
+    alignment.source_words.extend(source.spans)
+    alignment.target_words.extend(target.spans)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mt_service.alignment import Link, link_words, word_of_piece, words_of
+from mt_service.alignment import Link, Span, Words, link_words, word_of_piece, words_of
 
 
 def test_words_are_spans_between_white_space() -> None:
@@ -30,3 +30,29 @@ def test_weak_links_are_left_out() -> None:
 def test_without_attention_there_are_no_links() -> None:
     assert link_words([0, 1], [0, 1], []) == []
     assert link_words([0, 1], [0], [[0.0, 0.0]]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces", "words", "of_piece"),
+    [
+        ("他昨天去了。", ["▁他", "昨天", "去了", "。"], ["他", "昨天", "去了", "。"], [0, 1, 2, 3]),
+        ("他去", ["▁", "他", "去"], ["他", "去"], [0, 0, 1]),
+        ("在Boston住", ["▁在", "B", "ost", "on", "住"], ["在", "Boston", "住"], [0, 1, 1, 1, 2]),
+        ("Tom在 2013年", ["▁T", "om", "在", "▁2", "0", "13", "年"], ["Tom", "在", "2013", "年"], [0, 0, 1, 2, 2, 2, 3]),
+        ("骉去", ["▁", "<0xE9>", "<0xAA>", "<0x89>", "去"], ["骉", "去"], [0, 0, 0, 0, 1]),
+        ("写\ue000吧", ["▁写", "\ue000", "吧"], ["写", "a@b.de", "吧"], [0, 1, 2]),
+        ("ไปบ้าน", ["▁ไป", "บ้าน"], ["ไป", "บ้าน"], [0, 1]),
+        ("Ich gehe", ["▁Ich", "▁ge", "he"], ["Ich", "gehe"], [0, 1, 1]),
+        ("他去", ["▁他", "走"], ["他去"], [0, 0]),
+    ],
+)
+def test_pieces_are_the_words_where_no_spaces_part_these(
+    text: str, pieces: list[str], words: list[str], of_piece: list[int]
+) -> None:
+    literals = {"\ue000": "a@b.de"}
+    spelled = text.replace("\ue000", "a@b.de")
+    before = Words(words_of(spelled, 7), word_of_piece(pieces))
+    found = before.parted(pieces, spelled, 7, literals)
+    assert [spelled[start - 7 : end - 7] for start, end in found.spans] == words
+    assert found.of_piece == of_piece
+    assert all(isinstance(span, Span) for span in found.spans)
