@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from data.numbers import DIGITS
 from models.bundle import read_bundle
 from mt_service.registry import make_translator
 from mt_service.settings import Settings
@@ -23,7 +24,6 @@ from training.manifest import git_state
 
 DRAWS = 20
 SLOT = re.compile(r"\{(\w+)\}")
-DIGITS = re.compile(r"\d+")
 FULL_HOUR = re.compile(r"[:.]00\b")
 MONTHS = {
     "de": ("Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober"),

@@ -78,6 +78,10 @@ class Masked(NamedTuple):
         """What a translation with symbols does not hold exactly once, as it should stand there."""
         return [target for symbol, target in self.targets.items() if translation.count(symbol) != 1]
 
+    def lacking(self, translation: str) -> list[str]:
+        """Numbers left to the network that a translation does not seem to hold."""
+        return missing(self.numbers, translation, self.language)
+
     @property
     def exacting(self) -> bool:
         """Whether there are literals or numbers: some translations get them wrong, so that it pays to have more."""
@@ -87,8 +91,8 @@ class Masked(NamedTuple):
         """Literals and numbers that a translation with symbols lost, and numbers that it made up."""
         if not self.exacting:
             return 0
-        lacking = missing(self.numbers, translation, self.language)
-        return len(self.lost(translation)) + len(lacking) + len(made_up(self.numbers, translation))
+        others = made_up(self.numbers, translation)
+        return len(self.lost(translation)) + len(self.lacking(translation)) + len(others)
 
 
 def measured(number: Span, text: str) -> Span:
@@ -109,8 +113,8 @@ def masked_by(symbols: Sequence[str], text: str, spans: Sequence[Span], part: bo
         parted += [pair for pair in (before + symbol, symbol + after) if len(pair) > 1]
         sources[symbol], targets[symbol] = text[span.start : span.end], span.target
         position = span.end
-    masked, rest = "".join([*parts, text[position:]]), len(spans) - len(targets)
-    return Masked(masked, sources, targets, rest, False, tuple(parted))
+    rest = len(spans) - len(targets)
+    return Masked("".join([*parts, text[position:]]), sources, targets, rest, parted=tuple(parted))
 
 
 def between(text: str, spans: Sequence[Span]) -> str:
@@ -156,7 +160,7 @@ class Masking:
         return masked._replace(numbers=left(masked.text, self.source), language=self.target)
 
     def others(self, text: str, masked: Masked) -> list[Masked]:
-        """A masked text with all of its numbers as symbols, times of day alone, and none, as far as that differs."""
+        """A masked text with times of day alone as symbols, all numbers, and none of them, as far as that differs."""
         found = {masked.text: masked}
         for carry in OTHERS if DIGITS.search(text) else ():
             other = self.mask(text, carry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Literal, TypeAlias
 
 from data.languages import half_hour, number_marks, number_words
@@ -92,13 +92,17 @@ def missing(numbers: Iterable[str], translation: str, target: str) -> list[str]:
     words = number_words(target)
     there = values(DIGITS.findall(translation))
     there |= {str(words[one]) for one in re.findall(r"\w+", translation.lower()) if one in words}
-    return [one for one in dict.fromkeys(numbers) if one.strip("0") and not meanings(one) & there]
+    return absent(numbers, there)
 
 
 def made_up(numbers: Iterable[str], translation: str) -> list[str]:
     """Groups of digits of a translation that its text, which has those numbers, does not have."""
-    there = values(numbers)
-    return [one for one in dict.fromkeys(DIGITS.findall(translation)) if one.strip("0") and not meanings(one) & there]
+    return absent(DIGITS.findall(translation), values(numbers))
+
+
+def absent(numbers: Iterable[str], there: Set[str]) -> list[str]:
+    """Each group of digits, zeros aside, that means none of some values."""
+    return [one for one in dict.fromkeys(numbers) if one.strip("0") and there.isdisjoint(meanings(one))]
 
 
 def values(numbers: Iterable[str]) -> set[str]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from data import languages
+from data.numbers import YEARS
 from data.placeholders import LETTER
 from data.prepared import Pair
 
@@ -16,7 +17,6 @@ NUMERAL = rf"(?<![{LETTER}_\d.,:/-])(?P<digits>\d+(?:[.,:/-]\d+)*)(?P<ordinal>st
 BREAK = re.compile(r"[.,:/-]")
 WRITTEN = 3  # that the weight of a pair grows by for each number in digits or time, as dates and times are few
 JOINED = 0.3  # of these pairs, which another one follows, as sentences with several numbers are few
-YEARS = range(1000, 2101)
 
 Key: TypeAlias = tuple[str, ...]  # the groups of digits of a number
 
@@ -73,7 +73,7 @@ def renumbered(pairs: Sequence[Pair], rate: float, rng: random.Random) -> list[P
     Changed are numbers that both sides share, in digits or in words that data.languages knows; what was a word becomes
     digits. Times of day, days and years become such; some of these pairs are two.
     """
-    known = [numbers for pair in pairs if rate for numbers in [numbers_of(pair)] if numbers.shared]
+    known = [numbers for numbers in map(numbers_of, pairs) if numbers.shared] if rate else []
     if not known:
         return list(pairs)
     weights = [1 + WRITTEN * sum(len(key) > 1 or digits for key, digits in one.shared.items()) for one in known]

@@ -14,14 +14,12 @@ from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
 from mt_service.engine.interface import Job
 from mt_service.pieces import Piece, Plan
+from mt_service.retries import Found, Rows
 from mt_service.settings import BILLION
 
 BACKWARD, LENGTH = 0.2, 0.1  # nats for a nat of the source's log-probability, and for a token; tuned on Tatoeba dev
 LIST = 12  # hypotheses that are compared, unless a beam was asked for
 SCORING = SearchOptions(beam=1)
-
-Found = Sequence[Hypothesis]
-Rows = Sequence[Sequence[Found | None]]  # an n-best list for each piece of each text, None where there is no text
 
 
 def beam_of(info: BundleInfo, asked: int | None, n_best: int, rerank: bool, most: int = BILLION) -> int:
@@ -66,7 +64,7 @@ class Reranker:
         return Job(tuple(self.tokenizer.encode_source(translation, self.language)), SCORING, ids)
 
 
-def reordered(rows: Rows, answers: Iterator[Found]) -> list[list[Found | None]]:
+def reordered(rows: Rows, answers: Iterator[Found]) -> Rows:
     """The lists by all scores, with one answer for each hypothesis."""
     return [[None if found is None else ranked(found, [next(answers) for _ in found]) for found in row] for row in rows]
 

@@ -38,12 +38,14 @@ class SecondTries:
 
     def __init__(self, tokenizer: Tokenizer, masking: Masking, plans: Sequence[Plan], rows: Rows) -> None:
         self.tokenizer, self.plans, self.rows = tokenizer, plans, rows
-        self.retries = [
-            Retry(i, j, other)
+        self.least = {  # faults of a piece, by its text and its place there
+            (i, j): faults
             for i, (plan, row) in enumerate(zip(plans, rows, strict=True))
             for j, (piece, found) in enumerate(zip(plan.pieces, row, strict=True))
-            if found and piece.masked.exacting and self.faults(piece, found)
-            for other in otherwise(tokenizer, masking, piece)
+            if found and piece.masked.exacting and (faults := self.faults(piece, found))
+        }
+        self.retries = [
+            Retry(i, j, other) for i, j in self.least for other in otherwise(tokenizer, masking, plans[i].pieces[j])
         ]
 
     def jobs(self, search: SearchOptions) -> list[Job]:
@@ -56,8 +58,7 @@ class SecondTries:
 
     def settle(self, answers: Sequence[Found]) -> None:
         """Take what has fewer faults than what there was."""
-        for retry, found in zip(self.retries, answers, strict=True):
-            pieces, row = self.plans[retry.text].pieces, self.rows[retry.text]
-            first = row[retry.place]
-            if first and found and self.faults(retry.piece, found) < self.faults(pieces[retry.place], first):
-                pieces[retry.place], row[retry.place] = retry.piece, found
+        for (text, place, piece), found in zip(self.retries, answers, strict=True):
+            if found and (faults := self.faults(piece, found)) < self.least[text, place]:
+                self.least[text, place] = faults
+                self.plans[text].pieces[place], self.rows[text][place] = piece, found

@@ -21,7 +21,6 @@ from typing import NamedTuple
 from data.config import check
 from data.literals import Masking
 from data.normalize import normalize
-from data.numbers import missing
 from models.bundle import Bundle
 from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
@@ -177,9 +176,10 @@ class Translator:
         client: Hashable,
     ) -> None:
         """Ask anew for sentences whose literals and numbers no hypothesis holds, as long as there is time and room."""
-        tries, name = self.second_tries(plans, found, options), next(self.names)
+        tries = self.second_tries(plans, found, options)
         if not tries.retries:
             return
+        name = next(self.names)
         try:
             with contextlib.suppress(OverloadError, DeadlineError):  # what was found first will do
                 asked = self.worker.submit(name, tries.jobs(whole_beam(search)), deadline, client)
@@ -303,7 +303,7 @@ class Translator:
         tokens = sum(len(one[0].tokens) + 1 for one in searched)
         endless = sum(not one[0].complete for one in searched)
         warnings = [f"translations that grew too long and were cut off: {endless}"] if endless else []
-        warnings += self.lost(plan, found, options.target)
+        warnings += self.lost(plan, found)
         alignment = self.align(plan, found, gaps) if options.alignments else None
         best = alternatives[0]
         return Translation(
@@ -314,12 +314,12 @@ class Translator:
         """A piece's translation and what follows it; literals alone need no hypothesis."""
         return (self.decode(piece, hypothesis) if hypothesis else piece.masked.restored(piece.masked.text)) + gap
 
-    def lost(self, plan: Plan, found: Sequence[Found | None], target: str) -> list[str]:
+    def lost(self, plan: Plan, found: Sequence[Found | None]) -> list[str]:
         """Warnings that name the literals and numbers which the translation does not hold as it should."""
         both = zip(plan.pieces, found, strict=True)
         pairs = [(piece.masked, self.raw(one[0])) for piece, one in both if one and piece.masked.exacting]
         literals = [text for masked, raw in pairs for text in masked.lost(raw)]
-        numbers = [one for masked, raw in pairs for one in missing(masked.numbers, raw, target)]
+        numbers = [one for masked, raw in pairs for one in masked.lacking(raw)]
         told = {"the translation lacks or repeats what it should hold once": literals}
         told |= {"numbers that the translation seems to lack": numbers}
         return [f"{what}: {', '.join(which)}" for what, which in told.items() if which]

@@ -88,7 +88,7 @@ def translated(texts: Sequence[str], masking: Masking, search: Search, beam: int
     """The best translation of each text, tried again with other symbols where it lacks a literal or number."""
     masked = [masking.mask(text) for text in texts]
     found = searched(masked, search, beam)
-    faulty = [i for i, one in enumerate(masked) if one.exacting and one.faults(found[i])]
+    faulty = [i for i, one in enumerate(masked) if one.faults(found[i])]
     tries = [(i, other) for i in faulty for other in masking.others(texts[i], masked[i])]
     for (i, other), written in zip(tries, searched([other for _, other in tries], search, beam), strict=True):
         if other.faults(written) < masked[i].faults(found[i]):
@@ -102,7 +102,7 @@ def searched(texts: Sequence[Masked], search: Search, beam: int) -> list[str]:
     wanted = [beam if one.exacting else 1 for one in texts]
     for count in {1, beam}:
         places = [i for i, one in enumerate(texts) if one.text and not one.wordless and wanted[i] == count]
-        for i, written in zip(places, search([found[i] for i in places], count), strict=True):
+        for i, written in zip(places, search([found[i] for i in places], count) if places else (), strict=True):
             found[i] = min(written, key=texts[i].faults)
     return found
 
