@@ -57,7 +57,7 @@ class Style:
             return match["half"] + (str(hour) if match["hour"].isdecimal() else self.names[hour])
         marks = [*BREAK.findall(match["digits"] or ""), ""]
         text = "".join(group + mark for group, mark in zip(groups, marks, strict=True))
-        return text + (suffix(int(text)) if match["ordinal"] else "")
+        return text + (suffix(int(groups[-1])) if match["ordinal"] else "")
 
 
 class Numbers(NamedTuple):

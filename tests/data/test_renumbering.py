@@ -77,6 +77,14 @@ def test_every_number_of_a_kind_comes_up_and_none_that_wants_another_grammar() -
     assert {len(other(("05", "30"), True, rng)[0]) for _ in range(50)} == {2}
 
 
+def test_ordinals_of_several_groups_follow_the_last_one() -> None:
+    numbers = numbers_of(german("Vielfache von 1/16", "multiples of 1/16th"))
+    drawn = [with_others(numbers, random.Random(seed)) for seed in range(50)]
+    written = [re.fullmatch(r"multiples of (\d+/(\d+))(st|nd|rd|th)", pair.target) for pair in drawn]
+    assert all(match and match[3] == suffix(int(match[2])) for match in written)
+    assert [pair.source for pair in drawn] == [f"Vielfache von {match[1]}" for match in written if match]
+
+
 def test_numbers_that_are_not_shared_stay() -> None:
     pair = with_others(numbers_of(german("3 von 20, viertel vor 5", "3 of 20, 4:45")), random.Random(3))
     assert pair.source.endswith(", viertel vor 5")
