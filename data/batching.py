@@ -16,6 +16,7 @@ from data.elsewhere import Elsewhere
 from data.errors import UserError
 from data.placeholders import substitute
 from data.prepared import Pair, Prepared, shard_file
+from data.renaming import renamed
 from data.renumbering import renumbered
 from data.tokenizer import EOS
 
@@ -34,6 +35,7 @@ class BatchingConfig:
     placeholder_rate: the share of pairs that get placeholder symbols, in place of spans that both sides share and at
         their ends.
     number_rate: the share of pairs in whose place pairs with numbers come, which are other ones each time.
+    name_rate: the share of pairs whose shared names become other ones each time, mostly made up.
     concatenation_rate: the share of pairs that another random one is appended to, which makes long sentences of short
         ones (Nguyen et al. 2021, Data Augmentation by Concatenation for Low-Resource Translation).
     bucket_noise: how many pieces the lengths that share a batch may differ by; 0 pads least.
@@ -44,6 +46,7 @@ class BatchingConfig:
     sampling: float = 0.0
     placeholder_rate: float = 0.0
     number_rate: float = 0.0
+    name_rate: float = 0.0
     concatenation_rate: float = 0.0
     bucket_noise: float = 1.0
 
@@ -52,7 +55,7 @@ class BatchingConfig:
         least = self.max_length + EXTRA
         check(self.tokens >= least, f"tokens = {self.tokens} cannot hold one pair of max_length; it must be >= {least}")
         check(0 <= self.sampling < 1, f"sampling must be at least 0 and less than 1, but is {self.sampling}")
-        for name in ("placeholder_rate", "number_rate", "concatenation_rate"):
+        for name in ("placeholder_rate", "number_rate", "name_rate", "concatenation_rate"):
             check(0 <= getattr(self, name) <= 1, f"{name} must lie in 0..1, but is {getattr(self, name)}")
         check(self.bucket_noise >= 0, f"bucket_noise must be 0 or more, but is {self.bucket_noise}")
 
@@ -196,7 +199,7 @@ def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: i
     """Encode a shard and cut it into shuffled batches; depends on nothing but the arguments."""
     rng = random.Random(f"{seed}-{epoch}-{shard}")
     written, tokenizer = prepared.shard(shard), prepared.tokenizer
-    pairs = renumbered(written, config.number_rate, rng)
+    pairs = renamed(renumbered(written, config.number_rate, rng), config.name_rate, rng)
     symbols, rate = tokenizer.placeholders, config.placeholder_rate
     texts = [text for pair in pairs for text in substitute(pair.source, pair.target, symbols, rng, rate)]
     alone = [array("i", one) for one in tokenizer.encode_batch(texts, config.sampling, rng)]

@@ -180,6 +180,20 @@ def test_other_numbers_stand_on_both_sides(prepared: Prepared) -> None:
     assert len(found - known) > 50
 
 
+def test_other_names_stand_on_both_sides(prepared: Prepared) -> None:
+    config = BatchingConfig(tokens=400, max_length=100, name_rate=0.9)
+    found = set()
+    for batch in epochs(stream(prepared, config), 1):
+        for source, target in zip(batch.source_BS.tolist(), batch.target_output_BT.tolist(), strict=True):
+            left, right = (
+                re.findall(r" ([A-ZÀ-Þ]\w+)(?: ([A-ZÀ-Þ]\w+))?\.$", prepared.tokenizer.decode(ids))
+                for ids in (source, target)
+            )
+            assert left == right
+            found |= set(left)
+    assert len(found) > 50
+
+
 def test_lines_that_gave_way_to_long_pairs_are_not_called_too_long(prepared: Prepared) -> None:
     longest = max(max(map(batch_length, epochs(stream(prepared, BatchingConfig(tokens=400)), 1))))
     config = BatchingConfig(tokens=400, max_length=longest, number_rate=1.0)
