@@ -8,22 +8,14 @@ those of the source, in any order; full hours may do without :00. Prints JSON.
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import re
 from collections.abc import Callable
-from pathlib import Path
+
+from slots import run
 
 from data.numbers import DIGITS
-from models.bundle import read_bundle
-from mt_service.registry import make_translator
-from mt_service.settings import Settings
-from mt_service.translator import Options
-from training.manifest import git_state
 
-DRAWS = 20
-SLOT = re.compile(r"\{(\w+)\}")
 FULL_HOUR = re.compile(r"[:.]00\b")
 MONTHS = {
     "de": ("Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober"),
@@ -93,13 +85,9 @@ SENTENCES = {
 }
 
 
-def filled(sentence: str, language: str, rng: random.Random) -> str:
-    """A sentence with numbers and months in its slots."""
-
-    def fill(slot: re.Match[str]) -> str:
-        return rng.choice(MONTHS[language]) if slot[1] == "month" else str(SLOTS[slot[1]](rng))
-
-    return SLOT.sub(fill, sentence)
+def draw(slot: str, language: str, rng: random.Random) -> str:
+    """A number or month for a slot."""
+    return rng.choice(MONTHS[language]) if slot == "month" else str(SLOTS[slot](rng))
 
 
 def is_right(text: str, translation: str) -> bool:
@@ -108,28 +96,5 @@ def is_right(text: str, translation: str) -> bool:
     return source == target
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("source", choices=SENTENCES)
-    parser.add_argument("target", choices=SENTENCES)
-    arguments = parser.parse_args()
-    rng = random.Random(1)
-    texts = [filled(one, arguments.source, rng) for one in SENTENCES[arguments.source] for _ in range(DRAWS)]
-    translator = make_translator(read_bundle(arguments.bundle), Settings(device="cpu"))
-    found = [one.text for one in translator.translate_lines(texts, Options(arguments.source, arguments.target))]
-    translator.worker.close()
-    right = [is_right(*pair) for pair in zip(texts, found, strict=True)]
-    rows = []
-    for i, sentence in enumerate(SENTENCES[arguments.source]):
-        places = range(i * DRAWS, (i + 1) * DRAWS)
-        wrong = [f"{texts[j]} -> {found[j]}" for j in places if not right[j]]
-        rows.append({"sentence": sentence, "right": DRAWS - len(wrong), "wrong": wrong[:2]})
-    facts = {"bundle": arguments.bundle.name, "direction": f"{arguments.source}-{arguments.target}"}
-    summary = {"code": git_state(), "translations": len(texts), "right": sum(right)}
-    print(json.dumps({**facts, **summary, "sentences": rows}, indent=1, ensure_ascii=False))
-
-
 if __name__ == "__main__":
-    main()
+    run(str(__doc__), SENTENCES, draw, is_right)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Set
+from collections import Counter
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 from data.languages import half_hour, number_marks, number_words
@@ -90,24 +91,17 @@ def missing(numbers: Iterable[str], translation: str, target: str) -> list[str]:
         target: its language.
     """
     words = number_words(target)
-    there = values(DIGITS.findall(translation))
+    there = {meaning for one in DIGITS.findall(translation) for meaning in meanings(one)}
     there |= {str(words[one]) for one in re.findall(r"\w+", translation.lower()) if one in words}
-    return absent(numbers, there)
-
-
-def made_up(numbers: Iterable[str], translation: str) -> list[str]:
-    """Groups of digits of a translation that its text, which has those numbers, does not have."""
-    return absent(DIGITS.findall(translation), values(numbers))
-
-
-def absent(numbers: Iterable[str], there: Set[str]) -> list[str]:
-    """Each group of digits, zeros aside, that means none of some values."""
     return [one for one in dict.fromkeys(numbers) if one.strip("0") and there.isdisjoint(meanings(one))]
 
 
-def values(numbers: Iterable[str]) -> set[str]:
-    """All that groups of digits may mean."""
-    return {meaning for one in numbers for meaning in meanings(one)}
+def made_up(numbers: Iterable[str], translation: str) -> list[str]:
+    """Groups of digits of a translation that its text, which has those numbers, does not have, or not as often."""
+    there = Counter(meaning for one in numbers for meaning in meanings(one))
+    there.subtract(meaning for one in DIGITS.findall(translation) for meaning in meanings(one))
+    found = dict.fromkeys(DIGITS.findall(translation))
+    return [one for one in found if one.strip("0") and all(there[meaning] < 0 for meaning in meanings(one))]
 
 
 def meanings(digits: str) -> set[str]:

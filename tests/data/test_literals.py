@@ -105,6 +105,7 @@ def test_faults_are_lost_literals_and_numbers_that_differ(masking: Masking) -> N
     assert masked.faults(f"three or 45, 3 p.m., {symbol}") == 0
     assert masked.faults(f"on the 3rd at 15, {symbol}") == 1
     assert masked.faults(f"on the 3rd, 35th or 45th at 15, {symbol} {symbol}") == 2
+    assert masked.faults(f"on the 3rd or 3rd or 45th at 15, {symbol}") == 1
     words = masking.mask("zwanzig Hunde")
     assert (words.exacting, words.faults("20 dogs")) == (False, 0)
 
