@@ -20,6 +20,7 @@ from mt_service.engine.interface import EngineError
 
 if TYPE_CHECKING:
     from training.synthesis import Wish
+    from training.systems import Request
 
 OVERRIDE = re.compile(r"[^-=][^=]*=")
 OK, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
@@ -34,7 +35,7 @@ def prepare(arguments: argparse.Namespace) -> int:
     """`mt prepare`."""
     from training.run import prepare_recipe
 
-    return prepare_recipe(arguments.recipe, arguments.overrides, home(), arguments.force, translate_file)
+    return prepare_recipe(arguments.recipe, arguments.overrides, home(), arguments.force, teach)
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -46,18 +47,25 @@ def train(arguments: argparse.Namespace) -> int:
     wait_briefly()
     from training.run import train_recipe
 
-    return train_recipe(arguments.recipe, arguments.overrides, home(), translate_file)
+    return train_recipe(arguments.recipe, arguments.overrides, home(), teach)
 
 
-def translate_file(bundle: Path, wish: Wish, source: Path, target: Path) -> None:
+def teach(bundle: Path, wish: Wish, source: Path, target: Path) -> None:
     """How teachers translate: as `mt translate` does, each line as one sentence, as it was trained on."""
-    languages = zip(("--source", "--target"), wish.direction.split("-"), strict=True)
-    words = [word for pair in languages for word in pair]
-    words += ["--bundle", str(bundle), "--input", str(source), "--output", str(target), "--beam", str(wish.beam)]
-    words += ["--n-best", str(wish.n_best), "--format", "moses"] if wish.n_best > 1 else []
+    from mt_service.between import translate_file
+
+    words = ["--n-best", str(wish.n_best), "--format", "moses"] if wish.n_best > 1 else []
     words += ["--rerank"] if wish.rerank else []
-    words += ["--no-split"] if sys.stderr.isatty() else ["--no-split", "--quiet"]
-    translate(make_parser().parse_args(["translate", *words]))
+    translate_file(source, target, wish.direction, {"bundle": bundle, "beam": wish.beam}, ["--no-split", *words])
+
+
+def answer(request: Request, bundle: Path | None) -> list[str]:
+    """How `mt evaluate` translates: as `mt translate` and the server do."""
+    from mt_service.between import translate_lines
+
+    options = {"bundle": bundle, "beam": request.beam, "length-penalty": request.length_penalty}
+    direction = f"{request.source}-{request.target}"
+    return translate_lines(request.sources, direction, {**options, "device": request.device})
 
 
 def diagnose(arguments: argparse.Namespace) -> int:
@@ -92,7 +100,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     """`mt evaluate`."""
     from training.evaluation_job import run
 
-    return run(arguments)
+    return run(arguments, answer)
 
 
 def score(arguments: argparse.Namespace) -> int:
@@ -236,7 +244,7 @@ def add_evaluate(commands: Any) -> None:
         "evaluate",
         help="BLEU, chrF and TER of a bundle, a server or a file",
         description="Scores by sacreBLEU with signatures and 95 % confidence intervals; with a second system, a "
-        "paired bootstrap test.",
+        "paired bootstrap test. A bundle translates as mt translate does; MT_ENGINE=reference has plain torch do it.",
         epilog="example: mt evaluate --bundle B --source test.de --reference test.en",
     )
     add_arguments(parser)

@@ -14,7 +14,6 @@ from models.bundle import specials_of
 from models.hypotheses import SearchOptions
 from models.search import translate_ids
 from models.seq2seq import Seq2Seq
-from models.shortlist import Shortlist
 
 
 def bleu_for(language: str, sentences: bool = False) -> BLEU:
@@ -34,25 +33,13 @@ def dev_pairs(prepared: Prepared, directions: Sequence[str], limit: int) -> dict
 
 
 @torch.inference_mode()
-def n_best(
-    network: Seq2Seq,
-    tokenizer: Tokenizer,
-    texts: Sequence[str],
-    target: str,
-    options: SearchOptions,
-    shortlist: Shortlist | None = None,
-) -> list[list[str]]:
-    """The n best translations of each normalised text; of a shortlist's words, if one is given."""
-    sources = [tokenizer.encode_source(text, target) for text in texts]
-    results = translate_ids(network, sources, options, specials_of(tokenizer), shortlist)
-    return [[tokenizer.decode(one.tokens) for one in hypotheses] for hypotheses in results]
-
-
 def translate(
     network: Seq2Seq, tokenizer: Tokenizer, texts: Sequence[str], target: str, options: SearchOptions
 ) -> list[str]:
     """The best translation of each normalised text."""
-    return [found[0] for found in n_best(network, tokenizer, texts, target, options)]
+    sources = [tokenizer.encode_source(text, target) for text in texts]
+    results = translate_ids(network, sources, options, specials_of(tokenizer))
+    return [tokenizer.decode(hypotheses[0].tokens) for hypotheses in results]
 
 
 def dev_bleu(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data.config import check
 from data.errors import UserError
 from training.arguments import add_bundle, add_device, add_languages
+
+if TYPE_CHECKING:
+    from training.systems import ByBundle
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +60,13 @@ def language(given: str | None, path: Path, flag: str, needed: bool = True) -> s
     return found
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Translate if need be, score, print."""
+def run(arguments: argparse.Namespace, by_bundle: ByBundle) -> int:
+    """Translate if need be, score, print.
+
+    Args:
+        arguments: of `mt evaluate`.
+        by_bundle: how bundles translate.
+    """
     from training.scoring import report_json, report_table, score_all
     from training.systems import Request, translations
 
@@ -73,11 +82,11 @@ def run(arguments: argparse.Namespace) -> int:
         same_length(arguments.source, len(sources), arguments.reference, len(references))
         origin = language(arguments.source_language, arguments.source, "--source-language")
         request = Request(sources, origin, target, arguments.beam, arguments.length_penalty, arguments.device)
-    hypotheses = translations(request, arguments.hypothesis, arguments.server, arguments.bundle)
+    hypotheses = translations(request, arguments.hypothesis, arguments.server, arguments.bundle, by_bundle)
     same_length(arguments.hypothesis or "the system", len(hypotheses), arguments.reference, len(references))
     other = None
     if arguments.compare is not None or arguments.compare_bundle is not None:
-        other = translations(request, arguments.compare, None, arguments.compare_bundle)
+        other = translations(request, arguments.compare, None, arguments.compare_bundle, by_bundle)
         same_length(arguments.compare or arguments.compare_bundle, len(other), arguments.reference, len(references))
     if arguments.output:
         from data.files import write_text

@@ -52,14 +52,23 @@ def metrics(target: str) -> dict[str, Metric]:
     return {"BLEU": bleu_for(target), "chrF": CHRF(), "TER": TER()}
 
 
+def scored(metric: Metric, hypotheses: list[str], references: list[str]) -> tuple[float, float, float]:
+    """A score and its interval, which is nothing but the score where resamples have no mean: few lines, some empty."""
+    try:
+        result = metric.corpus_score(hypotheses, [references], n_bootstrap=RESAMPLES)
+    except TypeError:  # of sacreBLEU's scores, those without a match are of another type than the others
+        result = metric.corpus_score(hypotheses, [references])
+        return float(result.score), float(result.score), float(result.score)
+    spread, middle = float(getattr(result, "_ci", 0.0)), float(getattr(result, "_mean", result.score))
+    return float(result.score), middle - spread, middle + spread
+
+
 def score_all(hypotheses: Sequence[str], references: Sequence[str], other: Sequence[str] | None, target: str) -> Report:
     """Score a system, and compare it with another one if given."""
     scores = []
     for name, metric in metrics(target).items():
-        result = metric.corpus_score(list(hypotheses), [list(references)], n_bootstrap=RESAMPLES)
-        spread = float(getattr(result, "_ci", 0.0))
-        middle = float(getattr(result, "_mean", result.score))
-        scores.append(MetricScore(name, result.score, middle - spread, middle + spread, str(metric.get_signature())))
+        score, low, high = scored(metric, list(hypotheses), list(references))
+        scores.append(MetricScore(name, score, low, high, str(metric.get_signature())))
     comparison = compare(hypotheses, other, references, target) if other is not None else []
     characters = sum(map(len, references))
     ratio = sum(map(len, hypotheses)) / max(1, characters)

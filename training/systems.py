@@ -8,8 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,19 +17,12 @@ from tqdm import tqdm
 import models
 from data.config import check
 from data.errors import UserError
-from data.literals import Masked, Masking
-from data.normalize import normalize
 from models.bundle import Bundle, read_bundle
-from models.device import choose_device
-from training.evaluation import n_best
 from training.evaluation_job import read_lines
 
 CHUNK = 32  # texts of a request to a server
 TRIES = 20  # for a request that a server is too busy for
 BLOCK = 512  # sentences between two signs of progress
-
-
-Search: TypeAlias = Callable[[Sequence[str], int], list[list[str]]]  # n-best lists of texts with symbols
 
 
 class Request(NamedTuple):
@@ -44,7 +36,12 @@ class Request(NamedTuple):
     device: str
 
 
-def translations(request: Request | None, file: Path | None, server: str | None, bundle: Path | None) -> list[str]:
+ByBundle: TypeAlias = Callable[[Request, Path | None], list[str]]  # with a bundle, or the one that ships
+
+
+def translations(
+    request: Request | None, file: Path | None, server: str | None, bundle: Path | None, by_bundle: ByBundle
+) -> list[str]:
     """Translations, one a line."""
     if file is not None:
         return read_lines(file)
@@ -65,46 +62,6 @@ def find_bundle(folder: Path | None, direction: str) -> Bundle:
     who = f"{folder} does not translate" if folder else "no bundle that ships translates"
     check(bool(fitting), f"{who} {direction}; offered: {offered}")
     return fitting[0]
-
-
-def by_bundle(request: Request, folder: Path | None) -> list[str]:
-    """Translate with a bundle, or the one that ships and offers the direction; literals are carried over."""
-    bundle = find_bundle(folder, f"{request.source}-{request.target}")
-    network, shortlist = bundle.network(choose_device(request.device)), bundle.shortlist
-    options = bundle.info.search(request.beam, length_penalty=request.length_penalty)
-    masking = Masking(bundle.tokenizer, bundle.placeholders, request.source, request.target)
-
-    def search(texts: Sequence[str], count: int) -> list[list[str]]:
-        return n_best(network, bundle.tokenizer, texts, request.target, replace(options, n_best=count), shortlist)
-
-    found: list[str] = []
-    for start in tqdm(range(0, len(request.sources), BLOCK), unit_scale=BLOCK, unit="sentence", file=sys.stderr):
-        block = [normalize(source) for source in request.sources[start : start + BLOCK]]
-        found.extend(translated(block, masking, search, options.beam))
-    return found
-
-
-def translated(texts: Sequence[str], masking: Masking, search: Search, beam: int) -> list[str]:
-    """The best translation of each text, tried again with other symbols where it lacks a literal or number."""
-    masked = [masking.mask(text) for text in texts]
-    found = searched(masked, search, beam)
-    faulty = [i for i, one in enumerate(masked) if one.faults(found[i])]
-    tries = [(i, other) for i in faulty for other in masking.others(texts[i], masked[i])]
-    for (i, other), written in zip(tries, searched([other for _, other in tries], search, beam), strict=True):
-        if other.faults(written) < masked[i].faults(found[i]):
-            masked[i], found[i] = other, written
-    return [one.restored(text) for one, text in zip(masked, found, strict=True)]
-
-
-def searched(texts: Sequence[Masked], search: Search, beam: int) -> list[str]:
-    """The best translation of each, or if it has literals or numbers the first of the beam with fewest faults."""
-    found = [one.text for one in texts]
-    wanted = [beam if one.exacting else 1 for one in texts]
-    for count in {1, beam}:
-        places = [i for i, one in enumerate(texts) if one.text and not one.wordless and wanted[i] == count]
-        for i, written in zip(places, search([found[i] for i in places], count) if places else (), strict=True):
-            found[i] = min(written, key=texts[i].faults)
-    return found
 
 
 def by_server(request: Request, url: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,8 +13,6 @@ import pytest
 from sacrebleu import corpus_bleu, corpus_chrf, corpus_ter
 
 from data.errors import UserError
-from data.literals import Masked, Masking
-from data.numbers import Carry
 from mt_service.cli import main
 from training import systems
 from training.evaluation import bleu_for
@@ -40,6 +38,14 @@ def test_scores_are_those_of_sacrebleu() -> None:
         assert one.high >= one.score - 1e-4
         assert "version:" in one.signature
     assert "tok:13a" in report.scores[0].signature
+
+
+def test_few_lines_with_an_empty_one_have_scores() -> None:
+    few = ["the cat", "", "the dog"]
+    report = score_all(few, ["the cat", "", "a dog"], few, "en")
+    assert report.scores[2].score == pytest.approx(25)
+    assert all(0 <= one.low <= one.score <= one.high for one in report.scores)
+    assert [one.difference for one in report.comparison] == [0, 0, 0]
 
 
 def test_a_better_system_is_better_by_paired_bootstrap() -> None:
@@ -121,59 +127,17 @@ def request(*texts: str) -> systems.Request:
     return systems.Request(list(texts), "de", "en", None, None, "cpu")
 
 
-class Known(Masking):
-    """Masks some texts as told, instead of by their form."""
-
-    def __init__(self, table: dict[str, tuple[Masked, list[Masked]]]) -> None:
-        self.table = table
-
-    def mask(self, text: str, carry: Carry = "rule") -> Masked:
-        assert carry == "rule"
-        return self.table[text][0]
-
-    def others(self, text: str, masked: Masked) -> list[Masked]:
-        first, others = self.table[text]
-        assert masked == first
-        return others
-
-
-def test_literals_are_put_into_the_first_hypothesis_that_holds_them_all() -> None:
-    masking = Known(
-        {
-            "": (Masked("", {}, {}), []),
-            "😀": (Masked("\ue000", {"\ue000": "😀"}, {"\ue000": "😀"}, wordless=True), []),
-            "ja": (Masked("ja", {}, {}), []),
-            "ruf 0,5 an": (Masked("ruf \ue000 an", {"\ue000": "0,5"}, {"\ue000": "0.5"}), []),
-        }
-    )
-    asked = []
-
-    def search(some: Sequence[str], n_best: int) -> list[list[str]]:
-        asked.append((list(some), n_best))
-        return [["call", f"call {text[4:5]}", "yes \ue000"][:n_best] for text in some]
-
-    assert systems.translated(["", "😀", "ja", "ruf 0,5 an"], masking, search, 3) == ["", "😀", "call", "call 0.5"]
-    assert sorted(asked) == [(["ja"], 1), (["ruf \ue000 an"], 3)]
-    assert systems.translated(["ja", "ruf 0,5 an"], masking, search, 1) == ["call", "call"]
-
-
-def test_numbers_that_get_lost_are_tried_again_as_symbols() -> None:
-    symbol = Masked("am \ue000. Mai", {"\ue000": "3"}, {"\ue000": "3"})
-    worse = Masked("um \ue000 Uhr", {"\ue000": "7"}, {"\ue000": "7"})
-    masking = Known(
-        {
-            "am 3. Mai": (Masked("am 3. Mai", {}, {}, numbers=("3",), language="en"), [symbol]),
-            "um 7 Uhr": (Masked("um 7 Uhr", {}, {}, numbers=("7",), language="en"), [worse]),
-        }
-    )
-    table = {"am 3. Mai": "in May", symbol.text: "on May \ue000", "um 7 Uhr": "at eight", worse.text: "at nine"}
-    found = systems.translated(["am 3. Mai", "um 7 Uhr"], masking, lambda texts, _: [[table[one]] for one in texts], 2)
-    assert found == ["on May 3", "at eight"]
-
-
-def test_a_bundle_is_not_asked_for_literals_alone() -> None:
-    request = systems.Request(["😀 https://example.org", "", "ba dei"], "aa", "bb", None, None, "cpu")
-    assert systems.translations(request, None, None, GOLDEN) == ["😀 https://example.org", "", "dei ba"]
+def test_a_bundle_translates_as_the_server_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, by_evaluate, by_translate = tmp_path / "x.aa", tmp_path / "evaluate", tmp_path / "translate"
+    source.write_text("😀 https://example.org\n\nba dei\nba dei 2. ka lo\n", encoding="utf-8")
+    monkeypatch.setenv("MT_ENGINE", "reference")
+    languages = ["--source-language", "aa", "--target-language", "bb"]
+    words = ["evaluate", "--bundle", str(GOLDEN), "--source", str(source), "--reference", str(source), *languages]
+    assert main([*words, "--beam", "3", "--output", str(by_evaluate)]) == 0
+    words = ["translate", "--bundle", str(GOLDEN), "--source", "aa", "--target", "bb", "--input", str(source)]
+    assert main([*words, "--beam", "3", "--output", str(by_translate)]) == 0
+    assert by_evaluate.read_text(encoding="utf-8").splitlines()[:3] == ["😀 https://example.org", "", "dei ba"]
+    assert by_evaluate.read_bytes() == by_translate.read_bytes()
 
 
 def test_a_busy_server_is_asked_again_and_lines_stay_lines(server: str) -> None:

@@ -13,9 +13,9 @@ from toy import WORDS
 from data.errors import UserError
 from models.bundle import SHORTLIST, SUMS, read_bundle, write_sums
 from models.shortlist import Shortlist, write_shortlist
-from mt_service.cli import main
+from mt_service.cli import answer, main
 from training.lexicon import learn, shortlist_of, within
-from training.systems import Request, translations
+from training.systems import Request
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
 
@@ -113,7 +113,7 @@ def test_text_without_pairs_is_refused(
     assert message in capsys.readouterr().err
 
 
-def test_evaluation_keeps_to_the_shortlist(tmp_path: Path) -> None:
+def test_evaluation_keeps_to_the_shortlist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     golden, folder = read_bundle(GOLDEN), Path(shutil.copytree(GOLDEN, tmp_path / "new"))
     words = numpy.array(sorted(set(golden.tokenizer.encode("fa mo"))), numpy.int32)
     size = len(golden.tokenizer)
@@ -121,8 +121,9 @@ def test_evaluation_keeps_to_the_shortlist(tmp_path: Path) -> None:
     write_shortlist(folder / SHORTLIST, Shortlist(start_V, numpy.tile(words, size)))
     write_sums(folder)
     request = Request(["ka lo mei", "", "ba dei lo"], "aa", "bb", None, None, "cpu")
-    assert translations(request, None, None, GOLDEN) == ["mei lo ka", "", "lo dei ba"]
-    found = translations(request, None, None, folder)
+    monkeypatch.setenv("MT_ENGINE", "reference")
+    assert answer(request, GOLDEN) == ["mei lo ka", "", "lo dei ba"]
+    found = answer(request, folder)
     assert len(found) == 3
     assert {token for line in found for token in golden.tokenizer.encode(line)} <= set(words.tolist())
 
