@@ -160,8 +160,10 @@ class Recipe:
     name: str  # of the run's folder
     data: DataConfig
     seed: int = 1
-    # to take vocabulary and weights from: a bundle, a run's name or folder, or a recipe beside this one, trained first
+    # to take weights and vocabulary from: a bundle, a run's name or folder, or a recipe beside this one, trained first
     start_from: Path | None = None
+    # kept: the vocabulary is that of the start; own: it is learned from this run's text, and embeddings are taken over
+    start_vocabulary: Literal["kept", "own"] = "kept"
     start_variants: tuple[int, ...] = ()  # of that recipe: each is trained, and the mean of their weights is the start
     shared: bool = False  # a variant of what builds on this recipe builds on this recipe itself, not on a variant of it
     teachers: tuple[TeacherConfig, ...] = ()  # are trained first, and translate the training text

@@ -21,7 +21,8 @@ from training.trainer import NotFiniteError, Trainer
 
 def prepare_for(plan: Plan, start: Start | None, home: Path, force: bool = False) -> Prepared:
     """A recipe's data in `home/prepared/NAME`; what was prepared before from the same sources is kept."""
-    recipe, vocabulary = plan.recipe, None if start is None else start.vocabulary
+    recipe = plan.recipe
+    vocabulary = start.vocabulary if start and recipe.start_vocabulary == "kept" else None
     return prepare(with_synthetic(plan, home), home / "prepared" / recipe.name, recipe.seed, force, vocabulary)
 
 

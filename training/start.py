@@ -13,11 +13,13 @@ from torch import Tensor
 from data.config import check
 from data.files import sha256
 from data.prepared import MODEL, Prepared
+from data.tokenizer import Tokenizer
 from models.bundle import CONFIG, TOKENIZER, read_bundle
 from models.cells.base import RecurrentCell
 from models.growth import grow
 from models.pruning import shrink
 from models.seq2seq import Seq2Seq, kept_tensors
+from models.vocabulary import with_vocabulary
 from training.average import choose_weights, mean
 from training.config import Recipe
 from training.run_folder import RECIPE, prepared_folder
@@ -83,7 +85,12 @@ def first_network(recipe: Recipe, prepared: Prepared, start: Start | None, devic
     model = dataclasses.replace(recipe.model, vocabulary_size=len(prepared.tokenizer))
     network = Seq2Seq(model).to(device)
     refuse_idle(network)
-    return network, "" if start is None else take_over(network, start)
+    if start is None:
+        return network, ""
+    if recipe.start_vocabulary == "own":
+        weights = with_vocabulary(start.weights, Tokenizer.load(start.vocabulary), prepared.tokenizer)
+        start = start._replace(weights=weights)
+    return network, take_over(network, start)
 
 
 def refuse_idle(network: Seq2Seq) -> None:

@@ -10,9 +10,11 @@ import torch
 from toy import overrides, write_toy
 
 from data.errors import UserError
+from data.tokenizer import Tokenizer
 from models.bundle import read_bundle
 from models.config import DecoderConfig, EncoderConfig, ModelConfig
 from models.seq2seq import Seq2Seq
+from models.vocabulary import with_vocabulary
 from training import checkpoint
 from training.average import choose_weights
 from training.run import prepare_recipe, train_recipe
@@ -44,6 +46,17 @@ def test_a_run_begins_where_another_ended_and_shares_its_vocabulary(toy: Path) -
     assert {name: tensor for name, tensor in second.items() if not torch.allclose(tensor, first[name], atol=1e-6)} == {}
     models = [toy / "home" / "prepared" / name / "tokenizer.model" for name in ("toy", "tuned")]
     assert models[0].read_bytes() == models[1].read_bytes()
+
+
+def test_a_run_with_a_vocabulary_of_its_own_takes_the_embeddings_of_known_pieces(toy: Path) -> None:
+    train(toy)
+    first, _ = choose_weights(toy / "home" / "runs" / "toy", "best", 1)
+    size = {"start_vocabulary": "own", "data__tokenizer__vocabulary_size": 320}
+    second = train(toy, name="tuned", start_from="toy", optimizer__rate=1e-9, **size)
+    old, new = (Tokenizer.load(toy / "home" / "prepared" / name / "tokenizer.model") for name in ("toy", "tuned"))
+    expected = with_vocabulary(first, old, new)
+    assert len(new) == 320 != len(old)
+    assert all(torch.allclose(tensor, expected[name], atol=1e-6) for name, tensor in second.items())
 
 
 def test_a_run_begins_with_a_bundle(toy: Path) -> None:
