@@ -36,7 +36,7 @@ GRID = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)  # length penalties that are t
 NO_LONGER = 0.9  # the share of references within the length that a search rewards
 NOISE = 0.1  # BLEU; among penalties this close to the best, the largest is taken: small ones favour short translations
 PARITY_SENTENCES = 500
-TOLERANCE = 0.5  # BLEU that low precision may cost before an export fails
+TOLERANCE = 0.5  # BLEU that low precision may cost in the mean of the dev sets before an export fails
 
 
 class Example(NamedTuple):
@@ -289,18 +289,21 @@ def score(network: Seq2Seq, tokenizer: Tokenizer, example: Example, options: Sea
 
 def parity(network: Seq2Seq, bundle: Bundle, dev: Sequence[Example], storage: Storage) -> bool:
     """Compare the trained network with the written bundle on real sentences; say how far apart they are."""
-    written, tokenizer, good = bundle.network(), bundle.tokenizer, True
+    written, tokenizer, same_everywhere = bundle.network(), bundle.tokenizer, True
+    changes: list[float] = []
     for example in (first(part, PARITY_SENTENCES) for part in dev):
         gap = logit_gap(network, written, tokenizer, example)
         options = SearchOptions(beam=1)
         mine, theirs = (translated(one, tokenizer, example, options) for one in (network, written))
         same = sum(one == other for one, other in zip(mine, theirs, strict=True))
-        change = bleu(theirs, example) - bleu(mine, example)
+        same_everywhere &= same == len(mine)
+        changes.append(bleu(theirs, example) - bleu(mine, example))
         say(
             f"parity {example.name} {example.direction}: logits differ by at most {gap:.3f}, "
-            f"{same} of {len(mine)} greedy translations are the same, BLEU changes by {change:+.2f}"
+            f"{same} of {len(mine)} greedy translations are the same, BLEU changes by {changes[-1]:+.2f}"
         )
-        good &= same == len(mine) if storage == "float32" else change >= -TOLERANCE
+    # of one set, half a point comes and goes by chance
+    good = same_everywhere if storage == "float32" else sum(changes) >= -TOLERANCE * len(changes)
     if not good:
         say(f"mt: error: the {storage} bundle does not translate as the network does; choose another --storage")
     return good

@@ -9,6 +9,7 @@ import torch
 
 from data.errors import UserError
 from models.bundle import read_bundle
+from training import export
 from training.export import Example, largest_near_best, length_ratio, parity, provenance, read_card, read_test_set
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
@@ -79,6 +80,18 @@ def test_parity_fails_for_other_weights(capsys: pytest.CaptureFixture[str]) -> N
         other.output_weight.add_(torch.randn(other.output_weight.shape, generator=torch.Generator().manual_seed(1)))
     assert not parity(other, bundle, [DEV], "float32")
     assert "does not translate as the network does" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "good"), [((-0.6, 0.1), True), ((-0.6, -0.6), False), ((-0.6,), False), ((), True)]
+)
+def test_parity_in_low_precision_is_judged_by_the_mean(
+    changes: tuple[float, ...], good: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([score for change in changes for score in (30 + change, 30.0)])
+    monkeypatch.setattr(export, "bleu", lambda *_: next(scores))
+    bundle = read_bundle(GOLDEN)
+    assert parity(bundle.network(), bundle, [DEV] * len(changes), "int8") is good
 
 
 def test_among_equals_the_largest_length_penalty_is_taken() -> None:
