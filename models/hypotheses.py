@@ -68,6 +68,11 @@ class Hypothesis(NamedTuple):
     alignment: tuple[tuple[float, ...], ...] | None  # a weight for each source id, for each word and eos
     complete: bool = True  # false when the length limit cut it before eos
 
+    @property
+    def per_word(self) -> float:
+        """Log-probability per word, eos counted: how sure a network is, whatever the length penalty."""
+        return self.log_probability / (len(self.tokens) + 1)
+
 
 def length_penalty(length: int, rewarded: int, alpha: float) -> float:
     """The divisor of Wu et al. (2016), equation 14, for a length that counts eos, but no more than is `rewarded`."""

@@ -33,6 +33,8 @@ class BundleInfo:
     length_penalty: float = 1.0
     length_ratio: float = 0.0  # words per source word up to which a search rewards length; 0: any length
     placeholders: bool = False  # whether the network has learned to carry placeholder symbols over
+    # per direction: the log-probability per word below which a translation is doubtful; none named, none is
+    unsure_below: dict[str, float] = field(default_factory=dict)
     scores: tuple[Score, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)  # recipe, data, versions, seed, code
     licence: str = ""  # of the model, as its data demand
@@ -47,6 +49,9 @@ class BundleInfo:
             source, dash, target = direction.partition("-")
             known = dash and source in self.languages and target in self.languages
             check(bool(known), f"direction '{direction}' must be two of {', '.join(self.languages)}, like de-en")
+        for direction in self.unsure_below:
+            offered = ", ".join(self.directions)
+            check(direction in self.directions, f"'unsure_below' names '{direction}'; offered: {offered}")
 
     def search(
         self, beam: int | None = None, n_best: int = 1, length_penalty: float | None = None, alignments: bool = False

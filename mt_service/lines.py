@@ -37,6 +37,7 @@ class Work(NamedTuple):
     lines: int
     sentences: int
     tokens: int
+    doubtful: int
 
 
 def say(line: str) -> None:
@@ -114,7 +115,7 @@ def render(number: int, translation: Translation, layout: str) -> str:
         {"text": flat(one.text).removesuffix("\r"), "score": round(one.score, 6)} for one in translation.alternatives
     ]
     return json.dumps(
-        {"line": number + 1, "translations": alternatives, "warnings": translation.warnings}, ensure_ascii=False
+        {"line": number + 1, "translations": alternatives, "warnings": translation.remarks}, ensure_ascii=False
     )
 
 
@@ -213,6 +214,8 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             registry.close()
     rate = f"{work.sentences / seconds:.1f} sentences/s, {work.tokens / seconds:.0f} tokens/s"
+    if work.doubtful:
+        say(f"mt: the model is unsure of {work.doubtful:,} of {work.sentences:,} sentences; --format json names them")
     say(f"{seconds:.2f} s, {rate} ({work.lines:,} lines, {work.sentences:,} sentences, {work.tokens:,} tokens)")
     return 0
 
@@ -231,12 +234,13 @@ def find_reverse(registry: Registry, arguments: argparse.Namespace) -> Translato
 
 def write(translations: Iterator[Translation], target: BinaryIO, arguments: argparse.Namespace) -> Work:
     """Translate and write."""
-    lines = sentences = tokens = 0
+    lines = sentences = tokens = doubtful = 0
     with tqdm(translations, unit="line", disable=arguments.quiet or sys.stderr is None, file=sys.stderr) as progress:
         for translation in progress:
             for warning in translation.warnings:
                 say(f"mt: line {lines + 1}: {warning}")
             target.write((render(lines, translation, arguments.format) + "\n").encode("utf-8"))
             lines, sentences, tokens = lines + 1, sentences + translation.sentences, tokens + translation.tokens
+            doubtful += len(translation.doubtful)
     target.flush()
-    return Work(lines, sentences, tokens)
+    return Work(lines, sentences, tokens, doubtful)

@@ -25,6 +25,10 @@ class Metrics:
             "mt_http_request_seconds", "From request to answer.", ["route"], buckets=BUCKETS, registry=self.collector
         )
         self.tokens = Counter("mt_tokens", "Output tokens, ends of sentences counted.", registry=self.collector)
+        self.sentences = Counter("mt_sentences", "Sentences translated.", registry=self.collector)
+        self.doubtful = Counter(
+            "mt_doubtful_sentences", "Those whose translation the model is unsure of.", registry=self.collector
+        )
         self.characters = Counter("mt_characters", "Input characters.", registry=self.collector)
         self.collector.register(EngineCollector(registry))
 

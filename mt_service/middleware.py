@@ -103,6 +103,8 @@ class Around:
         self.metrics.seconds.labels(path).observe(seconds)
         if usage := scope.get(USAGE):
             self.metrics.tokens.inc(usage["tokens"])
+            self.metrics.sentences.inc(usage["sentences"])
+            self.metrics.doubtful.inc(usage["doubtful"])
             self.metrics.characters.inc(usage["characters"])
         if not log.isEnabledFor(logging.INFO):
             return

@@ -76,7 +76,9 @@ class TranslatedText(BaseModel):
     score: float | None = None
     alternatives: list[AlternativeText] | None = None
     alignment: WordAlignment | None = None
-    warnings: list[str] | None = None
+    warnings: list[str] | None = Field(
+        default=None, description="What is lacking, was cut, or what the model is unsure of: there it may be wrong."
+    )
 
 
 class Usage(BaseModel):

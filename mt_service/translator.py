@@ -36,6 +36,7 @@ FOREVER = float("inf")
 ASKED_BACK = 512  # hypotheses that a request has read backwards at once
 TOGETHER = 256  # lines of a stream that are tried again and reranked at once
 AT_ONCE = 2000  # characters that take less time than handing them to a thread does
+EXCERPT = 60  # characters of a sentence that is named in a warning
 GRACE = 1.0  # seconds in which requests that found a translator just before it was replaced may still reach it
 
 
@@ -69,6 +70,13 @@ class Translation(NamedTuple):
     tokens: int  # of the translation, an end of sentence counted for each
     sentences: int  # that were searched for
     warnings: list[str]
+    doubtful: Sequence[str] = ()  # sentences of the text that the network is unsure of
+
+    @property
+    def remarks(self) -> list[str]:
+        """All that is to be said of it."""
+        shown = [f"{text[:EXCERPT]}…" if len(text) > EXCERPT else text for text in self.doubtful]
+        return [*self.warnings, *([f"the model is unsure of: {' | '.join(shown)}"] if shown else [])]
 
 
 class Translator:
@@ -305,10 +313,15 @@ class Translator:
         warnings = [f"translations that grew too long and were cut off: {endless}"] if endless else []
         warnings += self.lost(plan, found)
         alignment = self.align(plan, found, gaps) if options.alignments else None
-        best = alternatives[0]
-        return Translation(
-            best.text, best.score, alternatives, alignment, tokens, len(searched), plan.warnings + warnings
-        )
+        best, warnings = alternatives[0], plan.warnings + warnings
+        doubtful = self.doubtful(plan, found, options)
+        return Translation(best.text, best.score, alternatives, alignment, tokens, len(searched), warnings, doubtful)
+
+    def doubtful(self, plan: Plan, found: Sequence[Found | None], options: Options) -> list[str]:
+        """Sentences whose translation the network holds for less likely than nearly all that it was measured on."""
+        least = self.info.unsure_below.get(f"{options.source}-{options.target}", -FOREVER)
+        both = zip(plan.pieces, found, strict=True)
+        return [piece.text for piece, one in both if one and one[0].per_word < least]
 
     def spell(self, piece: Piece, hypothesis: Hypothesis | None, gap: str) -> str:
         """A piece's translation and what follows it; literals alone need no hypothesis."""

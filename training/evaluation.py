@@ -11,7 +11,7 @@ from data.languages import CHINESE, has_spaces, primary
 from data.prepare import Pair, Prepared
 from data.tokenizer import Tokenizer
 from models.bundle import specials_of
-from models.hypotheses import SearchOptions
+from models.hypotheses import Hypothesis, SearchOptions
 from models.search import translate_ids
 from models.seq2seq import Seq2Seq
 
@@ -33,13 +33,19 @@ def dev_pairs(prepared: Prepared, directions: Sequence[str], limit: int) -> dict
 
 
 @torch.inference_mode()
+def search(
+    network: Seq2Seq, tokenizer: Tokenizer, texts: Sequence[str], target: str, options: SearchOptions
+) -> list[Hypothesis]:
+    """The best hypothesis of each normalised text."""
+    sources = [tokenizer.encode_source(text, target) for text in texts]
+    return [found[0] for found in translate_ids(network, sources, options, specials_of(tokenizer))]
+
+
 def translate(
     network: Seq2Seq, tokenizer: Tokenizer, texts: Sequence[str], target: str, options: SearchOptions
 ) -> list[str]:
     """The best translation of each normalised text."""
-    sources = [tokenizer.encode_source(text, target) for text in texts]
-    results = translate_ids(network, sources, options, specials_of(tokenizer))
-    return [tokenizer.decode(hypotheses[0].tokens) for hypotheses in results]
+    return [tokenizer.decode(one.tokens) for one in search(network, tokenizer, texts, target, options)]
 
 
 def dev_bleu(

@@ -21,12 +21,12 @@ from data.prepare import Pair, Prepared
 from data.tokenizer import Tokenizer
 from models.bundle import TOKENIZER, Bundle, Storage, check_free
 from models.config import ModelConfig
-from models.hypotheses import SearchOptions
+from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo, Score
 from models.seq2seq import Seq2Seq
 from models.weights import blank_network, write_bundle
 from training.average import choose_weights
-from training.evaluation import bleu_for, translate
+from training.evaluation import bleu_for, search
 from training.evaluation_job import read_lines
 from training.manifest import MANIFEST
 from training.run_folder import RECIPE, prepared_folder, read_json
@@ -36,6 +36,7 @@ GRID = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)  # length penalties that are t
 NO_LONGER = 0.9  # the share of references within the length that a search rewards
 NOISE = 0.1  # BLEU; among penalties this close to the best, the largest is taken: small ones favour short translations
 PARITY_SENTENCES = 500
+DOUBTFUL = 0.05  # of the sentences of the dev sets, those that the network is least sure of
 TOLERANCE = 0.5  # BLEU that low precision may cost in the mean of the dev sets before an export fails
 
 
@@ -151,10 +152,12 @@ def write_and_check(
         if not parity(network, bundle, dev, storage):
             return 1
         served = bundle.network()
-        scores = measure(served, bundle.tokenizer, (*dev, *tests), info.search())
+        scores, unsure_below = measure(served, bundle.tokenizer, dev, tests, info.search())
     finally:
         remove(trial)
-    write_bundle(folder, network, tokenizer_file, replace(info, scores=scores), storage, force)
+    write_bundle(
+        folder, network, tokenizer_file, replace(info, scores=scores, unsure_below=unsure_below), storage, force
+    )
     size = sum(path.stat().st_size for path in folder.iterdir())
     search = f"length penalty {info.length_penalty:g} up to {info.length_ratio:g} words per source word"
     say(f"wrote {folder}: {size / 1e6:.1f} MB, {storage}, {search}")
@@ -212,10 +215,15 @@ def bleu(found: Sequence[str], example: Example) -> float:
     return float(bleu_for(example.direction.partition("-")[2]).corpus_score(list(found), [example.references]).score)
 
 
+def searched(network: Seq2Seq, tokenizer: Tokenizer, example: Example, options: SearchOptions) -> list[Hypothesis]:
+    """Best hypotheses for an example's sentences."""
+    sources = [normalize(source) for source in example.sources]
+    return search(network, tokenizer, sources, example.direction.partition("-")[2], options)
+
+
 def translated(network: Seq2Seq, tokenizer: Tokenizer, example: Example, options: SearchOptions) -> list[str]:
     """Best translations of an example's sentences."""
-    sources = [normalize(source) for source in example.sources]
-    return translate(network, tokenizer, sources, example.direction.partition("-")[2], options)
+    return [tokenizer.decode(one.tokens) for one in searched(network, tokenizer, example, options)]
 
 
 def first(example: Example, count: int) -> Example:
@@ -261,20 +269,28 @@ def largest_near_best(means: dict[float, float]) -> float:
 
 
 def measure(
-    network: Seq2Seq, tokenizer: Tokenizer, examples: Sequence[Example], options: SearchOptions
-) -> tuple[Score, ...]:
-    """BLEU of each example, told as well."""
-    scores = tuple(score(network, tokenizer, example, options) for example in examples)
-    for one in scores:
-        say(f"{one.set} {one.direction}: {one.metric} {one.score:.2f} | {one.signature}")
-    return scores
+    network: Seq2Seq, tokenizer: Tokenizer, dev: Sequence[Example], tests: Sequence[Example], options: SearchOptions
+) -> tuple[tuple[Score, ...], dict[str, float]]:
+    """BLEU of each set, told as well; and how sure the network is, per direction, of most of its dev sets."""
+    scores, sure = list[Score](), dict[str, list[float]]()
+    for number, example in enumerate((*dev, *tests)):
+        found = searched(network, tokenizer, example, options)
+        scores.append(score([tokenizer.decode(one.tokens) for one in found], example, options))
+        say(f"{example.name} {example.direction}: {scores[-1].metric} {scores[-1].score:.2f} | {scores[-1].signature}")
+        if number < len(dev):
+            sure.setdefault(example.direction, []).extend(one.per_word for one in found)
+    return tuple(scores), {direction: doubtful(values) for direction, values in sure.items()}
 
 
-def score(network: Seq2Seq, tokenizer: Tokenizer, example: Example, options: SearchOptions) -> Score:
+def doubtful(sure: Sequence[float]) -> float:
+    """What `DOUBTFUL` of some values are below."""
+    return round(sorted(sure)[int(DOUBTFUL * len(sure))], 3)
+
+
+def score(found: Sequence[str], example: Example, options: SearchOptions) -> Score:
     """BLEU with its signature."""
-    target = example.direction.partition("-")[2]
-    metric = bleu_for(target)
-    result = metric.corpus_score(translated(network, tokenizer, example, options), [example.references])
+    metric = bleu_for(example.direction.partition("-")[2])
+    result = metric.corpus_score(list(found), [example.references])
     signature = str(metric.get_signature())
     return Score(
         example.name,

@@ -99,6 +99,6 @@ def write(bundle: Bundle, contents: Contents, tests: Sequence[Example], folder: 
     if tests:
         with tempfile.TemporaryDirectory() as place:
             trial = write_contents(Path(place) / "trial", contents, tokenizer)
-            scores = measure(trial.network(), trial.tokenizer, tests, contents.info.search())
+            scores, _ = measure(trial.network(), trial.tokenizer, (), tests, contents.info.search())
         contents = contents._replace(info=dataclasses.replace(contents.info, scores=scores))
     return write_contents(folder, contents, tokenizer, shortlist if shortlist.exists() else None, force)

@@ -127,7 +127,10 @@ async def translate(wish: TranslateRequest, request: Request) -> Response:
         "tokens": sum(one.tokens for one in found),
         "seconds": round(time.perf_counter() - started, 4),
     }
-    request.scope[USAGE] = usage  # counted when the answer is on its way
+    request.scope[USAGE] = {
+        **usage,
+        "doubtful": sum(len(one.doubtful) for one in found),
+    }  # counted when the answer is on its way
     answer = {
         "model": translator.info.name,
         "source": wish.source,
@@ -148,8 +151,8 @@ def present(one: Translation, wish: TranslateRequest) -> dict[str, Any]:
         shown["alignment"] = {
             name: [part._asdict() for part in parts] for name, parts in one.alignment._asdict().items()
         }
-    if one.warnings:
-        shown["warnings"] = one.warnings
+    if one.remarks:
+        shown["warnings"] = one.remarks
     return shown
 
 

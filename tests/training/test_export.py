@@ -10,7 +10,15 @@ import torch
 from data.errors import UserError
 from models.bundle import read_bundle
 from training import export
-from training.export import Example, largest_near_best, length_ratio, parity, provenance, read_card, read_test_set
+from training.export import (
+    Example,
+    largest_near_best,
+    length_ratio,
+    parity,
+    provenance,
+    read_card,
+    read_test_set,
+)
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
 DEV = Example("toy dev", "aa-bb", ["ba dei lo", "ka mo fa do", "go lei da"], ["lo dei ba", "do fa mo ka", "da lei go"])
