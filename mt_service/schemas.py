@@ -97,7 +97,7 @@ class TranslateAnswer(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "model": "tatoeba-de-en",
+                    "model": "de-en",
                     "source": "de",
                     "target": "en",
                     "translations": [{"text": "I don't have time."}],

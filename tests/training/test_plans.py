@@ -13,7 +13,7 @@ from training.teachers import Plan, in_order, load_plan
 
 ROOT = Path(__file__).parent.parent.parent
 RECIPES = ROOT / "training" / "recipes"
-SHIPPED = ROOT / "models" / "pretrained" / "tatoeba-de-en"
+SHIPPED = ROOT / "models" / "pretrained" / "de-en"
 
 
 def write_german_recipes(folder: Path, *teachers: str) -> Path:
@@ -81,7 +81,7 @@ languages=['aa','cc'], source='x'}]", "data.dev={}"]""".replace("\\\n", ""),
         ),
         ('recipe = "student.toml"', r"the run 'student' would build on itself \(student <- student\)"),
         ('bundle = "nowhere"', r"teachers\[0\]: 'bundle' nowhere is no bundle: there is no config.json in it"),
-        (f'bundle = "{SHIPPED}"', "'tatoeba-de-en' translates de-en, en-de, which is of no use to 'student'"),
+        (f'bundle = "{SHIPPED}"', "'de-en' translates de-en, en-de, which is of no use to 'student'"),
         ('bundle = "one"\nrecipe = "teacher.toml"', "a teacher needs a 'recipe' or a 'bundle', one of the two"),
         ("beam = 3", "a teacher needs a 'recipe' or a 'bundle', one of the two"),
         (
@@ -119,7 +119,7 @@ def test_two_bundles_of_one_name_are_told(tmp_path: Path) -> None:
     other.mkdir()
     shutil.copy(SHIPPED / "config.json", other)  # all that a plan reads of a bundle
     path = write_german_recipes(tmp_path, f'bundle = "{SHIPPED}"', f'bundle = "{other}"')
-    with pytest.raises(UserError, match=r"teachers\[1\]: 'tatoeba-de-en' is a teacher already, and bundles go by"):
+    with pytest.raises(UserError, match=r"teachers\[1\]: 'de-en' is a teacher already, and bundles go by"):
         load_plan(path)
 
 
@@ -155,6 +155,13 @@ def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
     assert ([start.recipe.name for start in last.starts], last.lessons) == (["tatoeba-de-en-deep"], ())
     (lesson,) = plans["tatoeba-de-en-reranked.toml"].lessons
     assert (lesson.directions, lesson.config.choose, lesson.config.beam) == (("en-de",), "reranked", 12)
+    taught, shipped = plans["help-de-en-taught.toml"], plans["help-de-en.toml"]
+    assert ([one.recipe.name for one in taught.starts], taught.recipe.start_vocabulary) == (["help-de-en-first"], "own")
+    assert ([one.recipe.name for one in shipped.starts], shipped.recipe.start_vocabulary) == (
+        ["help-de-en-taught"],
+        "kept",
+    )
+    assert (shipped.lessons, shipped.recipe.data.monolingual) == ((), ())
     wide = plans["tatoeba-de-en-wide.toml"].lessons
     assert [(one.teacher.name, one.directions, one.config.translates) for one in wide] == [
         ("tatoeba-de-en-reranked", ("en-de",), "monolingual"),

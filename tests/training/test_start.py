@@ -126,7 +126,7 @@ def test_a_start_that_is_none_is_told(toy: Path) -> None:
 
 
 def test_a_vocabulary_without_a_language_is_told(toy: Path) -> None:
-    words = overrides(toy, start_from=GOLDEN.parent.parent.parent.parent / "models" / "pretrained" / "tatoeba-de-en")
+    words = overrides(toy, start_from=GOLDEN.parent.parent.parent.parent / "models" / "pretrained" / "de-en")
     with pytest.raises(UserError, match="knows de, en alone, not aa, bb: learn a vocabulary"):
         prepare_recipe(toy / "toy.toml", words, toy / "home")
 
