@@ -98,10 +98,11 @@ def missing(numbers: Iterable[str], translation: str, target: str) -> list[str]:
 
 def made_up(numbers: Iterable[str], translation: str) -> list[str]:
     """Groups of digits of a translation that its text, which has those numbers, does not have, or not as often."""
-    there = Counter(meaning for one in numbers for meaning in meanings(one))
-    there.subtract(meaning for one in DIGITS.findall(translation) for meaning in meanings(one))
-    found = dict.fromkeys(DIGITS.findall(translation))
-    return [one for one in found if one.strip("0") and all(there[meaning] < 0 for meaning in meanings(one))]
+    there, found = Counter(meaning for one in numbers for meaning in meanings(one)), DIGITS.findall(translation)
+    there.subtract(meaning for one in found for meaning in meanings(one))
+    return [
+        one for one in dict.fromkeys(found) if one.strip("0") and all(there[meaning] < 0 for meaning in meanings(one))
+    ]
 
 
 def meanings(digits: str) -> set[str]:

@@ -31,7 +31,7 @@ class Names:
         both = {name for pair in pairs for name in shared(pair)}
         self.known = sorted(name for name in both if name.lower() not in small)
         words = {match["stem"] for text in texts for match in CAPITALISED.finditer(text)}
-        self.words = sorted(word for word in words if len(word) <= LONGEST)
+        self.words = sorted(word for word in words if len(word) <= LONGEST) or self.known
         self._known = frozenset(self.known)
 
     def of(self, pair: Pair) -> list[str]:

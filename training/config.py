@@ -188,7 +188,7 @@ class Recipe:
         )
 
     def check_start(self) -> None:
-        """Refuse variants of what is no recipe, and one that is named twice."""
+        """Refuse variants of what is no recipe, or named twice, and a vocabulary of its own without a start."""
         told = ", ".join(map(str, self.start_variants))
         trained = self.start_from is not None and self.start_from.suffix == ".toml"
         check(
@@ -196,6 +196,10 @@ class Recipe:
             f"'start_variants' {told} are variants of the recipe that 'start_from' names, which is "
             f"{self.start_from or 'not there'}: name a recipe, or leave out 'start_variants'",
         )
+        message = (
+            "'start_vocabulary' own takes embeddings over from a start: name it in 'start_from', or leave this out"
+        )
+        check(self.start_from is not None or self.start_vocabulary == "kept", message)
         check(len(set(self.start_variants)) == len(self.start_variants), f"'start_variants' names one twice: {told}")
         check(min(self.start_variants, default=0) >= 0, f"'start_variants' are seeds, 0 or more, but are {told}")
 

@@ -82,6 +82,13 @@ def test_german_genitives(name: str, written: str) -> None:
     assert genitive(name) == written
 
 
+def test_names_are_made_of_each_other_where_all_words_are_long() -> None:
+    pair = german("Massachusetts!", "Massachusetts!")
+    found = {renamed([pair], 1.0, random.Random(seed))[0] for seed in range(50)}
+    assert len(found) > 20
+    assert all(one.source == one.target for one in found)
+
+
 def test_the_asked_share_of_pairs_gets_other_names() -> None:
     pairs = [PAIRS[0]] * 4000 + [PAIRS[2]] * 1000
     changed = [a != b for a, b in zip(pairs, renamed(pairs, 0.25, random.Random(1)), strict=True)]

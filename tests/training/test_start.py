@@ -59,6 +59,13 @@ def test_a_run_with_a_vocabulary_of_its_own_takes_the_embeddings_of_known_pieces
     assert all(torch.allclose(tensor, expected[name], atol=1e-6) for name, tensor in second.items())
 
 
+def test_a_vocabulary_of_its_own_wants_a_start(toy: Path) -> None:
+    with pytest.raises(
+        UserError, match="'start_vocabulary' own takes embeddings over from a start: name it in 'start_from'"
+    ):
+        train(toy, start_vocabulary="own")
+
+
 def test_a_run_begins_with_a_bundle(toy: Path) -> None:
     golden = dict(read_bundle(GOLDEN).network().named_parameters())
     tuned = train(toy, start_from=GOLDEN, optimizer__rate=1e-9)
