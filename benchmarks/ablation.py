@@ -21,7 +21,7 @@ from typing import Any
 from data.config import check
 from data.errors import UserError
 from data.files import write_json
-from mt_service.cli import home, translate_file
+from mt_service.cli import home, teach
 from training.checkpoint import BEST, STATE, resolve
 from training.config import load_recipe
 from training.device import hardware
@@ -83,7 +83,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     overrides = overrides_of(name, arguments)
     whole, recipe = (load_recipe(arguments.recipe, words) for words in (overrides_of(WHOLE, arguments), overrides))
     share_translations(whole.name, recipe.name, arguments.home)
-    code = train_recipe(arguments.recipe, overrides, arguments.home, translate_file)
+    code = train_recipe(arguments.recipe, overrides, arguments.home, teach)
     folder = arguments.home / "runs" / recipe.name / CHECKPOINTS
     state = json.loads((resolve(folder, BEST) / STATE).read_text(encoding="utf-8")) if code == 0 else {}
     check(state.get("update") == arguments.updates, f"the run without {name} was stopped: the same command goes on")
