@@ -37,6 +37,7 @@ ASKED_BACK = 512  # hypotheses that a request has read backwards at once
 TOGETHER = 256  # lines of a stream that are tried again and reranked at once
 AT_ONCE = 2000  # characters that take less time than handing them to a thread does
 EXCERPT = 60  # characters of a sentence that is named in a warning
+NAMED = 10  # sentences of a text that one warning names
 GRACE = 1.0  # seconds in which requests that found a translator just before it was replaced may still reach it
 
 
@@ -75,8 +76,11 @@ class Translation(NamedTuple):
     @property
     def remarks(self) -> list[str]:
         """All that is to be said of it."""
-        shown = [f"{text[:EXCERPT]}…" if len(text) > EXCERPT else text for text in self.doubtful]
-        return [*self.warnings, *([f"the model is unsure of: {' | '.join(shown)}"] if shown else [])]
+        if not self.doubtful:
+            return self.warnings
+        shown = [f"{text[:EXCERPT]}…" if len(text) > EXCERPT else text for text in self.doubtful[:NAMED]]
+        shown += [f"and {len(self.doubtful) - NAMED:,} more"] if len(self.doubtful) > NAMED else []
+        return [*self.warnings, f"the model is unsure of: {' | '.join(shown)}"]
 
 
 class Translator:

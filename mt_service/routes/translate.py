@@ -151,8 +151,8 @@ def present(one: Translation, wish: TranslateRequest) -> dict[str, Any]:
         shown["alignment"] = {
             name: [part._asdict() for part in parts] for name, parts in one.alignment._asdict().items()
         }
-    if one.remarks:
-        shown["warnings"] = one.remarks
+    if remarks := one.remarks:
+        shown["warnings"] = remarks
     return shown
 
 

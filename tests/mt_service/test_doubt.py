@@ -17,7 +17,7 @@ from models.hypotheses import Hypothesis
 from mt_service.cli import main
 from mt_service.registry import make_translator
 from mt_service.settings import Settings
-from mt_service.translator import EXCERPT, Options, Translation
+from mt_service.translator import EXCERPT, NAMED, Options, Translation
 
 STRANGE = "Xyq vbn 77 wopf qqq"  # which the golden bundle never saw
 
@@ -50,6 +50,11 @@ def test_doubtful_sentences_are_named(doubting: Path, golden: Path) -> None:
 def test_long_sentences_are_named_by_their_beginning() -> None:
     found = Translation("", 0.0, [], None, 1, 2, ["cut"], ["x" * 70, "short"])
     assert found.remarks == ["cut", f"the model is unsure of: {'x' * EXCERPT}… | short"]
+
+
+def test_of_many_sentences_the_first_are_named() -> None:
+    found = Translation("", 0.0, [], None, 1, 1200, [], ["a"] * 1200)
+    assert found.remarks == [f"the model is unsure of: {'a | ' * NAMED}and 1,190 more"]
 
 
 def test_the_server_names_and_counts_them(doubting: Path) -> None:
