@@ -323,7 +323,9 @@ class Translator:
 
     def doubtful(self, plan: Plan, found: Sequence[Found | None], options: Options) -> list[str]:
         """Sentences whose translation the network holds for less likely than nearly all that it was measured on."""
-        least = self.info.unsure_below.get(f"{options.source}-{options.target}", -FOREVER)
+        least = self.info.unsure_below.get(f"{options.source}-{options.target}")
+        if least is None:
+            return []
         both = zip(plan.pieces, found, strict=True)
         return [piece.text for piece, one in both if one and one[0].per_word < least]
 
