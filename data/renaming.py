@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Set
 
 from data.placeholders import LETTER
 from data.prepared import Pair
@@ -26,11 +26,13 @@ class Names:
     """Which words of some pairs are names, and new ones like them."""
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
-        texts = [text for pair in pairs for text in (pair.source, pair.target)]
-        small = {word for text in texts for word in SMALL.findall(text)}
-        both = {name for pair in pairs for name in shared(pair)}
+        small, both, words = set[str](), set[str](), set[str]()
+        for pair in pairs:
+            small.update(SMALL.findall(pair.source), SMALL.findall(pair.target))
+            left, right = stems(pair.source), stems(pair.target)
+            words.update(left, right)
+            both.update(common(left, right))
         self.known = sorted(name for name in both if name.lower() not in small)
-        words = {match["stem"] for text in texts for match in CAPITALISED.finditer(text)}
         self.words = sorted(word for word in words if len(word) <= LONGEST) or self.known
         self._known = frozenset(self.known)
 
@@ -93,7 +95,11 @@ def genitive(name: str) -> str:
 
 def shared(pair: Pair) -> list[str]:
     """The capitalised words that stand equally often on both sides, genitives counted in."""
-    left, right = stems(pair.source), stems(pair.target)
+    return common(stems(pair.source), stems(pair.target))
+
+
+def common(left: Counter[str], right: Counter[str]) -> list[str]:
+    """The words that stand equally often in two texts whose words were counted."""
     if not left or not right:
         return []
     known = left.keys() | right.keys()
@@ -106,9 +112,9 @@ def stems(text: str) -> Counter[str]:
     return Counter(match["stem"] for match in CAPITALISED.finditer(text))
 
 
-def whole(counts: Counter[str], known: Iterable[str]) -> Counter[str]:
+def whole(counts: Counter[str], known: Set[str]) -> Counter[str]:
     """The same, with German genitives counted as the names that are known: 'Toms' as 'Tom'."""
-    known, found = frozenset(known), Counter[str]()
+    found = Counter[str]()
     for word, count in counts.items():
         found[word[:-1] if word.endswith("s") and word[:-1] in known else word] += count
     return found

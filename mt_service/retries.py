@@ -5,6 +5,7 @@ What a network spells wrongly, a symbol may bring through, and the other way rou
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -16,6 +17,11 @@ from mt_service.pieces import Piece, Plan, otherwise
 
 Found: TypeAlias = Sequence[Hypothesis]
 Rows: TypeAlias = list[list[Found | None]]  # an n-best list for each piece of each text, None where there is no text
+
+
+def whole_beam(search: SearchOptions) -> SearchOptions:
+    """A search that gives all of its hypotheses."""
+    return dataclasses.replace(search, n_best=search.beam)
 
 
 class Retry(NamedTuple):
@@ -49,8 +55,9 @@ class SecondTries:
         ]
 
     def jobs(self, search: SearchOptions) -> list[Job]:
-        """What to ask the engine."""
-        return [Job(retry.piece.ids, search) for retry in self.retries]
+        """What to ask the engine: for as many hypotheses as a search keeps."""
+        longer = whole_beam(search)
+        return [Job(retry.piece.ids, longer) for retry in self.retries]
 
     def faults(self, piece: Piece, found: Found) -> int:
         """Faults of the hypothesis that has fewest."""

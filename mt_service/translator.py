@@ -29,7 +29,7 @@ from mt_service.engine.interface import DeadlineError, Job, OverloadError
 from mt_service.engine.worker import Worker
 from mt_service.pieces import Piece, Plan, make_plan, separators
 from mt_service.rerank import Reranker, beam_of, reordered
-from mt_service.retries import Found, Rows, SecondTries
+from mt_service.retries import Found, Rows, SecondTries, whole_beam
 
 WINDOW = 4096  # lines of a stream that are asked for at once
 FOREVER = float("inf")
@@ -52,6 +52,11 @@ class Options:
     length_penalty: float | None = None
     alignments: bool = False
     split: bool = True  # into sentences
+
+    @property
+    def direction(self) -> str:
+        """Spelled de-en."""
+        return f"{self.source}-{self.target}"
 
 
 class Alternative(NamedTuple):
@@ -110,8 +115,8 @@ class Translator:
         Raises:
             UserError: for a direction that the bundle does not offer, or options that make no sense.
         """
-        direction, offered = f"{options.source}-{options.target}", self.info.directions
-        check(direction in offered, f"{self.info.name} does not translate {direction}, but {', '.join(offered)}")
+        asked, offered = options.direction, self.info.directions
+        check(asked in offered, f"{self.info.name} does not translate {asked}, but {', '.join(offered)}")
         return self.info.search(options.beam, options.n_best, options.length_penalty, options.alignments)
 
     def search_for(self, options: Options, reverse: Translator | None) -> SearchOptions:
@@ -123,7 +128,7 @@ class Translator:
 
     def plan(self, texts: Iterable[str], options: Options) -> list[Plan]:
         """Make texts ready for the engine."""
-        masking = self.maskings[f"{options.source}-{options.target}"]
+        masking = self.maskings[options.direction]
         return [make_plan(self.bundle.tokenizer, masking, text, options.split) for text in texts]
 
     def submit(
@@ -176,7 +181,7 @@ class Translator:
 
     def second_tries(self, plans: Sequence[Plan], found: Rows, options: Options) -> SecondTries:
         """What to try again of some texts."""
-        return SecondTries(self.bundle.tokenizer, self.maskings[f"{options.source}-{options.target}"], plans, found)
+        return SecondTries(self.bundle.tokenizer, self.maskings[options.direction], plans, found)
 
     async def try_again(
         self,
@@ -194,7 +199,7 @@ class Translator:
         name = next(self.names)
         try:
             with contextlib.suppress(OverloadError, DeadlineError):  # what was found first will do
-                asked = self.worker.submit(name, tries.jobs(whole_beam(search)), deadline, client)
+                asked = self.worker.submit(name, tries.jobs(search), deadline, client)
                 tries.settle([await outcome(one) for one in asked])
         finally:
             self.worker.cancel(name)
@@ -269,7 +274,7 @@ class Translator:
             found = [[one.result() if one else None for one in row] for row in futures[start : start + TOGETHER]]
             tries = self.second_tries(some, found, options)
             if tries.retries:
-                tries.settle(list(ask(self, tries.jobs(whole_beam(search)), "again")))
+                tries.settle(list(ask(self, tries.jobs(search), "again")))
             if reverse is not None:
                 found = reordered(found, ask(reverse, self.reranker(reverse, options.source).jobs(some, found)))
             for plan, row in zip(some, found, strict=True):
@@ -323,7 +328,7 @@ class Translator:
 
     def doubtful(self, plan: Plan, found: Sequence[Found | None], options: Options) -> list[str]:
         """Sentences whose translation the network holds for less likely than nearly all that it was measured on."""
-        least = self.info.unsure_below.get(f"{options.source}-{options.target}")
+        least = self.info.unsure_below.get(options.direction)
         if least is None:
             return []
         both = zip(plan.pieces, found, strict=True)
@@ -362,11 +367,6 @@ class Translator:
             self.worker.close()
 
         threading.Thread(target=stop, name="retire", daemon=True).start()
-
-
-def whole_beam(search: SearchOptions) -> SearchOptions:
-    """A search that gives all of its hypotheses."""
-    return dataclasses.replace(search, n_best=search.beam)
 
 
 def ask(translator: Translator, jobs: Sequence[Job], client: Hashable = "lines") -> Iterator[Found]:

@@ -20,9 +20,10 @@ from models.bundle import specials_of
 from models.device import choose_device
 from models.seq2seq import Seq2Seq
 from training.evaluation_job import language, read_lines, same_length
-from training.systems import BLOCK, find_bundle
+from training.systems import find_bundle
 
 BATCH = 32  # pairs that are scored at once
+BLOCK = 512  # pairs between two signs of progress
 
 
 class PairScore(NamedTuple):

@@ -22,7 +22,6 @@ from training.evaluation_job import read_lines
 
 CHUNK = 32  # texts of a request to a server
 TRIES = 20  # for a request that a server is too busy for
-BLOCK = 512  # sentences between two signs of progress
 
 
 class Request(NamedTuple):

@@ -127,10 +127,8 @@ async def translate(wish: TranslateRequest, request: Request) -> Response:
         "tokens": sum(one.tokens for one in found),
         "seconds": round(time.perf_counter() - started, 4),
     }
-    request.scope[USAGE] = {
-        **usage,
-        "doubtful": sum(len(one.doubtful) for one in found),
-    }  # counted when the answer is on its way
+    doubtful = sum(len(one.doubtful) for one in found)
+    request.scope[USAGE] = {**usage, "doubtful": doubtful}  # counted when the answer is on its way
     answer = {
         "model": translator.info.name,
         "source": wish.source,
