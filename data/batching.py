@@ -35,7 +35,8 @@ class BatchingConfig:
     placeholder_rate: the share of pairs that get placeholder symbols, in place of spans that both sides share and at
         their ends.
     number_rate: the share of pairs in whose place pairs with numbers come, which are other ones each time.
-    name_rate: the share of pairs whose shared names become other ones each time, mostly made up.
+    name_rate: the share of pairs whose shared names become other ones each time, mostly made up, and whose names that
+        stand in a list become others of that.
     concatenation_rate: the share of pairs that another random one is appended to, which makes long sentences of short
         ones (Nguyen et al. 2021, Data Augmentation by Concatenation for Low-Resource Translation).
     bucket_noise: how many pieces the lengths that share a batch may differ by; 0 pads least.
@@ -199,7 +200,7 @@ def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: i
     """Encode a shard and cut it into shuffled batches; depends on nothing but the arguments."""
     rng = random.Random(f"{seed}-{epoch}-{shard}")
     written, tokenizer = prepared.shard(shard), prepared.tokenizer
-    pairs = renamed(renumbered(written, config.number_rate, rng), config.name_rate, rng)
+    pairs = renamed(renumbered(written, config.number_rate, rng), config.name_rate, rng, prepared.names)
     symbols, rate = tokenizer.placeholders, config.placeholder_rate
     texts = [text for pair in pairs for text in substitute(pair.source, pair.target, symbols, rng, rate)]
     alone = [array("i", one) for one in tokenizer.encode_batch(texts, config.sampling, rng)]

@@ -18,6 +18,7 @@ from data.prepared import (
     Pair,
     Prepared,
     dev_file,
+    names_file,
     read_manifest,
     to_line,
     write_manifest,
@@ -53,7 +54,7 @@ def prepare(
             f"replace it by mt prepare --force",
         )
         return Prepared.load(folder)
-    for corpus in (*config.train, *config.dev.values()):
+    for corpus in corpora(config):
         lines = sum(1 for _ in progress(read(corpus, config.root), f"checking {corpus.source}"))
         for path in corpus.files(config.root):
             origin["sources"][str(path)]["lines"] = lines
@@ -69,9 +70,14 @@ def origin_of(config: DataConfig, seed: int, vocabulary: Path | None) -> dict[st
     return {"seed": seed, "config": plain(config), "sources": sources, **given}
 
 
+def corpora(config: DataConfig) -> tuple[CorpusConfig, ...]:
+    """All corpora: to train on, dev sets, lists of names."""
+    return (*config.train, *config.dev.values(), *config.names)
+
+
 def corpus_files(config: DataConfig) -> list[Path]:
     """The files of all corpora; UserError for one that is missing."""
-    paths = [path for corpus in (*config.train, *config.dev.values()) for path in corpus.files(config.root)]
+    paths = [path for corpus in corpora(config) for path in corpus.files(config.root)]
     for path in paths:
         check_there(path, "corpus")
     return paths
@@ -107,7 +113,8 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vo
     if vocabulary is None:
         words = progress(real_texts(spool, config, held_out), "learning the vocabulary")
         train_tokenizer(words, config.languages, config.tokenizer, folder / MODEL, seed)
-    files = {name: read_dev(corpus, config.root, reports) for name, corpus in config.dev.items()}
+    files = {name: read_uncleaned(corpus, config.root, reports) for name, corpus in config.dev.items()}
+    names = [read_uncleaned(corpus, config.root, reports) for corpus in config.names]
     for name, count in trained_on(spool, held_out, files).items():
         if count:
             told = f"dev set {name}: {count} of its {len(files[name])} pairs are trained on too, so its scores say less"
@@ -116,11 +123,13 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vo
     dev = held_out.dev | files
     for name, pairs in dev.items():
         write_text(folder / dev_file(name), "".join(map(to_line, pairs)))
+    for number, pairs in enumerate(names):
+        write_text(folder / names_file(number), "".join(map(to_line, pairs)))
     write_text(folder / "cleaning.json", to_json(reports))
     write_text(folder / "cleaning.txt", to_text(reports))
     print(to_text(reports), end="", file=sys.stderr)
     cleaning = [report.counts() for report in reports]
-    counts = {"shards": shards, "dev": {name: len(pairs) for name, pairs in dev.items()}}
+    counts = {"shards": shards, "dev": {name: len(pairs) for name, pairs in dev.items()}, "names": [*map(len, names)]}
     write_manifest(folder, {**origin, "cleaning": cleaning, **counts})
 
 
@@ -132,8 +141,8 @@ def take_vocabulary(vocabulary: Path, languages: Sequence[str], path: Path) -> N
     copy(vocabulary, path)
 
 
-def read_dev(corpus: CorpusConfig, root: Path, reports: list[CorpusReport]) -> list[Pair]:
-    """A dev set, normalised; no rule applies to it but that pairs with an empty side go, which is reported."""
+def read_uncleaned(corpus: CorpusConfig, root: Path, reports: list[CorpusReport]) -> list[Pair]:
+    """A corpus, normalised; no rule applies to it but that pairs with an empty side go, which is reported."""
     report = CorpusReport(str(corpus.source))
     reports.append(report)
     pairs = []

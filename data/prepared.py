@@ -1,4 +1,4 @@
-"""Prepared data on disk: shards, dev sets, a tokenizer and the manifest that sums them up."""
+"""Prepared data on disk: shards, dev sets, lists of names, a tokenizer and the manifest that sums them up."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ class Prepared:
     manifest: dict[str, Any]
     dev: dict[str, list[Pair]]
     directions: tuple[str, ...]
+    names: list[list[Pair]]  # whichever of a list stands in a pair, another of it may take its place
 
     @classmethod
     def load(cls, folder: Path) -> Prepared:
@@ -59,7 +60,8 @@ class Prepared:
         manifest = verify(folder)
         directions = tuple(manifest["config"]["directions"])
         dev = {name: expand(read_pairs(folder / dev_file(name)), directions) for name in manifest["dev"]}
-        return cls(folder, Tokenizer.load(folder / MODEL), manifest, dev, directions)
+        names = [read_pairs(folder / names_file(number)) for number in range(len(manifest.get("names", ())))]
+        return cls(folder, Tokenizer.load(folder / MODEL), manifest, dev, directions, names)
 
     @property
     def shards(self) -> int:
@@ -88,6 +90,11 @@ def shard_file(number: int) -> str:
 def dev_file(name: str) -> str:
     """The name of a dev set's file."""
     return f"dev-{name}.tsv"
+
+
+def names_file(number: int) -> str:
+    """The name of a list of names' file."""
+    return f"names-{number}.tsv"
 
 
 def read_pairs(path: Path) -> list[Pair]:

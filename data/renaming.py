@@ -1,11 +1,13 @@
-"""Pairs whose names become other ones, so that a network learns to spell names that its text does not hold."""
+"""Pairs whose names become other ones, so that a network learns to spell names that its text does not hold, and which
+names of a list belong together."""
 
 from __future__ import annotations
 
 import random
 import re
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
 from data.placeholders import LETTER
 from data.prepared import Pair
@@ -20,12 +22,20 @@ HISSING = ("s", "ß", "x", "z")  # German names that end so take an apostrophe i
 FOREIGN = "áâãåæçèéêíïñóôõøúüýčěğłńőřśšűžż"
 LONGEST = 10  # letters of a word that names are made from, and of one that is made
 SEVERAL = 0.15  # of the names, which become two words, as people have them
+LISTED = 0.75  # of the names that stand in a list: those become another one of it, the rest what any name becomes
+
+
+class Entry(NamedTuple):
+    """What a name of a list is in the other language, and the whole list in this direction."""
+
+    target: str
+    others: Sequence[Pair]
 
 
 class Names:
-    """Which words of some pairs are names, and new ones like them."""
+    """Which words of some pairs are names, and new ones like them; lists hold names that are others elsewhere."""
 
-    def __init__(self, pairs: Sequence[Pair]) -> None:
+    def __init__(self, pairs: Sequence[Pair], lists: Sequence[Sequence[Pair]] = ()) -> None:
         small, both, words = set[str](), set[str](), set[str]()
         for pair in pairs:
             small.update(SMALL.findall(pair.source), SMALL.findall(pair.target))
@@ -35,10 +45,26 @@ class Names:
         self.known = sorted(name for name in both if name.lower() not in small)
         self.words = sorted(word for word in words if len(word) <= LONGEST) or self.known
         self._known = frozenset(self.known)
+        self._entries: dict[str, dict[str, Entry]] = {}
+        for listed in lists:
+            for others in (listed, [one.swapped() for one in listed]):
+                for one in others:
+                    self._entries.setdefault(one.direction, {})[one.source] = Entry(one.target, others)
 
     def of(self, pair: Pair) -> list[str]:
         """The names that a pair's sides share."""
         return [name for name in shared(pair) if name in self._known]
+
+    def listed(self, pair: Pair) -> Iterator[tuple[str, Entry]]:
+        """The names of lists that stand equally often on both sides, each as its side has it."""
+        entries = self._entries.get(pair.direction)
+        if not entries:
+            return
+        left, right = whole(stems(pair.source), entries), stems(pair.target)
+        back = whole(right, {entries[name].target for name in left if name in entries})
+        for name, count in left.items():
+            if name in entries and back.get(entries[name].target) == count:
+                yield name, entries[name]
 
     def another(self, rng: random.Random) -> str:
         """A name: one of the text, one that is another word, one of parts of two words, or one with other letters."""
@@ -52,13 +78,14 @@ class Names:
         return misspelled(rng.choice((rng.choice(self.known), rng.choice(self.words))), self.words, rng)
 
 
-def renamed(pairs: Sequence[Pair], rate: float, rng: random.Random) -> list[Pair]:
+def renamed(pairs: Sequence[Pair], rate: float, rng: random.Random, lists: Sequence[Sequence[Pair]] = ()) -> list[Pair]:
     """With probability `rate`, give the names that both sides of a pair share other names.
 
     Names are capitalised words that stand equally often on both sides and never in small letters: 'Tom', also as
-    'Tom's' beside the German 'Toms'. The new ones are mostly made up.
+    'Tom's' beside the German 'Toms'. The new ones are mostly made up. A name that a list has, as 'München' beside
+    'Munich', mostly becomes another one of that list.
     """
-    names = Names(pairs) if rate else None
+    names = Names(pairs, lists) if rate else None
     if not names or not names.known:
         return list(pairs)
     return [with_other_names(pair, names, rng) if rng.random() < rate else pair for pair in pairs]
@@ -66,8 +93,14 @@ def renamed(pairs: Sequence[Pair], rate: float, rng: random.Random) -> list[Pair
 
 def with_other_names(pair: Pair, names: Names, rng: random.Random) -> Pair:
     """A pair with other names on both sides."""
-    table = {name: new_name(names, rng) for name in names.of(pair)}
-    return pair._replace(source=put(table, pair.source), target=put(table, pair.target)) if table else pair
+    left, right = dict[str, str](), dict[str, str]()
+    for name, (target, others) in names.listed(pair):
+        other = rng.choice(others) if rng.random() < LISTED else None
+        left[name], right[target] = (other.source, other.target) if other else (new_name(names, rng),) * 2
+    for name in names.of(pair):
+        if name not in left:
+            left[name] = right[name] = new_name(names, rng)
+    return pair._replace(source=put(left, pair.source), target=put(right, pair.target)) if left else pair
 
 
 def new_name(names: Names, rng: random.Random) -> str:
@@ -112,7 +145,7 @@ def stems(text: str) -> Counter[str]:
     return Counter(match["stem"] for match in CAPITALISED.finditer(text))
 
 
-def whole(counts: Counter[str], known: Set[str]) -> Counter[str]:
+def whole(counts: Counter[str], known: Collection[str]) -> Counter[str]:
     """The same, with German genitives counted as the names that are known: 'Toms' as 'Tom'."""
     found = Counter[str]()
     for word, count in counts.items():

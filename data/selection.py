@@ -128,7 +128,8 @@ def write_shards(
     Pairs that are held out, or share a text with one that is, are entered in the reports.
     """
     rng = random.Random(seed)
-    sizes = [0] * -(-sum(report.kept for report in reports) // config.shard_pairs)
+    pairs = sum(report.kept * corpus.repeat for corpus, report in zip(config.train, reports, strict=True))
+    sizes = [0] * -(-pairs // config.shard_pairs)
     with ExitStack() as stack:
         paths = [folder / shard_file(number) for number in range(len(sizes))]
         streams = [stack.enter_context(path.open("w", encoding="utf-8", newline="\n")) for path in paths]
@@ -136,19 +137,20 @@ def write_shards(
             if rule := held.rule(kept):
                 reports[kept.corpus].drop(rule, kept.number)
             else:
-                shard = rng.randrange(len(sizes))
-                streams[shard].write(to_line(kept.pair))
-                sizes[shard] += 1
+                for _ in range(config.train[kept.corpus].repeat):
+                    shard = rng.randrange(len(sizes))
+                    streams[shard].write(to_line(kept.pair))
+                    sizes[shard] += 1
     check(sum(sizes) > 0, "no pair is left to train on: hold out fewer")
     return sizes
 
 
 def real_texts(spool: Path, config: DataConfig, held: HeldOut) -> Iterator[str]:
-    """Both sides of every pair to train on that people wrote."""
+    """Both sides of every pair to train on that people wrote, as often as it is trained on."""
     for kept in read_spool(spool):
-        if not config.train[kept.corpus].synthetic and not held.rule(kept):
-            yield kept.pair.source
-            yield kept.pair.target
+        corpus = config.train[kept.corpus]
+        if not corpus.synthetic and not held.rule(kept):
+            yield from (kept.pair.source, kept.pair.target) * corpus.repeat
 
 
 def real_pairs(config: DataConfig, direction: str) -> Iterator[Pair]:

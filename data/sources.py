@@ -23,16 +23,19 @@ class TrainCorpusConfig(CorpusConfig):
 
     No pair that shares either side's text with a held-out one stays in the training data. `synthetic` says that one
     side was made by a model: nothing is held out of such text, and the vocabulary is not learned from it, since it is
-    poorer in words than what people write (Vanmassenhove et al. 2019) and repeats its other side.
+    poorer in words than what people write (Vanmassenhove et al. 2019) and repeats its other side. `repeat` trains on
+    each pair, and learns the vocabulary from it, as if it stood there so often: a small corpus then counts for more.
     """
 
     hold_out: int = 0
     hold_out_name: str = "held-out"
     synthetic: bool = False
+    repeat: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check(self.hold_out >= 0, f"hold_out must be 0 or more, but is {self.hold_out}")
+        check(self.repeat >= 1, f"repeat must be 1 or more, but is {self.repeat}")
         check(
             not (self.hold_out and self.synthetic), "hold_out of a synthetic corpus must be 0: nobody wrote its pairs"
         )
@@ -48,6 +51,7 @@ class DataConfig:
     root: Path = Path()
     dev: dict[str, CorpusConfig] = field(default_factory=dict)
     monolingual: tuple[MonolingualConfig, ...] = ()  # for teachers to translate beside the training text
+    names: tuple[CorpusConfig, ...] = ()  # lists of names, each of which may stand wherever another of its list does
     clean: CleanConfig = field(default_factory=CleanConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     shard_pairs: int = 200_000
@@ -87,7 +91,7 @@ class DataConfig:
             served = any(set(corpus.languages) == pair for corpus in self.train)
             check(served, f"no train corpus has both languages of the direction '{direction}'")
             wanted.append(pair)
-        for corpus in (*self.train, *self.dev.values()):
+        for corpus in (*self.train, *self.dev.values(), *self.names):
             languages = "-".join(corpus.languages)
             serves = set(corpus.languages) in wanted
             check(serves, f"corpus {corpus.source} is {languages}, which serves none of {', '.join(self.directions)}")

@@ -182,6 +182,11 @@ class Recipe:
             "'data.monolingual' is of use to teachers alone, who translate it: name one in 'teachers', or leave it out",
         )
         check(
+            self.batching.name_rate > 0 or not self.data.names,
+            "'data.names' is of use where 'batching.name_rate' says how many pairs get other names: set that, or leave "
+            "it out",
+        )
+        check(
             self.training.method != "ridge" or self.model.tie == "none",
             f"'training.method' ridge solves for the output layer alone, but 'model.tie' {self.model.tie} makes that "
             f"layer an embedding too: set 'model.tie' to none",

@@ -10,6 +10,7 @@ from data.config import check, read_toml
 from data.errors import UserError
 
 EXTENDS, SHARED = "extends", "shared"
+HERE = "{recipe}"  # in paths of the data: the folder of the recipe that says so
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[Path]]:
@@ -26,11 +27,11 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, An
     Raises:
         UserError: naming the file, when one is missing or malformed, or recipes extend each other in a circle.
     """
-    tree, files, folder = read_toml(path, overrides), [path], Path()
+    tree, files, folder = placed(read_toml(path, overrides), path), [path], Path()
     while (named := tree.pop(EXTENDS, "")) != "":
         files.append(extended(files, named))
         folder /= Path(named).parent
-        base = seen_from(read_toml(files[-1]), folder)
+        base = seen_from(placed(read_toml(files[-1]), files[-1]), folder)
         base.pop(SHARED, None)  # is said of that run alone
         tree = laid_over(base, tree)
     return tree, files
@@ -69,6 +70,20 @@ def laid_over(base: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any
         if isinstance(base[key], Mapping) and isinstance(tree[key], Mapping)
     }
     return {**base, **tree, **both}
+
+
+def placed(tree: dict[str, Any], path: Path) -> dict[str, Any]:
+    """A recipe's settings with its folder in the place of `{recipe}` in its data's paths."""
+    return {**tree, "data": with_folder(tree["data"], str(path.resolve().parent))} if "data" in tree else tree
+
+
+def with_folder(node: Any, folder: str) -> Any:
+    """A tree in whose texts a folder stands where they say `{recipe}`."""
+    if isinstance(node, dict):
+        return {key: with_folder(value, folder) for key, value in node.items()}
+    if isinstance(node, list):
+        return [with_folder(value, folder) for value in node]
+    return node.replace(HERE, folder) if isinstance(node, str) else node
 
 
 def seen_from(tree: dict[str, Any], folder: Path) -> dict[str, Any]:

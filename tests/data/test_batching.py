@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import multiprocessing
 import os
@@ -15,7 +16,7 @@ from data.batching import BatchingConfig, BatchStream, Position
 from data.collate import Batch
 from data.config import build
 from data.errors import UserError
-from data.prepare import DataConfig, Prepared, prepare
+from data.prepare import DataConfig, Pair, Prepared, prepare
 
 CONFIG = BatchingConfig(tokens=160, max_length=60, sampling=0.2, placeholder_rate=0.3)
 
@@ -192,6 +193,17 @@ def test_other_names_stand_on_both_sides(prepared: Prepared) -> None:
             assert left == right
             found |= set(left)
     assert len(found) > 50
+
+
+def test_names_of_a_list_take_each_others_place(prepared: Prepared) -> None:
+    listed = [Pair("de", "en", "Berlin", "Berlin"), Pair("de", "en", "Bruckdorf", "Bridgetown")]
+    config = BatchingConfig(tokens=400, max_length=100, name_rate=0.9)
+    found = set()
+    for batch in epochs(stream(dataclasses.replace(prepared, names=[listed]), config), 1):
+        for source, target in zip(batch.source_BS.tolist(), batch.target_output_BT.tolist(), strict=True):
+            sides = [prepared.tokenizer.decode(ids) for ids in (source, target)]
+            found.add(tuple("Bruckdorf" in side for side in sides) + tuple("Bridgetown" in side for side in sides))
+    assert found == {(True, False, False, True), (False, True, True, False), (False,) * 4}
 
 
 def test_lines_that_gave_way_to_long_pairs_are_not_called_too_long(prepared: Prepared) -> None:

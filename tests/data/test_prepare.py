@@ -2,6 +2,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -259,6 +260,8 @@ FRENCH = {"format": "tsv", "languages": ["de", "fr"], "source": "x.tsv"}
         ({"dev": {"../x": corpus("dev")}}, r"dev set name '\.\./x'"),
         ({"train": [corpus("train", hold_out=5, hold_out_name="small")]}, "'small' is a file already"),
         ({"train": [corpus("train", hold_out=-1)]}, "hold_out must be 0 or more"),
+        ({"train": [corpus("train", repeat=0)]}, "repeat must be 1 or more, but is 0"),
+        ({"languages": ["de", "en", "fr"], "names": [FRENCH]}, r"corpus x\.tsv is de-fr, which serves none"),
     ],
 )
 def test_a_wrong_setting_is_named(make_config: MakeConfig, changes: dict[str, Any], message: str) -> None:
@@ -311,3 +314,47 @@ def test_prepared_data_is_reused_when_the_software_has_learned_new_keys(tmp_path
     del tree["config"]["train"][0]["synthetic"], tree["config"]["shard_pairs"]
     path.write_text(json.dumps(tree), encoding="utf-8")
     assert prepare(config, tmp_path / "p", 1).shards == 1
+
+
+def test_a_corpus_counts_as_often_as_it_is_repeated(tmp_path: Path) -> None:
+    few, many = sentences(20, seed=3), sentences(60, seed=4)
+    write_corpus(tmp_path, "few", few)
+    config = config_for(tmp_path, many)
+    small = build(TrainCorpusConfig, corpus("few", repeat=5))
+    prepared = prepare(dataclasses.replace(config, train=(*config.train, small)), tmp_path / "p", 1)
+    found = Counter((pair.source, pair.target) for pair in pairs_of(prepared))
+    assert [found[pair] for pair in few] == [5] * 20
+    assert [found[pair] for pair in many] == [1] * 60
+    assert sum(prepared.shard_sizes) == 160
+
+
+def test_the_vocabulary_is_learned_from_a_repeated_corpus_as_often(make_config: MakeConfig, tmp_path: Path) -> None:
+    config = make_config()
+    write_corpus(config.root, "few", [("Xylophon", "Xylophone")])
+    pieces = []
+    for repeat in (1, 900):
+        prepared = prepare(
+            make_config(train=[corpus("train"), corpus("few", repeat=repeat)]), tmp_path / f"p{repeat}", 1
+        )
+        pieces.append(len(prepared.tokenizer.encode("Xylophon")))
+    assert pieces[1] < pieces[0]
+
+
+def test_lists_of_names_are_kept_beside_the_shards(make_config: MakeConfig, tmp_path: Path) -> None:
+    config = make_config()
+    (config.root / "places.tsv").write_text("München\tMunich\nWien\tVienna\nRom\t\n", encoding="utf-8")
+    places = {"format": "tsv", "languages": ["de", "en"], "source": "places.tsv"}
+    prepared = prepare(make_config(names=[places]), tmp_path / "p", 1)
+    assert prepared.names == [[Pair("de", "en", "München", "Munich"), Pair("de", "en", "Wien", "Vienna")]]
+    assert prepared.manifest["sources"][str(config.root / "places.tsv")]["lines"] == 3
+    (config.root / "places.tsv").write_text("München\tMunich\n", encoding="utf-8")
+    with pytest.raises(UserError, match="corpus files differ"):
+        prepare(make_config(names=[places]), tmp_path / "p", 1)
+
+
+def test_data_prepared_before_there_were_lists_of_names_has_none(tmp_path: Path) -> None:
+    path = prepare(config_for(tmp_path, sentences(60)), tmp_path / "p", 1).folder / "manifest.json"
+    tree = json.loads(path.read_text(encoding="utf-8"))
+    assert tree.pop("names") == []
+    path.write_text(json.dumps(tree), encoding="utf-8")
+    assert Prepared.load(tmp_path / "p").names == []

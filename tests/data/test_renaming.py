@@ -101,3 +101,55 @@ def test_without_a_rate_or_names_nothing_changes_and_nothing_is_drawn(pairs: lis
     rng = random.Random(1)
     assert renamed(pairs, rate, rng) == pairs
     assert rng.getstate() == random.Random(1).getstate()
+
+
+PLACES = [german("München", "Munich"), german("Wien", "Vienna"), german("Boston", "Boston"), german("Rom", "Rome")]
+
+
+def names_put(source: str, target: str, draws: int = 300) -> set[tuple[str, str]]:
+    """Both sides of a pair with all of the names that it may get."""
+    names, pair = Names(PAIRS, [PLACES]), german(source, target)
+    made = (with_other_names(pair, names, random.Random(seed)) for seed in range(draws))
+    return {(one.source, one.target) for one in made}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_name_of_a_list_becomes_another_of_it_each_side_in_its_language(place: Pair) -> None:
+    found = names_put(f"Ich wohne in {place.source}.", f"I live in {place.target}.")
+    assert {(f"Ich wohne in {one.source}.", f"I live in {one.target}.") for one in PLACES} <= found
+    assert not any("Wien" in target or "Munich" in source for source, target in found)
+
+
+def test_a_name_of_a_list_now_and_then_becomes_a_made_up_one() -> None:
+    names, pair = Names(PAIRS, [PLACES]), german("Ich wohne in München.", "I live in Munich.")
+    made = [with_other_names(pair, names, random.Random(seed)) for seed in range(1000)]
+    drawn = Counter((one.source.removeprefix("Ich wohne in "), one.target.removeprefix("I live in ")) for one in made)
+    listed = {(f"{one.source}.", f"{one.target}.") for one in PLACES}
+    assert all(left == right for left, right in drawn.keys() - listed)
+    assert 0.7 < sum(count for pair, count in drawn.items() if pair in listed) / 1000 < 0.85
+
+
+def test_genitives_of_listed_names_and_the_other_way_round() -> None:
+    assert ("Wiens Straßen", "Vienna's streets") in names_put("Münchens Straßen", "Munich's streets")
+    names = Names(PAIRS, [PLACES])
+    pair = Pair("en", "de", "Munich's streets", "Münchens Straßen")
+    made = {with_other_names(pair, names, random.Random(seed)) for seed in range(300)}
+    assert pair._replace(source="Vienna's streets", target="Wiens Straßen") in made
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("Ich wohne in München.", "I live there."),
+        ("Münchner Bier", "Munich beer"),
+        ("Er isst in Rom.", "He eats in rum."),
+    ],
+)
+def test_a_listed_name_on_one_side_alone_stays(source: str, target: str) -> None:
+    assert names_put(source, target) == {(source, target)}
+
+
+def test_lists_of_other_languages_change_nothing() -> None:
+    french = [Pair("fr", "en", "Vienne", "Vienna"), Pair("fr", "en", "Londres", "London")]
+    pair = german("Ich bin in Wien.", "I am in Vienna.")
+    assert with_other_names(pair, Names(PAIRS, [french]), random.Random(1)) == pair

@@ -155,3 +155,23 @@ def test_a_start_may_be_the_mean_of_variants(folder: Path) -> None:
 def test_variants_that_cannot_be_are_told(folder: Path, changes: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_plan(folder / "heir.toml", changes)
+
+
+def test_paths_of_the_data_may_start_at_the_folder_of_the_recipe_that_names_them(folder: Path) -> None:
+    text = BASE.replace('source = "train.tsv"', 'root = "{recipe}/texts"\nsource = "train.tsv"')
+    (folder / "base.toml").write_text(text, encoding="utf-8")
+    mine = folder / "mine"
+    mine.mkdir()
+    dev = '[data.dev.small]\nformat = "tsv"\nlanguages = ["aa", "bb"]\nsource = "{recipe}/dev.tsv"\n'
+    (mine / "mine.toml").write_text(f'extends = "../base.toml"\nname = "mine"\n{dev}', encoding="utf-8")
+    data = load_recipe(mine / "mine.toml", ["data.root=elsewhere"]).data
+    assert data.train[0].files(data.root) == (folder / "texts" / "train.tsv",)
+    assert data.dev["small"].files(data.root) == (mine / "dev.tsv",)
+
+
+def test_lists_of_names_that_no_pair_is_to_get_are_told(folder: Path) -> None:
+    names = '[[data.names]]\nformat = "tsv"\nlanguages = ["aa", "bb"]\nsource = "places.tsv"\n'
+    (folder / "named.toml").write_text(f'extends = "base.toml"\n{names}', encoding="utf-8")
+    with pytest.raises(UserError, match=r"'data\.names' is of use where 'batching\.name_rate' says how many"):
+        load_recipe(folder / "named.toml")
+    assert len(load_recipe(folder / "named.toml", ["batching.name_rate=0.1"]).data.names) == 1
