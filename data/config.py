@@ -107,6 +107,13 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def placeless(tree: Any) -> Any:
+    """A configuration without the folders that its paths start at."""
+    if isinstance(tree, dict):
+        return {key: placeless(value) for key, value in tree.items() if key != "root" or isinstance(value, dict)}
+    return [placeless(value) for value in tree] if isinstance(tree, list) else tree
+
+
 def read_toml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Read a TOML file and lay `dotted.key=value` overrides over it; a value is TOML, or else a plain string.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data.clean import CorpusReport, to_json, to_text
-from data.config import build, check, plain
+from data.config import build, check, placeless, plain
 from data.corpus import CorpusConfig, check_there, read
 from data.files import atomic_folder, copy, sha256, write_text
 from data.normalize import normalize
@@ -93,13 +93,6 @@ def differences(manifest: dict[str, Any], origin: dict[str, Any]) -> list[str]:
     if sums[0] != sums[1]:
         names.append("corpus files")
     return names
-
-
-def placeless(tree: Any) -> Any:
-    """A configuration without the folders that its paths start at."""
-    if isinstance(tree, dict):
-        return {key: placeless(value) for key, value in tree.items() if key != "root" or isinstance(value, dict)}
-    return [placeless(value) for value in tree] if isinstance(tree, list) else tree
 
 
 def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vocabulary: Path | None) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from data.config import build, check, read_toml
+from data.config import build, check, placeless, read_toml
 from data.errors import UserError
 from data.normalize import normalize
 from data.prepare import Pair, Prepared
@@ -117,8 +117,9 @@ def provenance(
     recipe: dict[str, Any], manifest: dict[str, Any], origin: dict[str, object], home: Path
 ) -> dict[str, Any]:
     """What a bundle tells of its training; the folders of corpora, and of all runs, stay this machine's own affair."""
-    data = {name: value for name, value in recipe["data"].items() if name != "root"}
-    roots = (Path(recipe["data"]["root"]), home)
+    data = recipe["data"]
+    corpora = (*data["train"], *data["dev"].values(), *data.get("names", ()))
+    roots = (Path(data["root"]), home, *(Path(data["root"], corpus.get("root", "")) for corpus in corpora))
 
     def told(path: Path) -> str:
         return str(next((path.relative_to(root) for root in roots if path.is_relative_to(root)), path))
@@ -127,7 +128,12 @@ def provenance(
     sources = {told(Path(text)): entry for text, entry in manifest["data"]["sources"].items()}
     return {
         **origin,
-        "recipe": {**recipe, "data": data, "start_from": named(start), "teachers": [told_of(one) for one in teachers]},
+        "recipe": {
+            **recipe,
+            "data": placeless(data),
+            "start_from": named(start),
+            "teachers": [told_of(one) for one in teachers],
+        },
         **manifest,
         "data": {**manifest["data"], "sources": sources},
     }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.config import build, check, plain
+from data.config import build, check, placeless, plain
 from data.errors import UserError
 from data.files import sha256, write_json
 from data.prepared import MODEL, Prepared
@@ -21,7 +21,7 @@ HOW_TO_GO_ON = (  # of `training`
     *("keep_last", "keep_best", "patience", "threads", "updates", "ridge_passes", "read_ahead"),
 )
 # Keys that a resumed run may set anew, since they leave the past as it was.
-MAY_CHANGE = {"shared", "data.root", *(f"training.{name}" for name in HOW_TO_GO_ON)}
+MAY_CHANGE = {"shared", *(f"training.{name}" for name in HOW_TO_GO_ON)}
 
 
 def prepared_folder(run: Path) -> Path:
@@ -80,7 +80,7 @@ def last_checkpoint(run: Path) -> Checkpoint | None:
 
 
 def agree(folder: Path, recipe: Recipe) -> None:
-    """Write the recipe into a new run's folder, or check that it is the one there.
+    """Write the recipe into a new run's folder, or check that it is the one there, wherever its corpora lie by now.
 
     Raises:
         UserError: naming the keys that differ.
@@ -89,7 +89,7 @@ def agree(folder: Path, recipe: Recipe) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if path.exists():
         theirs = plain(build(Recipe, read_json(path)))  # keys that came after it take their defaults
-        differing = sorted(differences(theirs, mine) - MAY_CHANGE)
+        differing = sorted(differences(placeless(theirs), placeless(mine)) - MAY_CHANGE)
         if differing:
             raise UserError(
                 f"{folder} holds a run of another recipe ({', '.join(differing)} differ): "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,19 +26,24 @@ DEV = Example("toy dev", "aa-bb", ["ba dei lo", "ka mo fa do", "go lei da"], ["l
 
 
 def test_a_bundle_does_not_tell_where_the_corpora_lay() -> None:
-    recipe = {"name": "toy", "data": {"root": "/home/somebody/corpora", "languages": ["aa", "bb"]}}
+    train = [{"source": "a/train.aa", "root": "."}, {"source": "book.tsv", "root": "/home/somebody/project/corpora"}]
+    data = {"root": "/home/somebody/corpora", "languages": ["aa", "bb"], "train": train, "dev": {}}
+    recipe: dict[str, Any] = {"name": "toy", "data": data}
     recipe["start_from"] = "/home/somebody/workspace/runs/first"
     sources = {
         "/home/somebody/corpora/a/train.aa": {"lines": 1},
+        "/home/somebody/project/corpora/book.tsv": {"lines": 4},
         "/elsewhere/dev.aa": {"lines": 2},
         "/home/somebody/workspace/corpora/toy/teacher/aa-bb.aa": {"lines": 3},
     }
     manifest = {"seed": 1, "data": {"sources": sources, "files": {}}}
     told = provenance(recipe, manifest, {"update": 5}, Path("/home/somebody/workspace"))
-    assert told["recipe"]["data"] == {"languages": ["aa", "bb"]}
+    sources_of = [{"source": "a/train.aa"}, {"source": "book.tsv"}]
+    assert told["recipe"]["data"] == {"languages": ["aa", "bb"], "train": sources_of, "dev": {}}
     assert told["recipe"]["start_from"] == "first"
     lines = {name: source["lines"] for name, source in told["data"]["sources"].items()}
-    assert lines == {"a/train.aa": 1, "/elsewhere/dev.aa": 2, "corpora/toy/teacher/aa-bb.aa": 3}
+    ours = {"a/train.aa": 1, "book.tsv": 4, "corpora/toy/teacher/aa-bb.aa": 3}
+    assert lines == {**ours, "/elsewhere/dev.aa": 2}
     assert (told["seed"], told["update"]) == (1, 5)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -24,7 +25,7 @@ from training.average import choose_weights
 from training.config import TrainingConfig, load_recipe
 from training.distributed import World
 from training.run import train_recipe
-from training.run_folder import RECIPE, differences
+from training.run_folder import RECIPE, agree, differences
 from training.trainer import NotFiniteError, Trainer
 
 TINY = {
@@ -223,6 +224,18 @@ def test_another_recipe_may_not_go_on_with_a_run(toy: Path) -> None:
     trainer(toy)
     with pytest.raises(UserError, match=r"another recipe \(model.encoder.hidden, optimizer.rate differ\)"):
         trainer(toy, optimizer__rate=0.5, model__encoder__hidden=16)
+
+
+def test_corpora_may_lie_elsewhere_when_a_run_goes_on(toy: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(toy / "toy.toml", overrides(toy))
+    train = tuple(dataclasses.replace(corpus, root=tmp_path / "moved") for corpus in recipe.data.train)
+    moved = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, train=train, root=tmp_path))
+    agree(tmp_path / "run", recipe)
+    agree(tmp_path / "run", moved)
+    assert json.loads((tmp_path / "run" / RECIPE).read_text())["data"]["root"] == str(tmp_path)
+    twice = tuple(dataclasses.replace(corpus, repeat=2) for corpus in train)
+    with pytest.raises(UserError, match=r"another recipe \(data\.train differ\)"):
+        agree(tmp_path / "run", dataclasses.replace(moved, data=dataclasses.replace(moved.data, train=twice)))
 
 
 def test_a_run_may_be_made_longer(toy: Path) -> None:
