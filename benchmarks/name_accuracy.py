@@ -16,13 +16,14 @@ from slots import run
 
 NAMES = {
     "person": (
-        *("Aleksandra", "Annegret", "Björn", "Giovanni", "Hartmann", "Hülya", "Ivanova", "Jürgen", "Kowalski"),
-        *("Krzysztof", "Lindner", "Lindqvist", "Lehmann", "Moreau", "Nguyen", "Okonkwo", "Petersen", "Priyanka"),
-        *("Rasmussen", "Svetlana", "Winkler", "Yusuf", "Özdemir"),
+        *("Annegret", "Brüggemann", "Czerwinski", "Dragomir", "Ekaterina", "Fritzsche", "Ghazali", "Gökhan", "Günther"),
+        *("Hagedorn", "Hülya", "Ingeborg", "Jablonski", "Kühlmann", "Löwenthal", "Nakamoto", "Pfannenstiel"),
+        *("Priyanka", "Rosenkranz", "Schönfeld", "Siobhan", "Söderberg", "Wojciech"),
     ),
     "place": (
-        *("Bielefeld", "Bilbao", "Bochum", "Bregenz", "Dortmund", "Graz", "Heidelberg", "Kassel", "Leicester"),
-        *("Leverkusen", "Nairobi", "Oberhausen", "Potsdam", "Rostock", "Stuttgart", "Groningen", "Uppsala"),
+        *("Arequipa", "Debrecen", "Groningen", "Gütersloh", "Göppingen", "Hildesheim", "Kumasi", "Leicester"),
+        *("Leverkusen", "Oberhausen", "Paderborn", "Plovdiv", "Recklinghausen", "Remscheid", "Solingen", "Sunderland"),
+        *("Tampere", "Villach"),
     ),
 }
 SENTENCES = {

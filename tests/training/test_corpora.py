@@ -1,0 +1,52 @@
+"""The corpora that come along: every line is a pair, and what is scored is not trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data.corpus import CorpusConfig, read
+from data.monolingual import fingerprint
+from data.normalize import normalize
+from training.config import load_recipe
+
+ROOT = Path(__file__).parents[2] / "training"
+CORPORA = sorted(path.name for path in (ROOT / "corpora").glob("*.tsv"))
+
+
+def pairs(name: str) -> list[tuple[str, str]]:
+    config = CorpusConfig(format="tsv", languages=("de", "en"), source=Path(name))
+    return [(line.source, line.target) for line in read(config, ROOT / "corpora")]
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_every_line_is_a_normal_pair_that_stands_there_once(name: str) -> None:
+    found = pairs(name)
+    assert len(set(found)) == len(found)
+    assert all(side and side == normalize(side) for pair in found for side in pair)
+
+
+@pytest.mark.parametrize("name", ["requests-dev.de-en.tsv", "requests-test.de-en.tsv"])
+def test_what_is_scored_is_in_no_other_corpus(name: str) -> None:
+    others = {
+        (side, fingerprint(pair[side]))
+        for other in CORPORA
+        if other != name
+        for pair in pairs(other)
+        for side in (0, 1)
+    }
+    assert not [pair for pair in pairs(name) if not others.isdisjoint(enumerate(map(fingerprint, pair)))]
+
+
+def test_each_place_has_one_name_in_each_language() -> None:
+    for side in zip(*pairs("places.de-en.tsv"), strict=True):
+        assert len(set(side)) == len(side)
+
+
+@pytest.mark.parametrize("name", ["phrase-book.toml", "phrases-de-en.toml"])
+def test_recipes_find_them_beside_themselves(name: str) -> None:
+    data = load_recipe(ROOT / "recipes" / name, ["data.root=elsewhere"]).data
+    ours = [corpus for corpus in (*data.train, *data.names, data.dev["requests"]) if corpus.root != Path()]
+    assert all(path.is_file() for corpus in ours for path in corpus.files(data.root))
+    assert [corpus.source.name for corpus in data.names] == ["places.de-en.tsv"]
