@@ -155,13 +155,19 @@ def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
     assert ([start.recipe.name for start in last.starts], last.lessons) == (["tatoeba-de-en-deep"], ())
     (lesson,) = plans["tatoeba-de-en-reranked.toml"].lessons
     assert (lesson.directions, lesson.config.choose, lesson.config.beam) == (("en-de",), "reranked", 12)
-    taught, shipped = plans["help-de-en-taught.toml"], plans["help-de-en.toml"]
+    taught, helpful = plans["help-de-en-taught.toml"], plans["help-de-en.toml"]
     assert ([one.recipe.name for one in taught.starts], taught.recipe.start_vocabulary) == (["help-de-en-first"], "own")
-    assert ([one.recipe.name for one in shipped.starts], shipped.recipe.start_vocabulary) == (
+    assert ([one.recipe.name for one in helpful.starts], helpful.recipe.start_vocabulary) == (
         ["help-de-en-taught"],
         "kept",
     )
-    assert (shipped.lessons, shipped.recipe.data.monolingual) == ((), ())
+    assert (helpful.lessons, helpful.recipe.data.monolingual) == ((), ())
+    taught = plans["phrases-de-en-taught.toml"]
+    assert [one.teacher.name for one in taught.lessons] == [one.recipe.name for one in taught.starts] == ["help-de-en"]
+    assert [one.recipe.name for one in in_order(plans["phrases-de-en.toml"])][-2:] == [
+        "phrases-de-en-taught",
+        "phrases-de-en",
+    ]
     wide = plans["tatoeba-de-en-wide.toml"].lessons
     assert [(one.teacher.name, one.directions, one.config.translates) for one in wide] == [
         ("tatoeba-de-en-reranked", ("en-de",), "monolingual"),
