@@ -9,15 +9,15 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from data.config import build, check, placeless, read_toml
+from data.config import build, placeless, read_toml
 from data.errors import UserError
 from data.normalize import normalize
-from data.prepare import Pair, Prepared
+from data.prepare import Prepared
 from data.tokenizer import Tokenizer
 from models.bundle import TOKENIZER, Bundle, Storage, check_free
 from models.config import ModelConfig
@@ -27,26 +27,15 @@ from models.seq2seq import Seq2Seq
 from models.weights import blank_network, write_bundle
 from training.average import choose_weights
 from training.evaluation import bleu_for, search
-from training.evaluation_job import read_lines
+from training.examples import Example, bleu, dev_examples, first, read_test_set
+from training.length_penalty import length_ratio, tune
 from training.manifest import MANIFEST
 from training.run_folder import RECIPE, prepared_folder, read_json
 from training.telemetry import say
 
-GRID = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)  # length penalties that are tried
-NO_LONGER = 0.9  # the share of references within the length that a search rewards
-NOISE = 0.1  # BLEU; among penalties this close to the best, the largest is taken: small ones favour short translations
 PARITY_SENTENCES = 500
 DOUBTFUL = 0.05  # of the sentences of the dev sets, those that the network is least sure of
 TOLERANCE = 0.5  # BLEU that low precision may cost in the mean of the dev sets before an export fails
-
-
-class Example(NamedTuple):
-    """Sentences of one set in one direction."""
-
-    name: str
-    direction: str
-    sources: list[str]
-    references: list[str]
 
 
 @dataclass(frozen=True)
@@ -186,41 +175,6 @@ def network_of(recipe: dict[str, Any], weights: dict[str, Tensor], vocabulary: i
     return network.eval().requires_grad_(False)
 
 
-def dev_examples(prepared: Prepared) -> list[Example]:
-    """Every dev set in every direction."""
-    groups: dict[tuple[str, str], list[Pair]] = {}
-    for name, pairs in prepared.dev.items():
-        for pair in pairs:
-            groups.setdefault((f"{name} dev", pair.direction), []).append(pair)
-    return [
-        Example(name, direction, [pair.source for pair in pairs], [pair.target for pair in pairs])
-        for (name, direction), pairs in groups.items()
-    ]
-
-
-def read_test_set(text: str, directions: Sequence[str]) -> Example:
-    """A test set from `NAME=SOURCE,TARGET,de-en`, in one of some directions."""
-    name, _, rest = text.partition("=")
-    parts = rest.split(",")
-    check(bool(name) and len(parts) == 3, f"--test {text}: expected NAME=SOURCE,TARGET,de-en")
-    files = [Path(part) for part in parts[:2]]
-    for path in files:
-        check(path.is_file(), f"--test {text}: there is no file {path}")
-    offered = ", ".join(directions)
-    check(parts[2] in directions, f"--test {text}: {parts[2]} is no direction that is trained; there are: {offered}")
-    sources, references = map(read_lines, files)
-    check(
-        len(sources) == len(references),
-        f"--test {text}: {files[0]} has {len(sources)} lines, but {files[1]} has {len(references)}",
-    )
-    return Example(name, parts[2], sources, references)
-
-
-def bleu(found: Sequence[str], example: Example) -> float:
-    """BLEU of translations."""
-    return float(bleu_for(example.direction.partition("-")[2]).corpus_score(list(found), [example.references]).score)
-
-
 def searched(network: Seq2Seq, tokenizer: Tokenizer, example: Example, options: SearchOptions) -> list[Hypothesis]:
     """Best hypotheses for an example's sentences."""
     sources = [normalize(source) for source in example.sources]
@@ -230,48 +184,6 @@ def searched(network: Seq2Seq, tokenizer: Tokenizer, example: Example, options: 
 def translated(network: Seq2Seq, tokenizer: Tokenizer, example: Example, options: SearchOptions) -> list[str]:
     """Best translations of an example's sentences."""
     return [tokenizer.decode(one.tokens) for one in searched(network, tokenizer, example, options)]
-
-
-def first(example: Example, count: int) -> Example:
-    """The first sentences of an example."""
-    return example._replace(sources=example.sources[:count], references=example.references[:count])
-
-
-def length_ratio(tokenizer: Tokenizer, dev: Sequence[Example]) -> float:
-    """Words per source word that most references have at most, in the direction that makes the longest; 0 without any.
-
-    Both ends, and the tag of the source, are words here.
-    """
-    return max((ratio_of(tokenizer, example) for example in dev), default=0.0)
-
-
-def ratio_of(tokenizer: Tokenizer, example: Example) -> float:
-    """Words per source word that `NO_LONGER` of an example's references have at most."""
-    target = example.direction.partition("-")[2]
-    ratios = sorted(
-        (len(tokenizer.encode(normalize(reference))) + 1) / len(tokenizer.encode_source(normalize(source), target))
-        for source, reference in zip(example.sources, example.references, strict=True)
-    )
-    return round(ratios[int(NO_LONGER * (len(ratios) - 1))], 2)
-
-
-def tune(network: Seq2Seq, tokenizer: Tokenizer, dev: Sequence[Example], search: SearchOptions) -> float:
-    """The largest length penalty whose mean BLEU on the dev sets is within `NOISE` of the best; 1 without any."""
-    if not dev:
-        return 1.0
-    means = {}
-    for alpha in GRID:
-        options = replace(search, length_penalty=alpha)
-        scores = [bleu(translated(network, tokenizer, example, options), example) for example in dev]
-        means[alpha] = sum(scores) / len(scores)
-        say(f"length penalty {alpha:g}: mean dev BLEU {means[alpha]:.2f}")
-    return largest_near_best(means)
-
-
-def largest_near_best(means: dict[float, float]) -> float:
-    """The largest key whose value is within `NOISE` of the largest value."""
-    best = max(means.values())
-    return max(alpha for alpha, mean in means.items() if mean >= best - NOISE)
 
 
 def measure(

@@ -19,7 +19,8 @@ from models.bundle import MODEL, SHORTLIST, TOKENIZER, Bundle, check_free, read_
 from models.pruning import STACKS, STEP, Units, feed_forwards, keep, smaller, units_of
 from models.seq2seq import Seq2Seq
 from models.weights import Contents, write_contents
-from training.export import Example, measure, read_test_set
+from training.examples import Example, read_test_set
+from training.export import measure
 from training.firing import firing
 from training.lexicon import Pair
 from training.parallel import read_texts

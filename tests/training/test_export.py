@@ -11,15 +11,8 @@ import torch
 from data.errors import UserError
 from models.bundle import read_bundle
 from training import export
-from training.export import (
-    Example,
-    largest_near_best,
-    length_ratio,
-    parity,
-    provenance,
-    read_card,
-    read_test_set,
-)
+from training.examples import Example, read_test_set
+from training.export import parity, provenance, read_card
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
 DEV = Example("toy dev", "aa-bb", ["ba dei lo", "ka mo fa do", "go lei da"], ["lo dei ba", "do fa mo ka", "da lei go"])
@@ -106,22 +99,3 @@ def test_parity_in_low_precision_is_judged_by_the_mean(
     monkeypatch.setattr(export, "bleu", lambda *_: next(scores))
     bundle = read_bundle(GOLDEN)
     assert parity(bundle.network(), bundle, [DEV] * len(changes), "int8") is good
-
-
-def test_among_equals_the_largest_length_penalty_is_taken() -> None:
-    assert largest_near_best({0.0: 43.69, 0.6: 43.66, 0.8: 43.54, 1.0: 43.52}) == 0.6
-    assert largest_near_best({0.6: 40.0, 1.0: 42.0, 1.4: 41.0}) == 1.0
-
-
-def test_the_length_that_a_search_rewards_is_what_nine_of_ten_references_keep_to() -> None:
-    tokenizer = read_bundle(GOLDEN).tokenizer
-    words = len(tokenizer.encode_source("ba", "bb"))
-    longer = len(tokenizer.encode("ba lo")) + 1
-    usual, long, endless = "ba", "ba lo", " ".join(["ba"] * 50)
-
-    def ratio(*references: str) -> float:
-        return length_ratio(tokenizer, [Example("toy dev", "aa-bb", ["ba"] * len(references), list(references))])
-
-    assert ratio(*[usual] * 10, endless) == round((len(tokenizer.encode("ba")) + 1) / words, 2)
-    assert ratio(*[usual] * 8, *[long] * 2, endless) == round(longer / words, 2)
-    assert length_ratio(tokenizer, []) == 0.0
