@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: serve test check format lock train bench clean
+.PHONY: serve test check format lock train clean
 
 .venv/serve: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

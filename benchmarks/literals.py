@@ -18,12 +18,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from data.corpus import all_lines
 from data.languages import number_marks
 from models.bundle import Bundle, read_bundle
 from mt_service.registry import make_translator
 from mt_service.settings import Settings
 from mt_service.translator import Options, Translator
-from training.evaluation_job import read_lines
 from training.manifest import git_state
 
 SENTENCES = 200  # of each kind and place, at most
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--word", default="Tom")
     arguments = parser.parse_args()
     bundle = read_bundle(arguments.bundle)
-    lines = read_lines(arguments.file)
+    lines = all_lines(arguments.file)
     word = re.compile(rf"\b{re.escape(arguments.word)}\b")
     sentences = [line for line in lines if len(word.findall(line)) == line.count(arguments.word) == 1][:SENTENCES]
     rows = measure(bundle, sentences, arguments.word, arguments.source, arguments.target)

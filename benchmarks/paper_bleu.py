@@ -15,8 +15,9 @@ from pathlib import Path
 import sacremoses
 from sacrebleu.metrics import BLEU
 
+from data.corpus import all_lines
 from data.errors import UserError
-from training.evaluation_job import read_lines, same_length
+from training.evaluation_job import same_length
 
 
 def scored(metric: BLEU, hypotheses: list[str], references: list[str]) -> dict[str, str | float]:
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("language")
     arguments = parser.parse_args()
     try:
-        hypotheses, references = read_lines(arguments.hypotheses), read_lines(arguments.references)
+        hypotheses, references = all_lines(arguments.hypotheses), all_lines(arguments.references)
         same_length(arguments.hypotheses, len(hypotheses), arguments.references, len(references))
     except UserError as error:
         parser.error(str(error))

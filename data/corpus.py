@@ -123,7 +123,13 @@ def read_lines(path: Path) -> Iterator[str]:
             f"convert the file, for example with iconv"
         ) from None
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"cannot read {path} after line {number}: {error}") from None
+        where = f" after line {number}" if number else ""
+        raise UserError(f"cannot read {path}{where}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def all_lines(path: Path) -> list[str]:
+    """A file's lines, as `read_lines` gives them."""
+    return list(read_lines(path))
 
 
 def open_binary(path: Path) -> IO[bytes]:

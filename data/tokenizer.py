@@ -169,10 +169,6 @@ class Tokenizer:
         ids: list[list[int]] = self._processor.encode(list(texts), num_threads=1)
         return ids
 
-    def encode_as_pieces(self, text: str) -> list[str]:
-        """The pieces of a normalised text as strings."""
-        return self.pieces(self.encode(text))
-
     def encode_source(self, text: str, target: str) -> list[int]:
         """The ids that an encoder reads: the tag of the target language, the pieces, eos."""
         return [self.tag_id(target), *self.encode(text), EOS]

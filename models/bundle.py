@@ -111,6 +111,11 @@ def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
     return own | {f"<2{language}>": tokenizer.tag_id(language) for language in tokenizer.languages}
 
 
+def shipped_bundles() -> list[Path]:
+    """The folders of the bundles that come along."""
+    return sorted(path.parent for path in (Path(__file__).parent / "pretrained").glob(f"*/{CONFIG}"))
+
+
 def specials_of(tokenizer: Tokenizer) -> Specials:
     """The ids of a tokenizer that search treats apart: control symbols are never produced."""
     forbidden = (tokenizer.unk_id, *(tokenizer.tag_id(language) for language in tokenizer.languages))

@@ -68,20 +68,6 @@ def answer(request: Request, bundle: Path | None) -> list[str]:
     return translate_lines(request.sources, direction, {**options, "device": request.device})
 
 
-def diagnose(arguments: argparse.Namespace) -> int:
-    """`mt diagnose`."""
-    from training.diagnose_job import run
-
-    return run(arguments)
-
-
-def export(arguments: argparse.Namespace) -> int:
-    """`mt export`."""
-    from training.export_job import run
-
-    return run(arguments)
-
-
 def shortlist(arguments: argparse.Namespace) -> int:
     """`mt shortlist`."""
     from training.shortlist_job import run
@@ -170,7 +156,7 @@ def add_train(commands: Any) -> None:
 
 def add_diagnose(commands: Any) -> None:
     """`mt diagnose`."""
-    from training.diagnose_job import add_arguments
+    from training.diagnose_job import add_arguments, run
 
     parser = commands.add_parser(
         "diagnose",
@@ -182,12 +168,12 @@ def add_diagnose(commands: Any) -> None:
         epilog="example: mt diagnose workspace/runs/tatoeba-de-en --direction de-en --sentence 'Ich habe keine Zeit.'",
     )
     add_arguments(parser)
-    parser.set_defaults(run=diagnose)
+    parser.set_defaults(run=run)
 
 
 def add_export(commands: Any) -> None:
     """`mt export`."""
-    from training.export_job import add_arguments
+    from training.export_job import add_arguments, run
 
     parser = commands.add_parser(
         "export",
@@ -197,7 +183,7 @@ def add_export(commands: Any) -> None:
         epilog="example: mt export workspace/runs/tatoeba-de-en workspace/bundles/de-en --storage int8",
     )
     add_arguments(parser)
-    parser.set_defaults(run=export)
+    parser.set_defaults(run=run)
 
 
 def add_shortlist(commands: Any) -> None:

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import models
 from data.config import check
 from data.errors import UserError
-from models.bundle import Bundle, read_bundle
+from models.bundle import Bundle, read_bundle, shipped_bundles
 from models.cores import available_cores, set_threads
 from models.device import choose_device
 from models.native.compiler import UnavailableError
@@ -25,12 +24,6 @@ from mt_service.translator import Translator
 
 log = logging.getLogger(__name__)
 ROWS = {"cpu": 256, "cuda": 1280}  # hypotheses at once, where the settings leave it open
-
-
-def shipped_bundles() -> list[Path]:
-    """The bundles that come with the program."""
-    folder = Path(models.__file__).parent / "pretrained"
-    return sorted(path.parent for path in folder.glob("*/config.json"))
 
 
 def device_of(settings: Settings) -> str:

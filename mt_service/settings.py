@@ -41,7 +41,7 @@ class Settings:
         UserError: for a value out of its range; the sentence names variable and range.
     """
 
-    home: Path = Path("workspace")  # prepared data, runs and bundles
+    home: Path = Path("workspace")  # prepared data, runs and bundles; the command line alone reads it
     bundles: tuple[str, ...] = ()  # folders; in MT_BUNDLES separated like PATH; empty means those that ship
     host: str = "127.0.0.1"
     port: int = 8000

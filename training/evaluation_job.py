@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.config import check
-from data.errors import UserError
+from data.corpus import all_lines
 from training.arguments import add_bundle, add_device, add_languages
 
 if TYPE_CHECKING:
@@ -35,24 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print JSON instead of a table")
 
 
-def read_lines(path: Path) -> list[str]:
-    """Lines of a UTF-8 file, ended by \\n alone; without a byte order mark.
-
-    Raises:
-        UserError: naming the file, and the line that is no UTF-8.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise UserError(f"{path}, line {line} is no UTF-8: save the file as UTF-8") from None
-    return text.removesuffix("\n").split("\n") if text else []
-
-
 def language(given: str | None, path: Path, flag: str, needed: bool = True) -> str:
     """A language from its flag, or from a file's suffix; empty when there is none and it is not needed."""
     found = given or path.suffix.removeprefix(".")
@@ -71,14 +53,14 @@ def run(arguments: argparse.Namespace, by_bundle: ByBundle) -> int:
     from training.systems import Request, translations
 
     check_place(arguments.output)
-    references = read_lines(arguments.reference)
+    references = all_lines(arguments.reference)
     check(bool(references), f"{arguments.reference} is empty: there is nothing to score")
     translating = arguments.hypothesis is None or arguments.compare_bundle is not None
     target = language(arguments.target_language, arguments.reference, "--target-language", needed=translating)
     request = None
     if translating:
         check(arguments.source is not None, "--source is needed to translate; or give --hypothesis")
-        sources = read_lines(arguments.source)
+        sources = all_lines(arguments.source)
         same_length(arguments.source, len(sources), arguments.reference, len(references))
         origin = language(arguments.source_language, arguments.source, "--source-language")
         request = Request(sources, origin, target, arguments.beam, arguments.length_penalty, arguments.device)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data.config import check
+from data.corpus import all_lines
 from data.prepare import Pair, Prepared
 from training.evaluation import bleu_for
-from training.evaluation_job import read_lines
 
 
 class Example(NamedTuple):
@@ -19,6 +19,11 @@ class Example(NamedTuple):
     direction: str
     sources: list[str]
     references: list[str]
+
+    @property
+    def target(self) -> str:
+        """The language that is translated to."""
+        return self.direction.partition("-")[2]
 
 
 def dev_examples(prepared: Prepared) -> list[Example]:
@@ -43,7 +48,7 @@ def read_test_set(text: str, directions: Sequence[str]) -> Example:
         check(path.is_file(), f"--test {text}: there is no file {path}")
     offered = ", ".join(directions)
     check(parts[2] in directions, f"--test {text}: {parts[2]} is no direction that is trained; there are: {offered}")
-    sources, references = map(read_lines, files)
+    sources, references = map(all_lines, files)
     check(
         len(sources) == len(references),
         f"--test {text}: {files[0]} has {len(sources)} lines, but {files[1]} has {len(references)}",
@@ -58,4 +63,4 @@ def first(example: Example, count: int) -> Example:
 
 def bleu(found: Sequence[str], example: Example) -> float:
     """BLEU of translations."""
-    return float(bleu_for(example.direction.partition("-")[2]).corpus_score(list(found), [example.references]).score)
+    return float(bleu_for(example.target).corpus_score(list(found), [example.references]).score)

@@ -6,6 +6,7 @@ Legend: B sentences, T target positions, D width, V vocabulary.
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -149,7 +150,7 @@ def write_and_check(
         served = bundle.network()
         scores, unsure_below = measure(served, bundle.tokenizer, dev, tests, info.search())
     finally:
-        remove(trial)
+        shutil.rmtree(trial)
     write_bundle(
         folder, network, tokenizer_file, replace(info, scores=scores, unsure_below=unsure_below), storage, force
     )
@@ -157,13 +158,6 @@ def write_and_check(
     search = f"length penalty {info.length_penalty:g} up to {info.length_ratio:g} words per source word"
     say(f"wrote {folder}: {size / 1e6:.1f} MB, {storage}, {search}")
     return 0
-
-
-def remove(folder: Path) -> None:
-    """Delete a folder of files."""
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
 
 
 def network_of(recipe: dict[str, Any], weights: dict[str, Tensor], vocabulary: int) -> Seq2Seq:
@@ -178,7 +172,7 @@ def network_of(recipe: dict[str, Any], weights: dict[str, Tensor], vocabulary: i
 def searched(network: Seq2Seq, tokenizer: Tokenizer, example: Example, options: SearchOptions) -> list[Hypothesis]:
     """Best hypotheses for an example's sentences."""
     sources = [normalize(source) for source in example.sources]
-    return search(network, tokenizer, sources, example.direction.partition("-")[2], options)
+    return search(network, tokenizer, sources, example.target, options)
 
 
 def translated(network: Seq2Seq, tokenizer: Tokenizer, example: Example, options: SearchOptions) -> list[str]:
@@ -207,7 +201,7 @@ def doubtful(sure: Sequence[float]) -> float:
 
 def score(found: Sequence[str], example: Example, options: SearchOptions) -> Score:
     """BLEU with its signature."""
-    metric = bleu_for(example.direction.partition("-")[2])
+    metric = bleu_for(example.target)
     result = metric.corpus_score(list(found), [example.references])
     signature = str(metric.get_signature())
     return Score(
@@ -246,7 +240,7 @@ def parity(network: Seq2Seq, bundle: Bundle, dev: Sequence[Example], storage: St
 @torch.inference_mode()
 def logit_gap(one: Seq2Seq, other: Seq2Seq, tokenizer: Tokenizer, example: Example) -> float:
     """The largest difference of logits over the references of some sentences, one sentence at a time."""
-    target, largest = example.direction.partition("-")[2], 0.0
+    target, largest = example.target, 0.0
     for source, reference in list(zip(example.sources, example.references, strict=True))[:20]:
         source_BS = torch.tensor([tokenizer.encode_source(normalize(source), target)])
         target_BT = torch.tensor([[tokenizer.bos_id, *tokenizer.encode(normalize(reference))]])

@@ -54,8 +54,7 @@ def tune(network: Seq2Seq, tokenizer: Tokenizer, dev: Sequence[Example], search:
 
 def candidates(network: Seq2Seq, tokenizer: Tokenizer, example: Example, search: SearchOptions) -> list[Found]:
     """What searches with the smallest and the largest penalty find for each sentence."""
-    target = example.direction.partition("-")[2]
-    sources = [tokenizer.encode_source(normalize(source), target) for source in example.sources]
+    sources = [tokenizer.encode_source(normalize(source), example.target) for source in example.sources]
     both = [
         translate_ids(
             network, sources, replace(search, n_best=search.beam, length_penalty=alpha), specials_of(tokenizer)
@@ -83,9 +82,9 @@ def length_ratio(tokenizer: Tokenizer, dev: Sequence[Example]) -> float:
 
 def ratio_of(tokenizer: Tokenizer, example: Example) -> float:
     """Words per source word that `NO_LONGER` of an example's references have at most."""
-    target = example.direction.partition("-")[2]
     ratios = sorted(
-        (len(tokenizer.encode(normalize(reference))) + 1) / len(tokenizer.encode_source(normalize(source), target))
+        (len(tokenizer.encode(normalize(reference))) + 1)
+        / len(tokenizer.encode_source(normalize(source), example.target))
         for source, reference in zip(example.sources, example.references, strict=True)
     )
     return round(ratios[int(NO_LONGER * (len(ratios) - 1))], 2)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from data.config import check
+from data.corpus import all_lines
 from data.errors import UserError
-from training.evaluation_job import read_lines
 
 SEPARATOR = re.compile(r"(?<!\S)\|\|\|(?!\S)")  # stands between white space, or at an end of the line
 BLANK = " \t\r"
@@ -46,7 +46,7 @@ def read_nbest(path: Path, source: Path, sentences: int) -> NBest:
     """
     lists: NBest = [[] for _ in range(sentences)]
     last = 0
-    for number, line in enumerate(read_lines(path), 1):
+    for number, line in enumerate(all_lines(path), 1):
         candidate = parse(line, f"{path}, line {number}")
         at = candidate.sentence
         check(at >= last, f"{path}, line {number}: sentence {at} comes after {last}: the numbers must ascend")

@@ -14,12 +14,13 @@ import torch
 from tqdm import tqdm
 
 from data.collate import collate
+from data.corpus import all_lines
 from data.normalize import normalize
 from data.tokenizer import Tokenizer
 from models.bundle import specials_of
 from models.device import choose_device
 from models.seq2seq import Seq2Seq
-from training.evaluation_job import language, read_lines, same_length
+from training.evaluation_job import language, same_length
 from training.systems import find_bundle
 
 BATCH = 32  # pairs that are scored at once
@@ -92,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Score all lines; print a line for each."""
     origin = language(arguments.source_language, arguments.source, "--source-language")
     target = language(arguments.target_language, arguments.target, "--target-language")
-    sources, targets = read_lines(arguments.source), read_lines(arguments.target)
+    sources, targets = all_lines(arguments.source), all_lines(arguments.target)
     same_length(arguments.source, len(sources), arguments.target, len(targets))
     bundle = find_bundle(arguments.bundle, f"{origin}-{target}")
     network, pairs = bundle.network(choose_device(arguments.device)), list(zip(sources, targets, strict=True))

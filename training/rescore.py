@@ -12,11 +12,12 @@ import numpy
 from tqdm import tqdm
 
 from data.config import check
+from data.corpus import all_lines
 from data.files import write_text
 from models.bundle import Bundle
 from models.device import choose_device
 from training.evaluation import bleu_for
-from training.evaluation_job import language, read_lines, same_length
+from training.evaluation_job import language, same_length
 from training.feature_weights import FeatureWeights, choose_weights, write_weights
 from training.mert import make_table, oracle, score_of, starts_of, tune
 from training.nbest import NBest, moses, names_of, ranked, read_nbest, rescored
@@ -105,8 +106,8 @@ def read_task(arguments: argparse.Namespace) -> Task:
     """
     for path in filter(None, (arguments.output, arguments.weights if arguments.tune else None)):
         check(path.parent.is_dir(), f"cannot write {path}: there is no folder {path.parent}")
-    sources, reference = read_lines(arguments.source), arguments.tune or arguments.reference
-    references = None if reference is None else read_lines(reference)
+    sources, reference = all_lines(arguments.source), arguments.tune or arguments.reference
+    references = None if reference is None else all_lines(reference)
     if references is not None:
         same_length(arguments.source, len(sources), reference, len(references))
     lists = read_nbest(arguments.nbest, arguments.source, len(sources))

@@ -14,11 +14,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 from tqdm import tqdm
 
-import models
 from data.config import check
+from data.corpus import all_lines
 from data.errors import UserError
-from models.bundle import Bundle, read_bundle
-from training.evaluation_job import read_lines
+from models.bundle import Bundle, read_bundle, shipped_bundles
 
 CHUNK = 32  # texts of a request to a server
 TRIES = 20  # for a request that a server is too busy for
@@ -43,7 +42,7 @@ def translations(
 ) -> list[str]:
     """Translations, one a line."""
     if file is not None:
-        return read_lines(file)
+        return all_lines(file)
     assert request is not None
     return by_server(request, server) if server else by_bundle(request, bundle)
 
@@ -54,8 +53,7 @@ def find_bundle(folder: Path | None, direction: str) -> Bundle:
     Raises:
         UserError: when there is none; it lists the directions there are.
     """
-    shipped = sorted(path.parent for path in (Path(models.__file__).parent / "pretrained").glob("*/config.json"))
-    candidates = [read_bundle(path) for path in ([folder] if folder else shipped)]
+    candidates = [read_bundle(path) for path in ([folder] if folder else shipped_bundles())]
     fitting = [bundle for bundle in candidates if direction in bundle.info.directions]
     offered = ", ".join(sorted({one for bundle in candidates for one in bundle.info.directions})) or "none"
     who = f"{folder} does not translate" if folder else "no bundle that ships translates"

@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-
-import torch
-
-from models.hypotheses import Hypothesis, SearchOptions, Specials
+from models.hypotheses import SearchOptions, Specials
 from models.search import BeamSearch
 from models.seq2seq import Seq2Seq
 from models.shortlist import Shortlist
 from mt_service.engine.grouped import GroupedEngine
-
-
-class ReferenceSearch(BeamSearch):
-    """Beam search that notes nothing for gradients."""
-
-    @torch.inference_mode()
-    def add(
-        self, keys: Sequence[Hashable], sources: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]] = ()
-    ) -> None:
-        """As BeamSearch.add."""
-        super().add(keys, sources, prefixes)
-
-    @torch.inference_mode()
-    def step(self) -> dict[Hashable, list[Hypothesis]]:
-        """As BeamSearch.step."""
-        return super().step()
-
-    @torch.inference_mode()
-    def drop(self, keys: Iterable[Hashable]) -> None:
-        """As BeamSearch.drop."""
-        super().drop(keys)
 
 
 class ReferenceEngine(GroupedEngine):
@@ -49,6 +24,6 @@ class ReferenceEngine(GroupedEngine):
         super().__init__(f"{numbers} on {weight.device.type}")
         self.network, self.specials, self.shortlist = network, specials, shortlist
 
-    def make_search(self, options: SearchOptions) -> ReferenceSearch:
+    def make_search(self, options: SearchOptions) -> BeamSearch:
         """An empty search with some options."""
-        return ReferenceSearch(self.network, options, self.specials, self.shortlist)
+        return BeamSearch(self.network, options, self.specials, self.shortlist)

@@ -24,10 +24,9 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Statistics:
-    """Counts since the start, for metrics; what waits and runs now, the scheduler counts."""
+    """Counts since the start; what waits and runs now, the scheduler counts."""
 
     steps: int = 0
-    rows: int = 0  # summed over steps: rows / steps is the mean batch
     sentences: int = 0  # that were translated, or scored
     tokens: int = 0  # of the best translations, ends of sentences counted
     cancelled: int = 0  # sentences that nobody waited for any more
@@ -161,7 +160,6 @@ class Worker:
                 self.engine = self.make_engine()
             self.engine.drop(plan.drop)
             self.engine.admit(plan.admit)
-            rows = self.engine.rows
             results = self.engine.step()
         except Exception:
             log.exception("the engine failed; what it was translating is lost, and it starts anew")
@@ -171,13 +169,12 @@ class Worker:
                 self.settle(dict.fromkeys(self.scheduler.fail_running(), EngineError("the engine failed")))
             return
         with self.changed:
-            self.note(rows, results)
+            self.note(results)
             self.settle(self.scheduler.finish(results))
 
-    def note(self, rows: int, results: Mapping[int, Found]) -> None:
+    def note(self, results: Mapping[int, Found]) -> None:
         """Count a step."""
         self.statistics.steps += 1
-        self.statistics.rows += rows
         self.statistics.sentences += len(results)
         self.statistics.tokens += sum(len(found[0].tokens) + 1 for found in results.values() if found)
 

@@ -60,7 +60,7 @@ def test_user_text_cannot_spell_special_pieces(trained: Tokenizer) -> None:
 
 def test_nothing_is_unknown_and_digits_stand_alone(trained: Tokenizer) -> None:
     assert trained.unk_id not in trained.encode("你好 😀 ℵ")
-    assert trained.encode_as_pieces("x 2013")[-4:] == ["2", "0", "1", "3"]
+    assert trained.pieces(trained.encode("x 2013"))[-4:] == ["2", "0", "1", "3"]
 
 
 def test_a_source_is_tag_pieces_eos(trained: Tokenizer) -> None:

@@ -13,8 +13,7 @@ import httpx
 import pytest
 from serving import Served, serve, until
 
-from models.bundle import read_bundle
-from mt_service.registry import shipped_bundles
+from models.bundle import read_bundle, shipped_bundles
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome

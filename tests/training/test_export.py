@@ -55,7 +55,7 @@ def test_a_test_set_is_two_files_and_a_direction(tmp_path: Path) -> None:
         ("x=no.de,no.en,de-en", "there is no file no.de"),
         ("x=one,two,de-en", "one has 1 lines, but two has 2"),
         ("x=one,two,en-de", "en-de is no direction that is trained; there are: de-en"),
-        ("x=one,old,de-en", "old, line 1 is no UTF-8"),
+        ("x=one,old,de-en", "old line 1 is not UTF-8"),
     ],
 )
 def test_a_bad_test_set_is_told(text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

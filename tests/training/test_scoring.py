@@ -168,7 +168,7 @@ def test_a_server_that_is_not_there_is_told(url: str) -> None:
         (["--source", "two.de", "--reference", "three.en"], "two.de has 2 lines, but three.en has 3"),
         (["--reference", "three.en"], "--source is needed to translate"),
         (["--hypothesis", "two", "--reference", "empty.en"], "empty.en is empty"),
-        (["--hypothesis", "broken", "--reference", "two.de"], "broken, line 2 is no UTF-8"),
+        (["--hypothesis", "broken", "--reference", "two.de"], "broken line 2 is not UTF-8"),
         (["--source", "two.de", "--reference", "two"], "say the language with --target-language: two has no suffix"),
     ],
 )
