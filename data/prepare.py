@@ -23,6 +23,7 @@ from data.prepared import (
     to_line,
     write_manifest,
 )
+from data.renaming import can_be_found
 from data.selection import clean_into, hold_out, progress, real_texts, trained_on, write_shards
 from data.sources import DataConfig, TrainCorpusConfig
 from data.tokenizer import Tokenizer, train_tokenizer
@@ -107,7 +108,7 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vo
         words = progress(real_texts(spool, config, held_out), "learning the vocabulary")
         train_tokenizer(words, config.languages, config.tokenizer, folder / MODEL, seed)
     files = {name: read_uncleaned(corpus, config.root, reports) for name, corpus in config.dev.items()}
-    names = [read_uncleaned(corpus, config.root, reports) for corpus in config.names]
+    names = [read_names(corpus, config.root, reports) for corpus in config.names]
     for name, count in trained_on(spool, held_out, files).items():
         if count:
             told = f"dev set {name}: {count} of its {len(files[name])} pairs are trained on too, so its scores say less"
@@ -132,6 +133,17 @@ def take_vocabulary(vocabulary: Path, languages: Sequence[str], path: Path) -> N
     unknown = ", ".join(sorted(set(languages) - set(known)))
     check(not unknown, f"{vocabulary} knows {', '.join(known)} alone, not {unknown}: learn a vocabulary of your own")
     copy(vocabulary, path)
+
+
+def read_names(corpus: CorpusConfig, root: Path, reports: list[CorpusReport]) -> list[Pair]:
+    """A list of names; UserError for one none of whose names could be found in a pair."""
+    pairs = read_uncleaned(corpus, root, reports)
+    check(
+        any(map(can_be_found, pairs)),
+        f"no line of {corpus.source} has one capitalised word of three letters or more on both sides, so no other name "
+        f"could take its place: leave it out of 'data.names'",
+    )
+    return pairs
 
 
 def read_uncleaned(corpus: CorpusConfig, root: Path, reports: list[CorpusReport]) -> list[Pair]:

@@ -86,7 +86,7 @@ def renamed(pairs: Sequence[Pair], rate: float, rng: random.Random, lists: Seque
     'Munich', mostly becomes another one of that list.
     """
     names = Names(pairs, lists) if rate else None
-    if not names or not names.known:
+    if not names or not (names.known or lists):
         return list(pairs)
     return [with_other_names(pair, names, rng) if rng.random() < rate else pair for pair in pairs]
 
@@ -95,12 +95,17 @@ def with_other_names(pair: Pair, names: Names, rng: random.Random) -> Pair:
     """A pair with other names on both sides."""
     left, right = dict[str, str](), dict[str, str]()
     for name, (target, others) in names.listed(pair):
-        other = rng.choice(others) if rng.random() < LISTED else None
+        other = rng.choice(others) if not names.known or rng.random() < LISTED else None
         left[name], right[target] = (other.source, other.target) if other else (new_name(names, rng),) * 2
     for name in names.of(pair):
         if name not in left:
             left[name] = right[name] = new_name(names, rng)
     return pair._replace(source=put(left, pair.source), target=put(right, pair.target)) if left else pair
+
+
+def can_be_found(pair: Pair) -> bool:
+    """Whether a pair of names can be found in text: each is one capitalised word of three letters or more."""
+    return all((match := CAPITALISED.fullmatch(name)) is not None and match["stem"] == name for name in pair[2:])
 
 
 def new_name(names: Names, rng: random.Random) -> str:

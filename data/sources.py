@@ -51,7 +51,8 @@ class DataConfig:
     root: Path = Path()
     dev: dict[str, CorpusConfig] = field(default_factory=dict)
     monolingual: tuple[MonolingualConfig, ...] = ()  # for teachers to translate beside the training text
-    names: tuple[CorpusConfig, ...] = ()  # lists of names, each of which may stand wherever another of its list does
+    # lists of names: each may stand wherever another one of its list does that is a single capitalised word
+    names: tuple[CorpusConfig, ...] = ()
     clean: CleanConfig = field(default_factory=CleanConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     shard_pairs: int = 200_000

@@ -49,6 +49,7 @@ def read_test_set(text: str, directions: Sequence[str]) -> Example:
     offered = ", ".join(directions)
     check(parts[2] in directions, f"--test {text}: {parts[2]} is no direction that is trained; there are: {offered}")
     sources, references = map(all_lines, files)
+    check(bool(sources or references), f"--test {text}: {files[0]} is empty: there is nothing to score")
     check(
         len(sources) == len(references),
         f"--test {text}: {files[0]} has {len(sources)} lines, but {files[1]} has {len(references)}",

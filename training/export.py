@@ -71,7 +71,7 @@ def export(arguments: argparse.Namespace) -> int:
         length_penalty=alpha,
         length_ratio=ratio,
         placeholders=bool(prepared.tokenizer.placeholders) and recipe["batching"].get("placeholder_rate", 0.0) > 0,
-        training=provenance(recipe, manifest, origin, run.resolve().parent.parent),
+        training=provenance(recipe, manifest, origin, run.resolve().parent.parent, prepared.manifest["config"]),
         licence=card.licence,
         attribution=card.attribution,
         notes=card.notes,
@@ -104,29 +104,34 @@ def told_of(teacher: dict[str, Any]) -> dict[str, Any]:
 
 
 def provenance(
-    recipe: dict[str, Any], manifest: dict[str, Any], origin: dict[str, object], home: Path
+    recipe: dict[str, Any], manifest: dict[str, Any], origin: dict[str, object], home: Path, where: dict[str, Any]
 ) -> dict[str, Any]:
-    """What a bundle tells of its training; the folders of corpora, and of all runs, stay this machine's own affair."""
-    data = recipe["data"]
-    corpora = (*data["train"], *data["dev"].values(), *data.get("names", ()))
-    roots = (Path(data["root"]), home, *(Path(data["root"], corpus.get("root", "")) for corpus in corpora))
+    """What a bundle tells of its training; the folders of corpora, and of all runs, stay this machine's own affair.
 
-    def told(path: Path) -> str:
-        return str(next((path.relative_to(root) for root in roots if path.is_relative_to(root)), path))
-
-    start, teachers = recipe.get("start_from"), recipe.get("teachers", ())
-    sources = {told(Path(text)): entry for text, entry in manifest["data"]["sources"].items()}
+    `where` is the configuration of the data as it was prepared, since corpora may have been moved after that.
+    """
+    teachers = [told_of(one) for one in recipe.get("teachers", ())]
+    start, data = named(recipe.get("start_from")), placeless(recipe["data"])
+    sources = placeless_sources(manifest["data"]["sources"], where, home)
     return {
         **origin,
-        "recipe": {
-            **recipe,
-            "data": placeless(data),
-            "start_from": named(start),
-            "teachers": [told_of(one) for one in teachers],
-        },
+        "recipe": {**recipe, "data": data, "start_from": start, "teachers": teachers},
         **manifest,
         "data": {**manifest["data"], "sources": sources},
     }
+
+
+def placeless_sources(sources: dict[str, Any], where: dict[str, Any], home: Path) -> dict[str, Any]:
+    """What is known of each file, by its path from where its corpus starts; paths that are the same get numbers."""
+    corpora = (*where["train"], *where["dev"].values(), *where.get("names", ()))
+    roots = (Path(where["root"]), home, *(Path(where["root"], corpus.get("root", "")) for corpus in corpora))
+    told = dict[str, Any]()
+    for text, entry in sources.items():
+        path = Path(text)
+        name = str(next((path.relative_to(root) for root in roots if path.is_relative_to(root)), path))
+        same = sum(known.partition(" (")[0] == name for known in told)
+        told[f"{name} ({same + 1})" if same else name] = entry
+    return told
 
 
 def write_and_check(

@@ -86,10 +86,14 @@ def report(worth: Mapping[str, Tensor], units: Units) -> None:
 
 
 def pruned(bundle: Bundle, worth: Mapping[str, Tensor], units: Units) -> Contents:
-    """A bundle's contents with fewer units; its scores are those of another network, and go."""
+    """A bundle's contents with fewer units; its scores are those of another network, and go, and so does how sure it
+    is, unless all that goes never fires."""
     config = bundle.config
     story = {"before": units_of(config.architecture)._asdict(), "after": units._asdict()}
-    info = dataclasses.replace(config.info, scores=(), training={**config.info.training, "pruned": story})
+    told = {**config.info.training, "pruned": story}
+    same = all(int((worth_F > 0).sum()) <= units.of(name) for name, worth_F in worth.items())
+    sure = config.info.unsure_below if same else {}
+    info = dataclasses.replace(config.info, scores=(), unsure_below=sure, training=told)
     tensors = keep(load_file(bundle.folder / MODEL), worth, units)
     return Contents(tensors, smaller(config.architecture, units), config.storage, info)
 

@@ -10,7 +10,7 @@ from data.config import check, read_toml
 from data.errors import UserError
 
 EXTENDS, SHARED = "extends", "shared"
-HERE = "{recipe}"  # in paths of the data: the folder of the recipe that says so
+ROOT, HERE = "root", "{recipe}"  # where corpora's paths start; in that, the folder of the recipe that says so
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[Path]]:
@@ -73,17 +73,24 @@ def laid_over(base: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any
 
 
 def placed(tree: dict[str, Any], path: Path) -> dict[str, Any]:
-    """A recipe's settings with its folder in the place of `{recipe}` in its data's paths."""
-    return {**tree, "data": with_folder(tree["data"], str(path.resolve().parent))} if "data" in tree else tree
+    """A recipe's settings with its folder in the place of `{recipe}` in each `root` of its data.
+
+    Raises:
+        UserError: for `{recipe}` in another path: runs and bundles know corpora by these, whatever their root.
+    """
+    return {**tree, "data": with_folder(tree["data"], path)} if "data" in tree else tree
 
 
-def with_folder(node: Any, folder: str) -> Any:
-    """A tree in whose texts a folder stands where they say `{recipe}`."""
+def with_folder(node: Any, path: Path, key: str = "") -> Any:
+    """A tree, found under a key, with a recipe's folder in the place of `{recipe}`."""
     if isinstance(node, dict):
-        return {key: with_folder(value, folder) for key, value in node.items()}
+        return {name: with_folder(value, path, name) for name, value in node.items()}
     if isinstance(node, list):
-        return [with_folder(value, folder) for value in node]
-    return node.replace(HERE, folder) if isinstance(node, str) else node
+        return [with_folder(value, path, key) for value in node]
+    if not isinstance(node, str) or HERE not in node:
+        return node
+    check(key == ROOT, f"{path}: '{key}' {node}: {HERE} may stand in a 'root' alone: say root = \"{HERE}\" beside it")
+    return node.replace(HERE, str(path.resolve().parent))
 
 
 def seen_from(tree: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import torch
 
 from data.batching import BatchStream, Position
 from data.collate import Batch
-from data.errors import UserError
+from data.config import check
 from data.prepare import Prepared
 from models.cores import set_threads
 from models.seq2seq import kept_tensors
@@ -124,11 +124,6 @@ class Trainer:
             return
         state = found.state
         check_data(self.folder, state, self.prepared)
-        if len(state["random"]) != self.world.size:
-            raise UserError(
-                f"{self.folder} was trained by {len(state['random'])} processes: go on with as many, "
-                f"not {self.world.size}, or train into another folder"
-            )
         tensors = kept_tensors(self.network)
         with torch.no_grad():
             for name, tensor in found.model.items():
@@ -140,7 +135,14 @@ class Trainer:
         self.update, self.tokens, self.seconds = state["update"], state["tokens"], state["seconds"]
         if state.get("dev", self.dev) == self.dev:  # scores of other sentences are no measure
             self.best, self.without_progress = state["best"], state["without_progress"]
-        checkpoint.restore_random_state(state["random"][self.world.rank])
+        processes = len(state["random"])
+        check(
+            processes == self.world.size or self.complete(),
+            f"{self.folder} was trained by {processes} processes: go on with as many, not {self.world.size}, or train "
+            f"into another folder",
+        )
+        if processes == self.world.size:
+            checkpoint.restore_random_state(state["random"][self.world.rank])
         if self.world.leads:
             checkpoint.mend_pointers(self.folder / CHECKPOINTS, state)
             say(f"going on from update {self.update:,} in {self.folder}")

@@ -358,3 +358,11 @@ def test_data_prepared_before_there_were_lists_of_names_has_none(tmp_path: Path)
     assert tree.pop("names") == []
     path.write_text(json.dumps(tree), encoding="utf-8")
     assert Prepared.load(tmp_path / "p").names == []
+
+
+def test_a_list_of_names_that_no_text_could_hold_is_refused(make_config: MakeConfig, tmp_path: Path) -> None:
+    config = make_config()
+    (config.root / "no.tsv").write_text("rom\trome\nUlm\tUl\nNew York\tNew York\n", encoding="utf-8")
+    names = [{"format": "tsv", "languages": ["de", "en"], "source": "no.tsv"}]
+    with pytest.raises(UserError, match=r"no line of no\.tsv has one capitalised word"):
+        prepare(make_config(names=names), tmp_path / "p", 1)

@@ -153,3 +153,10 @@ def test_lists_of_other_languages_change_nothing() -> None:
     french = [Pair("fr", "en", "Vienne", "Vienna"), Pair("fr", "en", "Londres", "London")]
     pair = german("Ich bin in Wien.", "I am in Vienna.")
     assert with_other_names(pair, Names(PAIRS, [french]), random.Random(1)) == pair
+
+
+def test_lists_are_of_use_where_no_pair_shares_a_name() -> None:
+    pairs = [german("Ich wohne in München.", "I live in Munich.")] * 20
+    found = set(renamed(pairs, 1.0, random.Random(1), [PLACES]))
+    assert found <= {german(f"Ich wohne in {one.source}.", f"I live in {one.target}.") for one in PLACES}
+    assert len(found) > 2

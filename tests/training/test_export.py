@@ -12,7 +12,7 @@ from data.errors import UserError
 from models.bundle import read_bundle
 from training import export
 from training.examples import Example, read_test_set
-from training.export import parity, provenance, read_card
+from training.export import parity, placeless_sources, provenance, read_card
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
 DEV = Example("toy dev", "aa-bb", ["ba dei lo", "ka mo fa do", "go lei da"], ["lo dei ba", "do fa mo ka", "da lei go"])
@@ -30,7 +30,7 @@ def test_a_bundle_does_not_tell_where_the_corpora_lay() -> None:
         "/home/somebody/workspace/corpora/toy/teacher/aa-bb.aa": {"lines": 3},
     }
     manifest = {"seed": 1, "data": {"sources": sources, "files": {}}}
-    told = provenance(recipe, manifest, {"update": 5}, Path("/home/somebody/workspace"))
+    told = provenance(recipe, manifest, {"update": 5}, Path("/home/somebody/workspace"), data)
     sources_of = [{"source": "a/train.aa"}, {"source": "book.tsv"}]
     assert told["recipe"]["data"] == {"languages": ["aa", "bb"], "train": sources_of, "dev": {}}
     assert told["recipe"]["start_from"] == "first"
@@ -38,6 +38,12 @@ def test_a_bundle_does_not_tell_where_the_corpora_lay() -> None:
     ours = {"a/train.aa": 1, "book.tsv": 4, "corpora/toy/teacher/aa-bb.aa": 3}
     assert lines == {**ours, "/elsewhere/dev.aa": 2}
     assert (told["seed"], told["update"]) == (1, 5)
+
+
+def test_files_of_one_name_in_several_folders_are_all_told() -> None:
+    where = {"root": "/a", "train": [{"root": "."}, {"root": "/b"}, {"root": "/c"}], "dev": {}}
+    told = placeless_sources({"/a/x.tsv": 1, "/b/x.tsv": 2, "/c/x.tsv": 3, "/a/y.tsv": 4}, where, Path("/home"))
+    assert told == {"x.tsv": 1, "x.tsv (2)": 2, "x.tsv (3)": 3, "y.tsv": 4}
 
 
 def test_a_test_set_is_two_files_and_a_direction(tmp_path: Path) -> None:
@@ -56,12 +62,14 @@ def test_a_test_set_is_two_files_and_a_direction(tmp_path: Path) -> None:
         ("x=one,two,de-en", "one has 1 lines, but two has 2"),
         ("x=one,two,en-de", "en-de is no direction that is trained; there are: de-en"),
         ("x=one,old,de-en", "old line 1 is not UTF-8"),
+        ("x=none,none,de-en", "none is empty: there is nothing to score"),
     ],
 )
 def test_a_bad_test_set_is_told(text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("one").write_text("a\n", encoding="utf-8")
     Path("two").write_text("a\nb\n", encoding="utf-8")
+    Path("none").write_bytes(b"")
     Path("old").write_bytes("ä\n".encode("latin-1"))
     with pytest.raises(UserError, match=message):
         read_test_set(text, ["de-en"])

@@ -162,7 +162,7 @@ def test_paths_of_the_data_may_start_at_the_folder_of_the_recipe_that_names_them
     (folder / "base.toml").write_text(text, encoding="utf-8")
     mine = folder / "mine"
     mine.mkdir()
-    dev = '[data.dev.small]\nformat = "tsv"\nlanguages = ["aa", "bb"]\nsource = "{recipe}/dev.tsv"\n'
+    dev = '[data.dev.small]\nformat = "tsv"\nlanguages = ["aa", "bb"]\nroot = "{recipe}"\nsource = "dev.tsv"\n'
     (mine / "mine.toml").write_text(f'extends = "../base.toml"\nname = "mine"\n{dev}', encoding="utf-8")
     data = load_recipe(mine / "mine.toml", ["data.root=elsewhere"]).data
     assert data.train[0].files(data.root) == (folder / "texts" / "train.tsv",)
@@ -175,3 +175,11 @@ def test_lists_of_names_that_no_pair_is_to_get_are_told(folder: Path) -> None:
     with pytest.raises(UserError, match=r"'data\.names' is of use where 'batching\.name_rate' says how many"):
         load_recipe(folder / "named.toml")
     assert len(load_recipe(folder / "named.toml", ["batching.name_rate=0.1"]).data.names) == 1
+
+
+@pytest.mark.parametrize("key", ["source", "path"])
+def test_the_folder_of_a_recipe_stands_in_roots_alone(folder: Path, key: str) -> None:
+    line = f'{key} = "{{recipe}}/x.tsv"'
+    (folder / "base.toml").write_text(BASE.replace('source = "train.tsv"', line), encoding="utf-8")
+    with pytest.raises(UserError, match=r"base\.toml: '\w+' \{recipe\}/x\.tsv: .* may stand in a 'root' alone"):
+        load_recipe(folder / "base.toml")

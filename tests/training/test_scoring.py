@@ -60,6 +60,11 @@ def test_a_system_is_not_better_than_itself() -> None:
     assert all(one.difference == 0 and one.p_value > 0.05 for one in score_all(GOOD, REFERENCES, GOOD, "en").comparison)
 
 
+def test_one_sentence_shows_nothing() -> None:
+    comparison = score_all(["It is a good day."], ["It is a good day."], ["This is bad."], "en").comparison
+    assert all(one.difference != 0 and one.p_value == 1 for one in comparison)
+
+
 def test_chinese_is_scored_by_characters() -> None:
     assert "tok:zh" in score_all(["我没有时间。"], ["我没有时间。"], None, "zh").scores[0].signature
 

@@ -273,6 +273,17 @@ def test_of_equal_scores_the_later_one_is_the_best(toy: Path) -> None:
         assert made.without_progress == without
 
 
+def test_a_finished_run_needs_no_certain_number_of_processes(toy: Path) -> None:
+    made = trainer(toy)
+    made.update = 7
+    made.save(1.0)
+    with pytest.raises(UserError, match="was trained by 1 processes: go on with as many, not 2, or train into another"):
+        Trainer(made.recipe, made.folder, made.prepared, World(0, 2, 0))
+    made.update = made.recipe.training.updates
+    made.save(2.0)
+    assert Trainer(made.recipe, made.folder, made.prepared, World(0, 2, 0)).complete()
+
+
 def test_scores_of_other_sentences_are_no_measure(toy: Path) -> None:
     made = trainer(toy)
     made.update = 1
