@@ -167,7 +167,9 @@ def load(arguments: argparse.Namespace) -> Registry:
     Raises:
         UserError: for bad settings or bundles.
     """
-    check(arguments.batch >= 1, f"--batch must be at least 1, but is {arguments.batch}")
+    for name in ("batch", "beam", "n_best"):
+        value = getattr(arguments, name)
+        check(value is None or value >= 1, f"--{name.replace('_', '-')} must be at least 1, but is {value}")
     bundles = (str(arguments.bundle),) if arguments.bundle else None
     settings = load_settings(os.environ, bundles=bundles, device=arguments.device, threads=arguments.threads)
 

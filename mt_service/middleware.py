@@ -21,7 +21,7 @@ from mt_service.schemas import Problem
 
 log = logging.getLogger("mt_service.access")
 IDENTIFIER = re.compile(r"[\w.-]{1,64}")
-BYTES_PER_CHARACTER = 6  # of JSON at its longest: \\u escapes
+BYTES_PER_CHARACTER = 12  # of JSON at its longest: two \\u escapes, for an emoji
 USAGE = "mt_service.usage"  # what a translation cost, in the scope of its request
 FAILURE = Problem(code="internal", message="something went wrong in the server; its log tells what")
 SECURITY = [

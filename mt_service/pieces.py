@@ -83,11 +83,23 @@ def whole(text: str) -> list[Segment]:
 
 
 def cut(tokenizer: Tokenizer, masking: Masking, segment: Segment) -> list[Part]:
-    """Encode a sentence; as long as it is too long, or holds more literals than there are symbols, cut it in two."""
-    length, address = len(segment.text), LONG_ADDRESS.search(segment.text)
-    if address and address.span() != (0, length):
-        return [part for some in around(segment, *address.span()) for part in cut(tokenizer, masking, some)]
-    short = length <= LONGEST or address is not None
+    """Encode a sentence in parts: long addresses, and what stands between them."""
+    return [part for some in apart(segment) for part in halved(tokenizer, masking, some)]
+
+
+def apart(segment: Segment) -> list[Segment]:
+    """A sentence with its long addresses as parts of their own."""
+    parts, rest = list[Segment](), segment
+    while (address := LONG_ADDRESS.search(rest.text)) and address.span() != (0, len(rest.text)):
+        *before, rest = around(rest, *address.span())
+        parts += before
+    return [*parts, rest]
+
+
+def halved(tokenizer: Tokenizer, masking: Masking, segment: Segment) -> list[Part]:
+    """Encode a part; as long as it is too long, or holds more literals than there are symbols, cut it in two."""
+    length = len(segment.text)
+    short = length <= LONGEST or LONG_ADDRESS.fullmatch(segment.text) is not None
     masked = masking.mask(normalize(segment.text) if short else "")  # which takes long where marks are many
     ids = tuple(tokenizer.encode_source(masked.text, masking.target)) if masked.text and not masked.wordless else ()
     if length < 2 or (short and len(ids) <= LONGEST_IDS and (not masked.beyond or not masked.targets)):

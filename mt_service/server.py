@@ -23,6 +23,7 @@ from mt_service.settings import Settings, load_settings
 log = logging.getLogger("mt_service")
 SWITCH = 0.0005  # seconds; the engine's thread comes back for Python's lock after every step, and would wait for 5 ms
 LOCAL = "127.0.0.1,::1,::ffff:127.0.0.1"  # proxies whose X-Forwarded-For is believed
+BACKLOG = 2048  # connections that may wait to be accepted, as uvicorn has it
 LAST_ANSWERS = 5  # seconds to send what was found while draining
 
 
@@ -42,7 +43,7 @@ class Server(uvicorn.Server):
 
 
 def listen(settings: Settings) -> socket.socket:
-    """The socket, taken before the models are loaded: a second server is told at once.
+    """The socket, taken before the models are loaded: a second server is told at once, and who connects waits.
 
     Raises:
         UserError: when the address cannot be had.
@@ -52,6 +53,7 @@ def listen(settings: Settings) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((settings.host, settings.port))
+        made.listen(BACKLOG)  # two may bind before either listens, and uvloop says nothing when it cannot
     except OSError as error:
         made.close()
         raise UserError(

@@ -13,10 +13,10 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from data.config import check
 from data.literals import Masking
@@ -26,11 +26,13 @@ from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
 from mt_service.alignment import Alignment, add_links
 from mt_service.engine.interface import DeadlineError, Job, OverloadError
-from mt_service.engine.worker import Worker
+from mt_service.engine.worker import Worker, outcome
 from mt_service.pieces import Piece, Plan, make_plan, separators
 from mt_service.rerank import Reranker, beam_of, reordered
 from mt_service.retries import Found, Rows, SecondTries, whole_beam
 
+P = ParamSpec("P")
+T = TypeVar("T")
 WINDOW = 4096  # lines of a stream that are asked for at once
 FOREVER = float("inf")
 ASKED_BACK = 512  # hypotheses that a request has read backwards at once
@@ -124,7 +126,8 @@ class Translator:
         if reverse is None:
             return self.search_options(options)
         beam = beam_of(self.info, options.beam, options.n_best, rerank=True)
-        return self.search_options(dataclasses.replace(options, beam=beam, n_best=beam))
+        asked = self.search_options(dataclasses.replace(options, beam=beam))
+        return whole_beam(asked)
 
     def plan(self, texts: Iterable[str], options: Options) -> list[Plan]:
         """Make texts ready for the engine."""
@@ -132,16 +135,22 @@ class Translator:
         return [make_plan(self.bundle.tokenizer, masking, text, options.split) for text in texts]
 
     def submit(
-        self, name: Hashable, plans: Sequence[Plan], search: SearchOptions, deadline: float, client: Hashable = None
+        self,
+        name: Hashable,
+        plans: Sequence[Plan],
+        search: SearchOptions,
+        deadline: float,
+        client: Hashable = None,
+        awaited: bool = False,
     ) -> list[list[Future[Found] | None]]:
-        """Ask the engine for all pieces; None stands where there is nothing to translate.
+        """Ask the engine for all pieces, as `Worker.submit`; None stands where there is nothing to translate.
 
         A piece with literals or numbers gets a list as long as the beam, since not all hypotheses hold them.
         """
         longer = whole_beam(search)
         pieces = [piece for plan in plans for piece in plan.pieces if piece.ids]
         jobs = [Job(piece.ids, longer if piece.masked.exacting else search) for piece in pieces]
-        futures = iter(self.worker.submit(name, jobs, deadline, client))
+        futures = iter(self.worker.submit(name, jobs, deadline, client, awaited))
         return [[next(futures) if piece.ids else None for piece in plan.pieces] for plan in plans]
 
     async def translate(
@@ -166,41 +175,35 @@ class Translator:
         """
         deadline, name = time.monotonic() + seconds, next(self.names)
         search = self.search_for(options, reverse)
-        short = sum(map(len, texts)) <= AT_ONCE
-        plans = self.plan(texts, options) if short else await asyncio.to_thread(self.plan, texts, options)
-        with contextlib.nullcontext() if reverse is None else reverse.worker.awaited():
-            futures = self.submit(name, plans, search, deadline, client)
+        aside = at_once if sum(map(len, texts)) <= AT_ONCE else asyncio.to_thread
+        back = contextlib.nullcontext() if reverse is None else reverse.worker.awaited()
+        with self.worker.awaited(), back:  # who drains the worker waits for second tries, too
+            plans = await aside(self.plan, texts, options)
+            futures = self.submit(name, plans, search, deadline, client, awaited=True)
             try:
                 found = [[None if one is None else await outcome(one) for one in row] for row in futures]
             finally:
                 self.worker.cancel(name)  # which does nothing when all is done
-            await self.try_again(plans, found, options, search, deadline, client)
+            tries = await aside(self.second_tries, plans, found, options)
+            if answers := await self.try_again(tries.jobs(search), deadline, client):
+                await aside(tries.settle, answers)
             if reverse is not None:
                 found = await self.rerank(plans, found, options, reverse, deadline, client)
-        return [self.put_together(plan, row, options) for plan, row in zip(plans, found, strict=True)]
+        return await aside(self.put_all_together, plans, found, options)
 
     def second_tries(self, plans: Sequence[Plan], found: Rows, options: Options) -> SecondTries:
         """What to try again of some texts."""
         return SecondTries(self.bundle.tokenizer, self.maskings[options.direction], plans, found)
 
-    async def try_again(
-        self,
-        plans: Sequence[Plan],
-        found: Rows,
-        options: Options,
-        search: SearchOptions,
-        deadline: float,
-        client: Hashable,
-    ) -> None:
+    async def try_again(self, jobs: Sequence[Job], deadline: float, client: Hashable) -> list[Found]:
         """Ask anew for sentences whose literals and numbers no hypothesis holds, as long as there is time and room."""
-        tries = self.second_tries(plans, found, options)
-        if not tries.retries:
-            return
+        if not jobs:
+            return []
         name = next(self.names)
         try:
             with contextlib.suppress(OverloadError, DeadlineError):  # what was found first will do
-                asked = self.worker.submit(name, tries.jobs(search), deadline, client)
-                tries.settle([await outcome(one) for one in asked])
+                return [await outcome(one) for one in self.worker.submit(name, jobs, deadline, client, awaited=True)]
+            return []
         finally:
             self.worker.cancel(name)
 
@@ -277,8 +280,7 @@ class Translator:
                 tries.settle(list(ask(self, tries.jobs(search), "again")))
             if reverse is not None:
                 found = reordered(found, ask(reverse, self.reranker(reverse, options.source).jobs(some, found)))
-            for plan, row in zip(some, found, strict=True):
-                yield self.put_together(plan, row, options)
+            yield from self.put_all_together(some, found, options)
 
     def reranker(self, reverse: Translator, source: str) -> Reranker:
         """What asks another translator for texts of the source language; it sees symbols where it knows them."""
@@ -305,6 +307,10 @@ class Translator:
         if piece.masked.exacting:
             found = sorted(found, key=lambda one: piece.masked.faults(self.raw(one)))
         return found[:count]
+
+    def put_all_together(self, plans: Sequence[Plan], found: Rows, options: Options) -> list[Translation]:
+        """All texts from their pieces."""
+        return [self.put_together(plan, row, options) for plan, row in zip(plans, found, strict=True)]
 
     def put_together(self, plan: Plan, lists: Sequence[Found | None], options: Options) -> Translation:
         """One text from its pieces, with the white space that stood between them."""
@@ -379,19 +385,6 @@ def ask(translator: Translator, jobs: Sequence[Job], client: Hashable = "lines")
         translator.worker.cancel(name)
 
 
-async def outcome(future: Future[Found]) -> Found:
-    """Wait for an engine's result in asyncio; `asyncio.wrap_future` does the same by way of many more calls."""
-    loop = asyncio.get_running_loop()
-    there: asyncio.Future[None] = loop.create_future()
-
-    def note() -> None:
-        if not there.done():
-            there.set_result(None)
-
-    def tell(_: Future[Found]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(note)
-
-    future.add_done_callback(tell)
-    await there
-    return future.result()
+async def at_once(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Call a function right here, where `asyncio.to_thread` would call it in a thread."""
+    return function(*arguments, **named)

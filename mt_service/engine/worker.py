@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import threading
@@ -44,6 +45,24 @@ def settle(future: Future[Found], outcome: Found | Exception) -> None:
         future.set_result(outcome)
 
 
+async def outcome(future: Future[Found]) -> Found:
+    """Wait for an engine's result in asyncio; `asyncio.wrap_future` does the same by way of many more calls."""
+    loop = asyncio.get_running_loop()
+    there: asyncio.Future[None] = loop.create_future()
+
+    def note() -> None:
+        if not there.done():
+            there.set_result(None)
+
+    def tell(_: Future[Found]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(note)
+
+    future.add_done_callback(tell)
+    await there
+    return future.result()
+
+
 class Worker:
     """Runs the scheduler's plans step by step.
 
@@ -63,6 +82,7 @@ class Worker:
         self.futures: dict[int, Future[Found]] = {}
         self.changed = threading.Condition()
         self.draining = self.closed = False
+        self.broken = False  # an engine failed, and so did making another one
         self.expected = 0  # requests that will submit more
         started: Future[None] = Future()
         self.thread = threading.Thread(target=self.run, args=(started,), name="engine", daemon=True)
@@ -114,7 +134,8 @@ class Worker:
         finally:
             with self.changed:
                 self.expected -= 1
-                self.changed.notify_all()
+                if self.draining:  # else nobody waits for that, and the thread would take Python's lock
+                    self.changed.notify_all()
 
     def cancel(self, name: Hashable) -> None:
         """Stop a request, down to the decoder's next step; its futures are cancelled."""
@@ -157,7 +178,9 @@ class Worker:
         """One step of the engine; one that fails takes its sentences along and is replaced."""
         try:
             if self.engine is None:
+                self.broken = True
                 self.engine = self.make_engine()
+                self.broken = False
             self.engine.drop(plan.drop)
             self.engine.admit(plan.admit)
             results = self.engine.step()

@@ -53,6 +53,10 @@ async def ready(request: Request) -> dict[str, str]:
     """Models are loaded and requests are taken; 503 otherwise."""
     if not request.app.state.ready:
         raise RefusedError(503, "not_ready", "the server is starting or about to stop", retry_after=1.0)
+    broken = [one.info.name for one in request.app.state.registry.translators if one.worker.broken]
+    if broken:
+        message = f"the engine of {', '.join(broken)} failed and could not be made anew; the log tells why"
+        raise RefusedError(503, "not_ready", message, retry_after=1.0)
     return {"status": "ready"}
 
 

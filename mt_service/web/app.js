@@ -35,6 +35,10 @@ function fill(select, codes, wish) {
 function fillTargets(wish) {
   const codes = directions.filter((one) => one.source === from.value).map((one) => one.target);
   fill(to, codes, wish);
+  allowSwap();
+}
+
+function allowSwap() {
   element("swap").disabled = !directions.some((one) => one.source === to.value && one.target === from.value);
 }
 
@@ -236,7 +240,10 @@ function listen() {
     fillTargets(to.value);
     schedule(0);
   });
-  to.addEventListener("change", () => schedule(0));
+  to.addEventListener("change", () => {
+    allowSwap();
+    schedule(0);
+  });
   element("swap").addEventListener("click", swap);
   element("copy").addEventListener("click", copy);
   element("clear").addEventListener("click", () => {

@@ -16,8 +16,11 @@ from typing import Any
 
 import pytest
 
+from data.errors import UserError
 from mt_service.cli import main
 from mt_service.lines import render
+from mt_service.server import listen
+from mt_service.settings import Settings
 from mt_service.translator import Alternative, Translation
 
 TO_BB = ("--source", "aa", "--target", "bb")
@@ -244,6 +247,18 @@ def test_a_recipe_is_changed_before_and_after_flags(tmp_path: Path, capsys: pyte
 def test_json_has_no_line_ends_of_the_input() -> None:
     translation = Translation("", 0.0, [Alternative("a\u2028b\r", -0.5)], None, 5, 1, [])
     assert json.loads(render(7, translation, "json"))["translations"][0]["text"] == "a b"
+
+
+def test_two_servers_that_start_together_do_not_share_an_address() -> None:
+    with listen(Settings(port=0)) as first, pytest.raises(UserError, match="Address already in use; see --host"):
+        listen(Settings(port=first.getsockname()[1]))
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--beam", "-1"), ("--n-best", "0"), ("--batch", "0")])
+def test_a_flag_below_one_is_named(translate: Any, flag: str, value: str) -> None:
+    code, out, said = translate(b"ba\n", flag, value, "--rerank", "--format", "json")
+    assert (code, out) == (2, b"")
+    assert f"{flag} must be at least 1, but is {value}" in said
 
 
 def test_an_address_in_use_is_told_before_models_are_loaded(capsys: pytest.CaptureFixture[str]) -> None:

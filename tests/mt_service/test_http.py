@@ -228,6 +228,30 @@ def test_a_failure_that_nobody_thought_of_is_answered_like_any_other_and_tells_n
     assert "a secret of the inside" in caplog.text
 
 
+def test_a_server_whose_engine_cannot_be_made_anew_is_not_ready(translator: Translator) -> None:
+    settings = Settings()
+    registry = Registry(settings, translators=[translator])
+    app = create_app(settings, registry)
+    app.state.ready = True
+
+    async def look() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            return await client.get("/health/ready")
+
+    assert asyncio.run(look()).status_code == 200
+    translator.worker.broken = True
+    answer = asyncio.run(look())
+    assert answer.status_code == 503
+    assert "the engine of toy failed and could not be made anew" in answer.json()["error"]["message"]
+
+
+def test_what_may_be_asked_for_may_also_be_escaped(server: Served) -> None:
+    body = json.dumps({"text": "😀" * 20_000, "source": "aa", "target": "bb"})
+    assert len(body) > 12 * 20_000
+    answer = httpx.post(server.url + "/v1/translate", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["usage"]["characters"]) == (200, 20_000)
+
+
 @pytest.mark.parametrize("path", ["/", "/health/live", "/health/ready"])
 def test_who_only_looks_whether_it_answers_may_ask_for_the_head(server: Served, path: str) -> None:
     answer = httpx.head(server.url + path)

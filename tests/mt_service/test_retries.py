@@ -70,11 +70,11 @@ def test_a_queue_that_takes_no_more_costs_the_second_try_alone(
     bad_at_digits(engine)
     submit, calls = backwards.worker.submit, []
 
-    def once(name: object, jobs: Sequence[Job], *more: Any) -> list[Future[Sequence[Hypothesis]]]:
+    def once(name: object, jobs: Sequence[Job], *more: Any, **named: Any) -> list[Future[Sequence[Hypothesis]]]:
         calls.append(name)
         if len(calls) > 1:
             raise error
-        return submit(name, jobs, *more)
+        return submit(name, jobs, *more, **named)
 
     monkeypatch.setattr(backwards.worker, "submit", once)
     assert translate(backwards, DATE).text == "lo 45. dei"
@@ -87,15 +87,38 @@ def test_a_second_try_that_takes_too_long_costs_itself_alone(
     bad_at_digits(engine)
     submit = backwards.worker.submit
 
-    def late(name: object, jobs: Sequence[Job], *more: Any) -> list[Future[Sequence[Hypothesis]]]:
+    def late(name: object, jobs: Sequence[Job], *more: Any, **named: Any) -> list[Future[Sequence[Hypothesis]]]:
         if engine.read:
             future: Future[Sequence[Hypothesis]] = Future()
             future.set_exception(DeadlineError("late"))
             return [future] * len(jobs)
-        return submit(name, jobs, *more)
+        return submit(name, jobs, *more, **named)
 
     monkeypatch.setattr(backwards.worker, "submit", late)
     assert translate(backwards, DATE).text == "lo 45. dei"
+
+
+def test_who_drains_the_worker_waits_for_second_tries(
+    backwards: Translator, engine: Backwards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad_at_digits(engine)
+    submit = backwards.worker.submit
+
+    def then_drain(*arguments: Any, **named: Any) -> list[Future[Sequence[Hypothesis]]]:
+        asked = submit(*arguments, **named)
+        assert not backwards.worker.drain(0.0)
+        return asked
+
+    monkeypatch.setattr(backwards.worker, "submit", then_drain)
+    assert translate(backwards, DATE).text == "lo 45. dei 3."
+    assert backwards.worker.drain(1.0)
+
+
+def test_long_texts_are_tried_again_too(backwards: Translator, engine: Backwards) -> None:
+    bad_at_digits(engine)
+    found = translate(backwards, f"{DATE}\n" + "ba ka\n" * 400)
+    assert found.text == "lo 45. dei 3.\n" + "ka ba\n" * 400
+    assert found.warnings == []
 
 
 def test_lines_are_tried_again_too(backwards: Translator, engine: Backwards) -> None:

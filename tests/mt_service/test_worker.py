@@ -129,6 +129,27 @@ def test_an_engine_that_fails_is_replaced(
     assert worker.statistics.failures == 1
 
 
+def test_an_engine_that_cannot_be_made_anew_is_broken_until_it_can(engines: list[FakeEngine]) -> None:
+    spoiled = threading.Event()
+
+    def make() -> FakeEngine:
+        if spoiled.is_set():
+            raise RuntimeError("the device is gone")
+        engines.append(FakeEngine())
+        return engines[-1]
+
+    made, broken = Worker(make, Limits(rows=4, queue=6, patience=0.0)), []
+    engines[0].fail = True
+    for there in (True, True, False, False):
+        (spoiled.set if there else spoiled.clear)()
+        (future,) = made.submit("a", jobs(1), later())
+        future.exception(SOON)
+        until(lambda: not made.scheduler.busy)
+        broken.append(made.broken)
+    made.close()
+    assert broken == [False, True, False, False]
+
+
 def test_an_engine_that_cannot_be_made_is_told_at_once() -> None:
     def make() -> FakeEngine:
         raise ValueError("no such device")
