@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.files import flush
+from data.files import flush, sha256
 
 HEADERS = Path(__file__).parent  # what all that is compiled shares
 COMPILERS = ("cc", "gcc", "clang")
@@ -32,41 +32,62 @@ def load(source: Path) -> ctypes.CDLL:
     """The library of a C file, compiled now if it has not been before, or if what the cache has is damaged.
 
     Raises:
-        UnavailableError: where nothing can be compiled, or what is compiled cannot be loaded.
+        UnavailableError: where nothing can be compiled, or what is compiled cannot be kept or loaded.
     """
+    try:
+        return opened(source)
+    except OSError as error:
+        raise UnavailableError(f"what the C compiler makes cannot be kept or loaded: {error}") from None
+
+
+def opened(source: Path) -> ctypes.CDLL:
+    """The library; one that cannot be loaded, since another system made it, is compiled anew once."""
     library = compiled(source)
     try:
         return ctypes.CDLL(str(library))
     except OSError:
         library.unlink(missing_ok=True)
-    try:
-        return ctypes.CDLL(str(compiled(source)))
-    except OSError as error:
-        raise UnavailableError(f"what the C compiler made cannot be loaded: {error}") from None
+    return ctypes.CDLL(str(compiled(source)))
 
 
 def compiled(source: Path) -> Path:
     """The library of a C file in the cache; compiled beside it and then renamed, so that it is never half there.
 
+    Its sum lies beside it: to load a damaged library can end the process.
+
     Raises:
         UnavailableError: without a C compiler, or when it fails.
+        OSError: where it cannot be kept.
     """
     compiler = next((found for found in map(shutil.which, COMPILERS) if found), None)
     files = {*source.parent.glob("*.[ch]"), *HEADERS.glob("*.h")}
     sources = b"".join(path.read_bytes() for path in sorted(files))
     key = hashlib.sha256(repr((sources, FLAGS, compiler, processor())).encode()).hexdigest()[:24]
     target = cache() / f"{source.stem}-{key}.so"
-    if not target.exists():
+    if not is_whole(target):
         if compiler is None:
             raise UnavailableError(f"there is no C compiler ({', '.join(COMPILERS)})")
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            compile_library(compiler, source, temporary)
-            flush(temporary)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+            made = Path(folder) / target.name
+            compile_library(compiler, source, made)
+            sum_of(made).write_text(sha256(made), encoding="utf-8")
+            for file in (sum_of(made), made):
+                flush(file)
+                file.replace(target.with_name(file.name))
     return target
+
+
+def sum_of(library: Path) -> Path:
+    """The file that holds a library's SHA-256."""
+    return library.with_suffix(".sha256")
+
+
+def is_whole(library: Path) -> bool:
+    """Whether a library is there, as it was compiled."""
+    try:
+        return sum_of(library).read_text(encoding="utf-8") == sha256(library)
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def compile_library(compiler: str, source: Path, target: Path, tunings: Sequence[Sequence[str]] = TUNINGS) -> None:

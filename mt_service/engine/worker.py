@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
+import functools
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     Found: TypeAlias = Sequence[Hypothesis]
 
 log = logging.getLogger(__name__)
+LAST_STEP = 5.0  # seconds that a process which ends waits for an engine
 
 
 @dataclass
@@ -63,6 +67,20 @@ async def outcome(future: Future[Found]) -> Found:
     return future.result()
 
 
+LIVING: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+@functools.cache
+def stop_at_exit() -> None:
+    """Have all engines stop before the interpreter frees what they compute with; to ask again changes nothing."""
+
+    def stop() -> None:
+        for worker in list(LIVING):
+            worker.close(LAST_STEP)
+
+    atexit.register(stop)
+
+
 class Worker:
     """Runs the scheduler's plans step by step.
 
@@ -88,6 +106,8 @@ class Worker:
         self.thread = threading.Thread(target=self.run, args=(started,), name="engine", daemon=True)
         self.thread.start()
         started.result()
+        LIVING.add(self)
+        stop_at_exit()
 
     @property
     def ready(self) -> bool:
@@ -213,12 +233,15 @@ class Worker:
             self.draining = True
             return self.changed.wait_for(lambda: self.closed or not (self.scheduler.busy or self.expected), seconds)
 
-    def close(self) -> None:
-        """Stop the thread after the step that it is in; who still waits is told that the server stops."""
+    def close(self, seconds: float | None = None) -> None:
+        """Stop the thread after the step that it is in; who still waits is told that the server stops.
+
+        `seconds` is how long to wait for that step; None waits for as long as it takes.
+        """
         with self.changed:
             self.draining = self.closed = True
             self.changed.notify_all()
-        self.thread.join()
+        self.thread.join(seconds)
 
     def abandon(self) -> None:
         """The thread's last act, whatever ended it."""

@@ -97,6 +97,29 @@ def test_without_a_compiler_the_reference_translates(
         make_engine(read_bundle(GOLDEN), Settings(engine="native"))
 
 
+AT_WORK = """
+import random, sys, time
+from pathlib import Path
+from models.bundle import read_bundle
+from models.hypotheses import SearchOptions
+from mt_service.engine.interface import Job, Limits
+from mt_service.engine.native.engine import NativeEngine
+from mt_service.engine.worker import Worker
+bundle = read_bundle(Path(sys.argv[1]))
+worker = Worker(lambda: NativeEngine(bundle, 2), Limits(rows=4096, tokens=10**6))
+jobs = [Job((*random.choices(range(8, 300), k=60), 3), SearchOptions(8, max_length=200)) for _ in range(2000)]
+worker.submit("a", jobs, time.monotonic() + 1e6)
+time.sleep(0.2 + random.random() * 0.1)
+"""
+
+
+def test_a_process_may_end_while_its_engine_computes() -> None:
+    for _ in range(3):
+        command = [sys.executable, "-c", AT_WORK, str(GOLDEN)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_translating_needs_no_torch() -> None:
     script = (
         "import sys; from mt_service.cli import main;"
