@@ -142,19 +142,20 @@ class Worker:
     def awaited(self) -> Iterator[None]:
         """A request that comes in several steps: who drains the worker waits until it has left.
 
+        All of them are counted by one thread, the event loop's, and so without a lock, which the engine's may hold.
+
         Raises:
             DrainingError: when the worker drains already.
         """
-        with self.changed:
-            if not self.ready:
-                raise DrainingError("the server is about to stop")
-            self.expected += 1
+        if not self.ready:
+            raise DrainingError("the server is about to stop")
+        self.expected += 1
         try:
             yield
         finally:
-            with self.changed:
-                self.expected -= 1
-                if self.draining:  # else nobody waits for that, and the thread would take Python's lock
+            self.expected -= 1
+            if self.draining:  # else nobody waits for that
+                with self.changed:
                     self.changed.notify_all()
 
     def cancel(self, name: Hashable) -> None:
