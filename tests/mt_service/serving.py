@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -76,3 +76,9 @@ def metric(url: str, name: str) -> float:
     """A number of /metrics, summed over its labels."""
     text = httpx.get(url + "/metrics").text
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if re.match(name + r"[ {]", line))
+
+
+def ask(server: Served, text: Any, **more: Any) -> httpx.Response:
+    """A translation from aa to bb, asked for over HTTP."""
+    body = {"text": text, "source": "aa", "target": "bb", **more}
+    return httpx.post(server.url + "/v1/translate", json=body, timeout=60)

@@ -1,0 +1,99 @@
+"""What operators see of a server: failures, readiness, and bundles that are read anew."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from serving import Served, ask, serve
+
+from mt_service.app import create_app
+from mt_service.registry import Registry
+from mt_service.settings import Settings
+from mt_service.translator import Translator
+
+
+@pytest.fixture(scope="module")
+def server(golden: Path) -> Iterator[Served]:
+    with serve(golden) as served:
+        yield served
+
+
+class Broken(Registry):
+    """Fails where nothing is expected to fail."""
+
+    def directions(self) -> dict[str, Translator]:
+        raise RuntimeError("a secret of the inside")
+
+
+def test_a_failure_that_nobody_thought_of_is_answered_like_any_other_and_tells_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = Settings()
+    transport = httpx.ASGITransport(create_app(settings, Broken(settings)))
+
+    async def look() -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get("/v1/languages", headers={"X-Request-ID": "mine-7"})
+
+    answer = asyncio.run(look())
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "internal"
+    assert "secret" not in answer.text
+    assert answer.headers["X-Request-ID"] == "mine-7"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "request mine-7 failed" in caplog.text
+    assert "a secret of the inside" in caplog.text
+
+
+def test_a_server_whose_engine_cannot_be_made_anew_is_not_ready(translator: Translator) -> None:
+    settings = Settings()
+    registry = Registry(settings, translators=[translator])
+    app = create_app(settings, registry)
+    app.state.ready = True
+
+    async def look() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            return await client.get("/health/ready")
+
+    assert asyncio.run(look()).status_code == 200
+    translator.worker.broken = True
+    answer = asyncio.run(look())
+    assert answer.status_code == 503
+    assert "the engine of toy failed and could not be made anew" in answer.json()["error"]["message"]
+
+
+def test_a_bad_bundle_is_not_loaded_and_the_old_one_stays(golden: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(golden, tmp_path / "bundle"))
+    with serve(folder) as server:
+        assert httpx.post(server.url + "/v1/reload").json() == {"directions": ["aa-bb"]}
+        (folder / "tokenizer.model").unlink()
+        answer = httpx.post(server.url + "/v1/reload")
+        assert answer.status_code == 409
+        assert "tokenizer.model missing" in answer.json()["error"]["message"]
+        assert ask(server, "ba dei").json()["translations"] == [{"text": "dei ba"}]
+
+
+def test_a_page_in_a_browser_may_not_reload(server: Served) -> None:
+    answer = httpx.post(server.url + "/v1/reload", headers={"Origin": "https://elsewhere.example"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no socket for both kinds of addresses on this machine")
+def test_this_machine_may_reload_by_either_kind_of_address(golden: Path) -> None:
+    with serve(golden, host="::") as server:
+        port = server.url.rsplit(":", 1)[1]
+        for host in ("127.0.0.1", "[::1]"):
+            assert httpx.post(f"http://{host}:{port}/v1/reload").status_code == 200
+
+
+def test_reloading_may_need_a_token(golden: Path) -> None:
+    with serve(golden, admin_token="secret") as server:
+        assert httpx.post(server.url + "/v1/reload").status_code == 403
+        headers = {"Authorization": "Bearer secret"}
+        assert httpx.post(server.url + "/v1/reload", headers=headers).status_code == 200
