@@ -55,7 +55,7 @@ def prepare(
             f"replace it by mt prepare --force",
         )
         return Prepared.load(folder)
-    for corpus in corpora(config):
+    for corpus in config.corpora:
         lines = sum(1 for _ in progress(read(corpus, config.root), f"checking {corpus.source}"))
         for path in corpus.files(config.root):
             origin["sources"][str(path)]["lines"] = lines
@@ -71,14 +71,9 @@ def origin_of(config: DataConfig, seed: int, vocabulary: Path | None) -> dict[st
     return {"seed": seed, "config": plain(config), "sources": sources, **given}
 
 
-def corpora(config: DataConfig) -> tuple[CorpusConfig, ...]:
-    """All corpora: to train on, dev sets, lists of names."""
-    return (*config.train, *config.dev.values(), *config.names)
-
-
 def corpus_files(config: DataConfig) -> list[Path]:
     """The files of all corpora; UserError for one that is missing."""
-    paths = [path for corpus in corpora(config) for path in corpus.files(config.root)]
+    paths = [path for corpus in config.corpora for path in corpus.files(config.root)]
     for path in paths:
         check_there(path, "corpus")
     return paths

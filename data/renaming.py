@@ -51,16 +51,16 @@ class Names:
                 for one in others:
                     self._entries.setdefault(one.direction, {})[one.source] = Entry(one.target, others)
 
-    def of(self, pair: Pair) -> list[str]:
-        """The names that a pair's sides share."""
-        return [name for name in shared(pair) if name in self._known]
+    def of(self, left: Counter[str], right: Counter[str]) -> list[str]:
+        """The names that both sides of a pair share; `stems` counted their words."""
+        return [name for name in common(left, right) if name in self._known]
 
-    def listed(self, pair: Pair) -> Iterator[tuple[str, Entry]]:
+    def listed(self, direction: str, left: Counter[str], right: Counter[str]) -> Iterator[tuple[str, Entry]]:
         """The names of lists that stand equally often on both sides, each as its side has it."""
-        entries = self._entries.get(pair.direction)
+        entries = self._entries.get(direction)
         if not entries:
             return
-        left, right = whole(stems(pair.source), entries), stems(pair.target)
+        left = whole(left, entries)
         back = whole(right, {entries[name].target for name in left if name in entries})
         for name, count in left.items():
             if name in entries and back.get(entries[name].target) == count:
@@ -93,11 +93,12 @@ def renamed(pairs: Sequence[Pair], rate: float, rng: random.Random, lists: Seque
 
 def with_other_names(pair: Pair, names: Names, rng: random.Random) -> Pair:
     """A pair with other names on both sides."""
+    words = stems(pair.source), stems(pair.target)
     left, right = dict[str, str](), dict[str, str]()
-    for name, (target, others) in names.listed(pair):
+    for name, (target, others) in names.listed(pair.direction, *words):
         other = rng.choice(others) if not names.known or rng.random() < LISTED else None
         left[name], right[target] = (other.source, other.target) if other else (new_name(names, rng),) * 2
-    for name in names.of(pair):
+    for name in names.of(*words):
         if name not in left:
             left[name] = right[name] = new_name(names, rng)
     return pair._replace(source=put(left, pair.source), target=put(right, pair.target)) if left else pair

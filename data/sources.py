@@ -74,6 +74,11 @@ class DataConfig:
         self._check_dev_names()
         self._check_directions()
 
+    @property
+    def corpora(self) -> tuple[CorpusConfig, ...]:
+        """All that is parallel: corpora to train on, dev sets, lists of names."""
+        return (*self.train, *self.dev.values(), *self.names)
+
     def _check_dev_names(self) -> None:
         held_out = {corpus.hold_out_name for corpus in self.train if corpus.hold_out}
         for name in (*self.dev, *held_out):
@@ -92,7 +97,7 @@ class DataConfig:
             served = any(set(corpus.languages) == pair for corpus in self.train)
             check(served, f"no train corpus has both languages of the direction '{direction}'")
             wanted.append(pair)
-        for corpus in (*self.train, *self.dev.values(), *self.names):
+        for corpus in self.corpora:
             languages = "-".join(corpus.languages)
             serves = set(corpus.languages) in wanted
             check(serves, f"corpus {corpus.source} is {languages}, which serves none of {', '.join(self.directions)}")

@@ -66,13 +66,15 @@ def worth_of(network: Seq2Seq, pairs: Sequence[Pair], bos: int) -> dict[str, Ten
     return {name: one.square_F.sqrt() * parts[name].contract.weight.double().norm(dim=0) for name, one in found.items()}
 
 
+def fires(worth_F: Tensor) -> int:
+    """How many units of a part ever fire."""
+    return int((worth_F > 0).sum())
+
+
 def most_firing(worth: Mapping[str, Tensor]) -> Units:
     """Units that fire in the block where the most do, of either stack."""
     return Units(
-        *(
-            max((int((part > 0).sum()) for name, part in worth.items() if name.startswith(stack)), default=0)
-            for stack in STACKS
-        )
+        *(max((fires(part) for name, part in worth.items() if name.startswith(stack)), default=0) for stack in STACKS)
     )
 
 
@@ -81,8 +83,8 @@ def report(worth: Mapping[str, Tensor], units: Units) -> None:
     for name, worth_F in worth.items():
         count = units.of(name)
         lost = 100 * worth_F.sort(descending=True).values[count:].sum() / worth_F.sum().clamp_min(1e-30)
-        fire = int((worth_F > 0).sum())
-        say(f"{name}: {fire:,} of {len(worth_F):,} units fire; {count:,} are kept, {lost:.2f} % of what they add goes")
+        fire = f"{fires(worth_F):,} of {len(worth_F):,} units fire"
+        say(f"{name}: {fire}; {count:,} are kept, {lost:.2f} % of what they add goes")
 
 
 def pruned(bundle: Bundle, worth: Mapping[str, Tensor], units: Units) -> Contents:
@@ -91,7 +93,7 @@ def pruned(bundle: Bundle, worth: Mapping[str, Tensor], units: Units) -> Content
     config = bundle.config
     story = {"before": units_of(config.architecture)._asdict(), "after": units._asdict()}
     told = {**config.info.training, "pruned": story}
-    same = all(int((worth_F > 0).sum()) <= units.of(name) for name, worth_F in worth.items())
+    same = all(fires(worth_F) <= units.of(name) for name, worth_F in worth.items())
     sure = config.info.unsure_below if same else {}
     info = dataclasses.replace(config.info, scores=(), unsure_below=sure, training=told)
     tensors = keep(load_file(bundle.folder / MODEL), worth, units)

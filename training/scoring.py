@@ -84,8 +84,8 @@ def compare(first: Sequence[str], second: Sequence[str], references: Sequence[st
     for name, key in zip(metrics(target), (key for key in results if key != "System"), strict=True):  # chrF is chrF2
         baseline, mine = (one for one in results[key] if isinstance(one, Result))
         difference = mine.score - baseline.score
-        known = mine.p_value is not None and difference != 0 and len(references) > 1  # else sacreBLEU's is tiny
-        p_value = float(mine.p_value or 0) if known else 1.0
+        known = difference != 0 and len(references) > 1  # else sacreBLEU's is tiny
+        p_value = float(mine.p_value) if known and mine.p_value is not None else 1.0
         found.append(Comparison(name, baseline.score, difference, p_value, str(signatures[key])))
     return found
 
