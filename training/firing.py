@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from data.lexicon import Pair
 from models.pruning import feed_forwards
 from models.seq2seq import Seq2Seq
-from training.lexicon import Pair
 
 
 class Firing(NamedTuple):

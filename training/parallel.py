@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from data.config import check
 from data.corpus import CorpusConfig, read
+from data.lexicon import Pair
 from data.normalize import normalize
 from data.tokenizer import Tokenizer
 from models.bundle import Bundle
-from training.lexicon import Pair
 from training.telemetry import say
 
 

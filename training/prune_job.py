@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from data.config import check
+from data.lexicon import Pair
 from models.bundle import MODEL, SHORTLIST, TOKENIZER, Bundle, check_free, read_bundle
 from models.pruning import STACKS, STEP, Units, feed_forwards, keep, smaller, units_of
 from models.seq2seq import Seq2Seq
@@ -22,7 +23,6 @@ from models.weights import Contents, write_contents
 from training.examples import Example, read_test_set
 from training.export import measure
 from training.firing import firing
-from training.lexicon import Pair
 from training.parallel import read_texts
 from training.telemetry import say
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy
 
 from data.config import check
 from data.files import atomic_folder, copy
+from data.lexicon import Lexicon, Pair, learn, within
 from models.bundle import FILES, SHORTLIST, Bundle, check_free, read_bundle, write_sums
 from models.shortlist import Shortlist, read_shortlist, write_shortlist
-from training.lexicon import Pair, learn, shortlist_of, within
 from training.parallel import read_texts
 from training.telemetry import say
 
@@ -35,6 +35,21 @@ def run(arguments: argparse.Namespace) -> int:
     write(bundle, shortlist, folder)
     say(f"wrote {folder}")
     return 0
+
+
+def shortlist_of(lexicons: Iterable[Lexicon], vocabulary: int, most: int) -> Shortlist:
+    """For each source id its `most` likeliest target ids in each lexicon, and itself, since names are copied."""
+    itself_V = numpy.arange(vocabulary)
+    keys = [itself_V * vocabulary + itself_V]
+    for source_N, target_N, probability_N in lexicons:
+        order_N = numpy.lexsort((-probability_N, source_N))
+        ordered_N = source_N[order_N]
+        rank_N = numpy.arange(len(ordered_N)) - numpy.searchsorted(ordered_N, ordered_N)
+        likely_N = order_N[rank_N < most]
+        keys.append(source_N[likely_N] * vocabulary + target_N[likely_N])
+    key_N = numpy.unique(numpy.concatenate(keys))
+    start_V = numpy.searchsorted(key_N, numpy.arange(vocabulary + 1) * vocabulary)
+    return Shortlist(start_V.astype(numpy.int32), (key_N % vocabulary).astype(numpy.int32))
 
 
 def describe(shortlist: Shortlist, pairs: Sequence[Pair], vocabulary: int) -> str:

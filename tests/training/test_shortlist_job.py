@@ -11,10 +11,11 @@ import pytest
 from toy import WORDS
 
 from data.errors import UserError
+from data.lexicon import learn, within
 from models.bundle import SHORTLIST, SUMS, read_bundle, write_sums
 from models.shortlist import Shortlist, write_shortlist
 from mt_service.cli import answer, main
-from training.lexicon import learn, shortlist_of, within
+from training.shortlist_job import shortlist_of
 from training.systems import Request
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"

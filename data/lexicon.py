@@ -1,17 +1,15 @@
 """Which target ids translate which source ids, learned from pairs of sentences: IBM's first model (Brown et al. 1993).
 
-Legend: L links between the source ids and the target ids of a pair, T target ids of all pairs, N links that differ,
-V source ids.
+Legend: L links between the source ids and the target ids of a pair, T target ids of all pairs, N links that differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy
-
-from models.shortlist import Array, Shortlist
+from numpy.typing import NDArray
 
 Pair = tuple[Sequence[int], Sequence[int]]
 
@@ -22,9 +20,9 @@ LINKS = 20_000_000  # that are learned from at once: some 600 MB
 class Lexicon(NamedTuple):
     """Translations of ids."""
 
-    source_N: Array
-    target_N: Array
-    probability_N: Array  # of the target id given the source id
+    source_N: NDArray[Any]
+    target_N: NDArray[Any]
+    probability_N: NDArray[Any]  # of the target id given the source id
 
 
 def within(pairs: Sequence[Pair], links: int = LINKS) -> list[Pair]:
@@ -54,18 +52,3 @@ def learn(pairs: Sequence[Pair], vocabulary: int) -> Lexicon:
         count_N = numpy.bincount(link_L, share_L)
         probability_N = count_N / numpy.bincount(source_N, count_N)[source_N]
     return Lexicon(source_N, key_N % vocabulary, probability_N)
-
-
-def shortlist_of(lexicons: Iterable[Lexicon], vocabulary: int, most: int) -> Shortlist:
-    """For each source id its `most` likeliest target ids in each lexicon, and itself, since names are copied."""
-    itself_V = numpy.arange(vocabulary)
-    keys = [itself_V * vocabulary + itself_V]
-    for source_N, target_N, probability_N in lexicons:
-        order_N = numpy.lexsort((-probability_N, source_N))
-        ordered_N = source_N[order_N]
-        rank_N = numpy.arange(len(ordered_N)) - numpy.searchsorted(ordered_N, ordered_N)
-        likely_N = order_N[rank_N < most]
-        keys.append(source_N[likely_N] * vocabulary + target_N[likely_N])
-    key_N = numpy.unique(numpy.concatenate(keys))
-    start_V = numpy.searchsorted(key_N, numpy.arange(vocabulary + 1) * vocabulary)
-    return Shortlist(start_V.astype(numpy.int32), (key_N % vocabulary).astype(numpy.int32))
