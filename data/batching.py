@@ -18,6 +18,7 @@ from data.placeholders import substitute
 from data.prepared import Pair, Prepared, shard_file
 from data.renaming import renamed
 from data.renumbering import renumbered
+from data.terms import with_terms
 from data.tokenizer import EOS
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ class BatchingConfig:
     number_rate: the share of pairs in whose place pairs with numbers come, which are other ones each time.
     name_rate: the share of pairs whose shared names become other ones each time, mostly made up, and whose names that
         stand in a list become others of that.
+    term_rate: the share of pairs that get symbols in place of a word or two and of what translates them, as terms of a
+        glossary do.
     concatenation_rate: the share of pairs that another random one is appended to, which makes long sentences of short
         ones (Nguyen et al. 2021, Data Augmentation by Concatenation for Low-Resource Translation).
     bucket_noise: how many pieces the lengths that share a batch may differ by; 0 pads least.
@@ -48,6 +51,7 @@ class BatchingConfig:
     placeholder_rate: float = 0.0
     number_rate: float = 0.0
     name_rate: float = 0.0
+    term_rate: float = 0.0
     concatenation_rate: float = 0.0
     bucket_noise: float = 1.0
 
@@ -56,7 +60,7 @@ class BatchingConfig:
         least = self.max_length + EXTRA
         check(self.tokens >= least, f"tokens = {self.tokens} cannot hold one pair of max_length; it must be >= {least}")
         check(0 <= self.sampling < 1, f"sampling must be at least 0 and less than 1, but is {self.sampling}")
-        for name in ("placeholder_rate", "number_rate", "name_rate", "concatenation_rate"):
+        for name in ("placeholder_rate", "number_rate", "name_rate", "term_rate", "concatenation_rate"):
             check(0 <= getattr(self, name) <= 1, f"{name} must lie in 0..1, but is {getattr(self, name)}")
         check(self.bucket_noise >= 0, f"bucket_noise must be 0 or more, but is {self.bucket_noise}")
 
@@ -200,8 +204,9 @@ def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: i
     """Encode a shard and cut it into shuffled batches; depends on nothing but the arguments."""
     rng = random.Random(f"{seed}-{epoch}-{shard}")
     written, tokenizer = prepared.shard(shard), prepared.tokenizer
-    pairs = renamed(renumbered(written, config.number_rate, rng), config.name_rate, rng, prepared.names)
     symbols, rate = tokenizer.placeholders, config.placeholder_rate
+    pairs = renamed(renumbered(written, config.number_rate, rng), config.name_rate, rng, prepared.names)
+    pairs = with_terms(pairs, config.term_rate, symbols, rng)
     texts = [text for pair in pairs for text in substitute(pair.source, pair.target, symbols, rng, rate)]
     alone = [array("i", one) for one in tokenizer.encode_batch(texts, config.sampling, rng)]
     ids = concatenated(alone, pairs, config, rng) if config.concatenation_rate else alone

@@ -33,7 +33,8 @@ def substitute(source: str, target: str, symbols: Sequence[str], rng: random.Ran
     """
     if rng.random() >= rate:
         return source, target
-    spans, free, table = shared(source, target), rng.sample(symbols, len(symbols)), {}
+    unused = [symbol for symbol in symbols if symbol not in source]
+    spans, free, table = shared(source, target), rng.sample(unused, len(unused)), {}
     for span in rng.sample(spans, len(spans)):
         count = min(2 if rng.random() < DOUBLED else 1, len(free))
         table[span] = " ".join(free.pop() for _ in range(count)) or span

@@ -1,0 +1,111 @@
+"""Pairs in which a symbol stands in place of a word and of its translation, as it will for the terms of a glossary.
+
+Which words translate each other, the pairs themselves tell: see data.lexicon.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+
+from data.lexicon import Lexicon, learn, within
+from data.prepared import Pair
+
+WORD = re.compile(r"(?<![\w'’./@-])[^\W\d_]{2,}(?![\w'’/@-]|\.\w)")
+OFTEN = 0.01  # of the sentences, above which a word is one of grammar
+SELDOM = 3  # sentences, below which nothing can be learned about a word
+LIKELY = 0.25  # how probable a word and its translation must be given each other
+SECOND = 0.3  # of the pairs with a term, which get another one
+
+Table = dict[str, set[str]]  # words, and which they are translated with, in small letters
+
+
+class Terms:
+    """Which words translate each other in some pairs."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        groups: dict[str, list[Pair]] = {}
+        for pair in pairs:
+            turned = pair.swapped()
+            group = groups.get(turned.direction)
+            groups.setdefault(pair.direction, []).append(pair) if group is None else group.append(turned)
+        self._tables = {direction: translated(group) for direction, group in groups.items()}
+        for direction, table in list(self._tables.items()):
+            self._tables["-".join(reversed(direction.split("-")))] = reversed_table(table)
+
+    def of(self, pair: Pair) -> list[tuple[str, str]]:
+        """The words of a pair that stand once on their side, with their only translation on the other one."""
+        table, right = self._tables.get(pair.direction, {}), Counter(WORD.findall(pair.target))
+        found = []
+        for word, count in Counter(WORD.findall(pair.source)).items():
+            others = table.get(word.lower(), ())
+            matches = [other for other in right if other.lower() in others] if others else []
+            if count == 1 and len(matches) == 1 and right[matches[0]] == 1:
+                found.append((word, matches[0]))
+        once = Counter(other for _, other in found)
+        return [one for one in found if once[one[1]] == 1]
+
+
+def with_terms(pairs: Sequence[Pair], rate: float, symbols: Sequence[str], rng: random.Random) -> list[Pair]:
+    """With probability `rate`, put a symbol in place of one word of a pair, or of two, and of what translates it."""
+    if not rate or not symbols:
+        return list(pairs)
+    terms = Terms(pairs)
+    return [with_symbols(pair, terms.of(pair), symbols, rng) if rng.random() < rate else pair for pair in pairs]
+
+
+def with_symbols(pair: Pair, found: Sequence[tuple[str, str]], symbols: Sequence[str], rng: random.Random) -> Pair:
+    """A pair with symbols in place of one or two of the terms that were found in it."""
+    count = min(2 if rng.random() < SECOND else 1, len(found), len(symbols))
+    chosen = list(zip(rng.sample(found, count), rng.sample(symbols, count), strict=True))
+    left = {word: symbol for (word, _), symbol in chosen}
+    right = {word: symbol for (_, word), symbol in chosen}
+    return pair._replace(source=put(left, pair.source), target=put(right, pair.target))
+
+
+def put(table: Mapping[str, str], text: str) -> str:
+    """A text with other words in place of some."""
+    return WORD.sub(lambda match: table.get(match[0], match[0]), text) if table else text
+
+
+def translated(pairs: Sequence[Pair]) -> Table:
+    """Which words of the source are likely translated with which of the target, and the other way around."""
+    sides = [[[word.lower() for word in WORD.findall(text)] for text in pair[2:]] for pair in pairs]
+    left, right = (numbered([side[i] for side in sides]) for i in (0, 1))
+    ids = [([left[w] for w in a if w in left], [right[w] for w in b if w in right]) for a, b in sides]
+    filled = within([one for one in ids if all(one)])
+    if not filled:
+        return {}
+    size = max(len(left), len(right))
+    forth = set(likely(learn(filled, size)))
+    back = {(source, target) for target, source in likely(learn([(b, a) for a, b in filled], size))}
+    words, others = list(left), list(right)
+    table: Table = {}
+    for source, target in forth & back:
+        table.setdefault(words[source], set()).add(others[target])
+    return table
+
+
+def reversed_table(table: Table) -> Table:
+    """The same in the other direction."""
+    found: Table = {}
+    for word, others in table.items():
+        for other in others:
+            found.setdefault(other, set()).add(word)
+    return found
+
+
+def numbered(sentences: Sequence[Sequence[str]]) -> dict[str, int]:
+    """The words that are neither of grammar nor too rare, with a number each."""
+    counts = Counter(chain.from_iterable(map(set, sentences)))
+    kept = [word for word, count in counts.items() if SELDOM <= count <= max(SELDOM, OFTEN * len(sentences))]
+    return {word: number for number, word in enumerate(kept)}
+
+
+def likely(lexicon: Lexicon) -> Iterator[tuple[int, int]]:
+    """The pairs of words that are probable enough."""
+    chosen_N = lexicon.probability_N >= LIKELY
+    yield from zip(lexicon.source_N[chosen_N].tolist(), lexicon.target_N[chosen_N].tolist(), strict=True)

@@ -1,0 +1,77 @@
+"""Which words translate each other, and pairs with symbols in their places."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from data.prepared import Pair
+from data.terms import SELDOM, Terms, with_terms
+
+SYMBOLS = ("\ue000", "\ue001", "\ue002")
+ENDS = [first + second for first in "abcdefghijklmnopqrstuvwxyz" for second in "abcdefghijklmnopqrst"]
+WORDS = {f"Wort{end}": f"word{end}" for end in ENDS}
+
+
+def text(count: int = 3000) -> list[Pair]:
+    """Sentences of a grammar word and three others, which stand in another order on the other side."""
+    rng = random.Random(1)
+    pairs = []
+    for i in range(count):
+        some = rng.sample(sorted(WORDS), 3)
+        pair = Pair("de", "en", f"das {' '.join(some)}.", f"{' '.join(WORDS[one] for one in reversed(some))} the.")
+        pairs.append(pair.swapped() if i % 5 == 0 else pair)
+    return pairs
+
+
+def test_words_that_translate_each_other_are_found_in_both_directions() -> None:
+    terms = Terms(text())
+    pair = Pair("de", "en", "das Wortaa wortab Wortac.", "Wordac wordab wordaa the.")
+    expected = [("Wortaa", "wordaa"), ("wortab", "wordab"), ("Wortac", "Wordac")]
+    assert terms.of(pair) == expected
+    assert sorted(terms.of(pair.swapped())) == sorted((b, a) for a, b in expected)
+    assert terms.of(Pair("de", "fr", pair.source, pair.target)) == []
+
+
+def test_a_word_that_stands_twice_on_a_side_is_no_term() -> None:
+    terms = Terms(text())
+    assert terms.of(Pair("de", "en", "Wortaa Wortaa Wortab", "wordaa wordab wordab")) == []
+    assert terms.of(Pair("de", "en", "Wortaa wortaa", "wordaa")) == []
+    assert terms.of(Pair("de", "en", "Wortaa", "wordaa Wordaa")) == []
+
+
+def test_words_of_grammar_are_no_terms() -> None:
+    pairs = [Pair("de", "en", f"das {source}", f"the {WORDS[source]}") for source in sorted(WORDS)] * SELDOM
+    assert Terms(pairs).of(Pair("de", "en", "das Wortaa", "the wordaa")) == [("Wortaa", "wordaa")]
+    assert Terms(pairs[len(WORDS) :]).of(Pair("de", "en", "das Wortaa", "the wordaa")) == []  # too seldom
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
+def test_symbols_stand_in_place_of_words_and_of_their_translations(rate: float) -> None:
+    pairs = text()
+    changed = 0
+    for old, new in zip(pairs, with_terms(pairs, rate, SYMBOLS, random.Random(3)), strict=True):
+        changed += old != new
+        left, right = ([side.split() for side in pair[2:]] for pair in (old, new))
+        places = [[i for i, word in enumerate(side) if word.strip(".") in SYMBOLS] for side in right]
+        assert len(places[0]) == len(places[1]) <= 2
+        for place in places[0]:
+            symbol = right[0][place].strip(".")
+            other = next(i for i, word in enumerate(right[1]) if word.strip(".") == symbol)
+            words = left[0][place].strip("."), left[1][other].strip(".")
+            assert words in WORDS.items() or words[::-1] in WORDS.items()
+            right[0][place], right[1][other] = left[0][place], left[1][other]
+        assert left == right
+    assert abs(changed / len(pairs) - rate) < 0.05
+
+
+def test_the_same_seed_gives_the_same_pairs() -> None:
+    assert with_terms(text(), 0.5, SYMBOLS, random.Random(7)) == with_terms(text(), 0.5, SYMBOLS, random.Random(7))
+
+
+def test_text_of_which_nothing_can_be_learned_stays() -> None:
+    pairs = [Pair("de", "en", "Ja.", "Yes."), Pair("de", "en", "!", "")]
+    assert with_terms(pairs, 1.0, SYMBOLS, random.Random(1)) == pairs
+    assert with_terms(text(50), 1.0, (), random.Random(1)) == text(50)
+    assert with_terms([], 1.0, SYMBOLS, random.Random(1)) == []
