@@ -23,7 +23,8 @@ from data.languages import number_marks
 from models.bundle import Bundle, read_bundle
 from mt_service.registry import make_translator
 from mt_service.settings import Settings
-from mt_service.translator import Options, Translator
+from mt_service.translation import Options
+from mt_service.translator import Translator
 from training.manifest import git_state
 
 SENTENCES = 200  # of each kind and place, at most

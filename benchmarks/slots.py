@@ -12,7 +12,7 @@ from pathlib import Path
 from models.bundle import read_bundle
 from mt_service.registry import make_translator
 from mt_service.settings import Settings
-from mt_service.translator import Options
+from mt_service.translation import Options
 from training.manifest import git_state
 
 DRAWS = 20

@@ -1,7 +1,7 @@
 """What stands in a translation as in its source: addresses, codes, long numbers, emoji, words of another script.
 
 A network spells such things piece by piece, and gets them wrong. So it sees a placeholder symbol in place of each, and
-what the symbol stands for is put into its translation.
+what the symbol stands for is put into its translation. The terms of a glossary are treated alike.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from copy import copy
 from functools import lru_cache
 from typing import NamedTuple
 
+from data.glossary import Glossary, capitalised
 from data.languages import has_spaces
 from data.numbers import DIGITS, NUMBER, Carry, left, made_up, missing, rendered
 from data.placeholders import EMAIL, EMOJI, URL
+from data.spans import Span, joined, together
 from data.tokenizer import FIRST_PLACEHOLDER, Tokenizer
 
 DOMAINS = "com|org|net|edu|gov|info|eu|io|de|ch|fr|uk|cn|nl|pl"
@@ -43,15 +46,8 @@ OTHERS: tuple[Carry, ...] = ("times", "all", "none")
 PRIVATE = [chr(code) for code in range(FIRST_PLACEHOLDER, 0xF900)]
 HINT = re.compile(r"[_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]")  # without any of these, and
 OWN_LETTER = re.compile(r"[^\W\d_A-Za-zÀ-ɏ]")  # of a script that does not part words, beside which a literal may stand
+FIRST_SIGN = re.compile(r"[^\W_]|[\ue000-\uf8ff]")  # a letter, a digit or a symbol
 INNER_DOT = re.compile(r"\.\w")  # without this, no span is found
-
-
-class Span(NamedTuple):
-    """A literal in a text, and how it is written in the translation."""
-
-    start: int
-    end: int
-    target: str
 
 
 class Masked(NamedTuple):
@@ -65,14 +61,24 @@ class Masked(NamedTuple):
     parted: tuple[str, ...] = ()  # symbols with a space that parts them from a word, and is not in the source
     numbers: tuple[str, ...] = ()  # groups of digits that are left in the text
     language: str = ""  # of the translation
+    terms: frozenset[str] = frozenset()  # symbols of terms of a glossary
 
     def restored(self, translation: str) -> str:
-        """A translation with what its symbols stand for."""
+        """A translation with what its symbols stand for; a term that begins a sentence gets a capital letter."""
         if not self.targets:
             return translation
         for pair in self.parted:
             translation = translation.replace(pair, pair.strip())
+        first = FIRST_SIGN.search(translation)
+        if first and first[0] in self.terms and self.begins_large:
+            return unmasked(translation, {**self.targets, first[0]: capitalised(self.targets[first[0]])})
         return unmasked(translation, self.targets)
+
+    @property
+    def begins_large(self) -> bool:
+        """Whether the text is a sentence, with words beside its symbols, that begins with a capital letter."""
+        first = FIRST_SIGN.search(self.text)
+        return first is not None and not self.wordless and self.sources.get(first[0], first[0])[0].isupper()
 
     def lost(self, translation: str) -> list[str]:
         """What a translation with symbols does not hold exactly once, as it should stand there."""
@@ -114,7 +120,8 @@ def masked_by(symbols: Sequence[str], text: str, spans: Sequence[Span], part: bo
         sources[symbol], targets[symbol] = text[span.start : span.end], span.target
         position = span.end
     rest = len(spans) - len(targets)
-    return Masked("".join([*parts, text[position:]]), sources, targets, rest, parted=tuple(parted))
+    terms = frozenset(symbol for span, symbol in zip(spans, symbols, strict=False) if span.term)
+    return Masked("".join([*parts, text[position:]]), sources, targets, rest, parted=tuple(parted), terms=terms)
 
 
 def between(text: str, spans: Sequence[Span]) -> str:
@@ -136,13 +143,27 @@ class Masking:
         symbols: placeholders that it carries over.
         source: language of the texts.
         target: language of their translations.
+        glossary: terms of texts, and what they are in their translations.
     """
 
-    def __init__(self, tokenizer: Tokenizer, symbols: Sequence[str], source: str, target: str) -> None:
-        self.symbols, self.source, self.target = symbols, source, target
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        symbols: Sequence[str],
+        source: str,
+        target: str,
+        glossary: Glossary | None = None,
+    ) -> None:
+        self.symbols, self.source, self.target, self.glossary = symbols, source, target, glossary
         self.spaced = has_spaces(source)
         self.characters = tokenizer.characters
         self.scripts = frozenset(map(script, self.characters))
+
+    def following(self, glossary: Glossary) -> Masking:
+        """The same with a glossary, whose terms come before those that it had."""
+        other = copy(self)
+        other.glossary = glossary.over(self.glossary)
+        return other
 
     def mask(self, text: str, carry: Carry = "rule") -> Masked:
         """Put a symbol in place of each literal of a normalised text, as long as there are some left.
@@ -151,9 +172,10 @@ class Masking:
             text: a sentence.
             carry: which numbers that a network may do better are literals, too.
         """
-        if self.is_plain(text) and any(map(str.isalpha, text)):
+        terms = list(self.glossary.spans(text)) if self.glossary else []
+        if not terms and self.is_plain(text) and any(map(str.isalpha, text)):
             return Masked(text, {}, {})
-        spans = self.spans(text, carry)
+        spans = joined(together(terms, self.single(text, carry)), text)
         if text and not any(map(str.isalpha, between(text, spans))):
             return masked_by(PRIVATE, text, spans)._replace(wordless=True)
         masked = masked_by(self.symbols, text, spans, self.spaced)
@@ -171,17 +193,6 @@ class Masking:
     def is_plain(self, text: str) -> bool:
         """Whether a first look tells that a text, as most are, has no literal and no number."""
         return self.characters.issuperset(text) and HINT.search(text) is None and INNER_DOT.search(text) is None
-
-    def spans(self, text: str, carry: Carry = "rule") -> list[Span]:
-        """The literals of a text; neighbours are one."""
-        found: list[Span] = []
-        for span in self.single(text, carry):
-            gap = text[found[-1].end : span.start] if found else None
-            if gap in ("", " "):
-                last = found.pop()
-                span = Span(last.start, span.end, last.target + gap + span.target)
-            found.append(span)
-        return found
 
     def single(self, text: str, carry: Carry) -> Iterator[Span]:
         """Literals by their form, and between them by their characters."""

@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Any
 
 
+def add_glossary(parser: argparse.ArgumentParser) -> None:
+    """The flag for files of terms."""
+    text = "terms, each 'source<TAB>target', after a line 'de<TAB>en' that names the languages; may be repeated"
+    parser.add_argument("--glossary", action="append", dest="glossaries", metavar="FILE", help=text)
+
+
 def add_translate(commands: Any, run: Callable[[argparse.Namespace], int]) -> None:
     """`mt translate`."""
     parser = commands.add_parser(
@@ -36,6 +42,7 @@ def add_translate(commands: Any, run: Callable[[argparse.Namespace], int]) -> No
     add("--threads", type=int, help="CPU threads; default: all processors")
     add("--device", choices=["auto", "cpu", "cuda"], help="default: a GPU when there is one")
     add("--rerank", action="store_true", help="also read hypotheses backwards: better, several times slower (beam 12)")
+    add_glossary(parser)
     add("--no-split", action="store_true", help="translate each line as one sentence")
     add("--quiet", action="store_true", help="no progress on standard error")
     parser.set_defaults(run=run)

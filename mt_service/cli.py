@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import UserError
-from mt_service.arguments import add_translate
+from mt_service.arguments import add_glossary, add_translate
 from mt_service.engine.interface import EngineError
 
 if TYPE_CHECKING:
@@ -312,6 +312,7 @@ def add_serve(commands: Any) -> None:
     add("--host", help="address to listen on; default: 127.0.0.1, this machine alone")
     add("--port", type=int, help="default: 8000")
     add("--bundle", action="append", dest="bundles", metavar="DIR", help="may be repeated; default: the one that ships")
+    add_glossary(parser)
     add("--threads", type=int, help="CPU threads; default: all processors")
     add("--device", choices=["auto", "cpu", "cuda"], help="default: a GPU when there is one")
     parser.set_defaults(run=serve)

@@ -25,7 +25,8 @@ from mt_service.pieces import LONGEST_IDS
 from mt_service.registry import Registry, make_translator
 from mt_service.rerank import beam_of
 from mt_service.settings import BILLION, Settings, load_settings
-from mt_service.translator import WINDOW, Options, Translation, Translator
+from mt_service.translation import Options, Translation
+from mt_service.translator import WINDOW, Translator
 
 CHUNK = 1 << 20  # bytes that are read at once
 BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")  # what some reader or other takes for the end of a line
@@ -171,7 +172,9 @@ def load(arguments: argparse.Namespace) -> Registry:
         value = getattr(arguments, name)
         check(value is None or value >= 1, f"--{name.replace('_', '-')} must be at least 1, but is {value}")
     bundles = (str(arguments.bundle),) if arguments.bundle else None
-    settings = load_settings(os.environ, bundles=bundles, device=arguments.device, threads=arguments.threads)
+    settings = load_settings(
+        os.environ, bundles=bundles, device=arguments.device, threads=arguments.threads, glossaries=arguments.glossaries
+    )
 
     def make(bundle: Bundle, settings: Settings) -> Translator:
         beam = beam_of(bundle.info, arguments.beam, arguments.n_best, arguments.rerank)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.config import check
 from data.errors import UserError
+from data.glossary import Glossary, read_glossaries
 from models.bundle import Bundle, read_bundle, shipped_bundles
 from models.cores import available_cores, set_threads
 from models.device import choose_device
@@ -120,15 +121,31 @@ class Registry:
         check(bool(folders), "there is no bundle to serve: name one with --bundle or MT_BUNDLES")
         bundles = [read_bundle(folder) for folder in folders]
         self.warn_of_duplicates(bundles)
+        glossaries = self.glossaries({name for bundle in bundles for name in bundle.info.directions})
         made: list[Translator] = []
         try:
             for bundle in bundles:
                 made.append(self.make(bundle, self.settings))
+                made[-1].follow(glossaries)
         except BaseException:
             for translator in made:
                 translator.worker.close()
             raise
         return made
+
+    def glossaries(self, served: Collection[str]) -> dict[str, Glossary]:
+        """The glossaries that the settings name, by direction.
+
+        Raises:
+            UserError: for a bad one, or one between languages that nothing translates.
+        """
+        found = read_glossaries(map(Path, self.settings.glossaries))
+        for direction, glossary in found.items():
+            used = direction in served or "-".join(reversed(direction.split("-"))) in served
+            check(used, f"a glossary is for {direction}, but there are only: {', '.join(sorted(served))}")
+            if direction in served:
+                log.info("glossary for %s: %d terms", direction, len(glossary.terms))
+        return found
 
     def warn_of_duplicates(self, bundles: list[Bundle]) -> None:
         """Say which bundle wins where two offer the same direction."""

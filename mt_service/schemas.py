@@ -25,6 +25,11 @@ class TranslateRequest(BaseModel):
     )
     n_best: int = Field(1, ge=1, description="Translations to return of each text, best first; at most `beam`.")
     length_penalty: float | None = Field(None, ge=-5, le=5, description="Above 1 prefers longer translations.")
+    glossary: dict[str, str] = Field(
+        {},
+        description="Words or phrases of the text, and what each is to be in the translation, such as "
+        '`{"Kunde": "client"}`. Other forms of a word are words of their own. The glossary of the server comes second.',
+    )
     rerank: bool = Field(
         False,
         description="Also read the whole beam backwards, by the model of the other direction, and prefer what makes "
@@ -122,6 +127,7 @@ class Direction(BaseModel):
     model: str
     beam: int
     length_penalty: float
+    glossary: bool = Field(description="Whether it can follow a glossary.")
 
 
 class LimitsAnswer(BaseModel):
@@ -129,6 +135,7 @@ class LimitsAnswer(BaseModel):
 
     texts: int
     characters: int
+    terms: int
     beam: int
     n_best: int
 

@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: for bad settings or bundles, or an address that cannot be had.
     """
-    flags = {name: getattr(arguments, name) for name in ("host", "port", "bundles", "threads", "device")}
+    flags = {name: getattr(arguments, name) for name in ("host", "port", "bundles", "glossaries", "threads", "device")}
     settings = load_settings(os.environ, **flags)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     sys.setswitchinterval(SWITCH)

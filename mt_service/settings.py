@@ -25,6 +25,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "max_queue": (1, BILLION),
     "max_texts": (1, BILLION),
     "max_characters": (1, BILLION),
+    "max_terms": (0, BILLION),
     "max_beam": (1, 1000),
     "max_n_best": (1, 1000),
     "client_requests": (1, BILLION),
@@ -43,6 +44,7 @@ class Settings:
 
     home: Path = Path("workspace")  # prepared data, runs and bundles; the command line alone reads it
     bundles: tuple[str, ...] = ()  # folders; in MT_BUNDLES separated like PATH; empty means those that ship
+    glossaries: tuple[str, ...] = ()  # files of terms, separated as bundles are
     host: str = "127.0.0.1"
     port: int = 8000
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -52,7 +54,8 @@ class Settings:
     max_tokens: int = 16_384  # source tokens that an engine holds at once
     max_queue: int = 4096  # sentences that may wait
     max_texts: int = 128  # of a request
-    max_characters: int = 20_000  # of all texts of a request
+    max_characters: int = 20_000  # of all texts of a request, and as many of its glossary
+    max_terms: int = 1000  # of a request's glossary
     max_beam: int = 16
     max_n_best: int = 10
     client_requests: int = 32  # at once from one address

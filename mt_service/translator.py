@@ -13,12 +13,12 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from data.config import check
+from data.glossary import Glossary
 from data.literals import Masking
 from data.normalize import normalize
 from models.bundle import Bundle
@@ -30,6 +30,7 @@ from mt_service.engine.worker import Worker, outcome
 from mt_service.pieces import Piece, Plan, make_plan, separators
 from mt_service.rerank import Reranker, beam_of, reordered
 from mt_service.retries import Found, Rows, SecondTries, whole_beam
+from mt_service.translation import Alternative, Options, Translation
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,56 +39,7 @@ FOREVER = float("inf")
 ASKED_BACK = 512  # hypotheses that a request has read backwards at once
 TOGETHER = 256  # lines of a stream that are tried again and reranked at once
 AT_ONCE = 2000  # characters that take less time than handing them to a thread does
-EXCERPT = 60  # characters of a sentence that is named in a warning
-NAMED = 10  # sentences of a text that one warning names
 GRACE = 1.0  # seconds in which requests that found a translator just before it was replaced may still reach it
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to translate; None takes the bundle's own default."""
-
-    source: str
-    target: str
-    beam: int | None = None
-    n_best: int = 1
-    length_penalty: float | None = None
-    alignments: bool = False
-    split: bool = True  # into sentences
-
-    @property
-    def direction(self) -> str:
-        """Spelled de-en."""
-        return f"{self.source}-{self.target}"
-
-
-class Alternative(NamedTuple):
-    """One of the n best translations of a text."""
-
-    text: str
-    score: float
-
-
-class Translation(NamedTuple):
-    """A translated text."""
-
-    text: str
-    score: float  # length-normalised log-probability; the mean over sentences
-    alternatives: list[Alternative]  # the n best, the translation itself first
-    alignment: Alignment | None
-    tokens: int  # of the translation, an end of sentence counted for each
-    sentences: int  # that were searched for
-    warnings: list[str]
-    doubtful: Sequence[str] = ()  # sentences of the text that the network is unsure of
-
-    @property
-    def remarks(self) -> list[str]:
-        """All that is to be said of it."""
-        if not self.doubtful:
-            return self.warnings
-        shown = [f"{text[:EXCERPT]}…" if len(text) > EXCERPT else text for text in self.doubtful[:NAMED]]
-        shown += [f"and {len(self.doubtful) - NAMED:,} more"] if len(self.doubtful) > NAMED else []
-        return [*self.warnings, f"the model is unsure of: {' | '.join(shown)}"]
 
 
 class Translator:
@@ -102,9 +54,30 @@ class Translator:
         self.bundle, self.worker = bundle, worker
         self.names = itertools.count()
         self.maskings = {
-            direction: Masking(bundle.tokenizer, bundle.placeholders, *direction.split("-"))
-            for direction in bundle.info.directions
+            f"{source}-{target}": Masking(bundle.tokenizer, bundle.placeholders, source, target)
+            for source, target in (direction.split("-") for direction in bundle.info.directions)
         }
+
+    def follow(self, glossaries: Mapping[str, Glossary]) -> None:
+        """Translate the terms of glossaries, by direction, as they say; those that came before count first.
+
+        Raises:
+            UserError: when the network knows no symbols to put in their place.
+        """
+        for direction in glossaries.keys() & self.maskings.keys():
+            self.maskings[direction] = self.masking(direction, glossaries[direction])
+
+    def masking(self, direction: str, glossary: Glossary | None = None) -> Masking:
+        """What finds literals and terms, those of a glossary first.
+
+        Raises:
+            UserError: as `follow`.
+        """
+        if glossary is None:
+            return self.maskings[direction]
+        why = "it was trained without placeholder symbols (batching.placeholder_rate)"
+        check(bool(self.bundle.placeholders), f"{self.info.name} cannot follow a glossary: {why}")
+        return self.maskings[direction].following(glossary)
 
     @property
     def info(self) -> BundleInfo:
@@ -131,7 +104,7 @@ class Translator:
 
     def plan(self, texts: Iterable[str], options: Options) -> list[Plan]:
         """Make texts ready for the engine."""
-        masking = self.maskings[options.direction]
+        masking = self.masking(options.direction, options.glossary)
         return [make_plan(self.bundle.tokenizer, masking, text, options.split) for text in texts]
 
     def submit(
@@ -193,7 +166,7 @@ class Translator:
 
     def second_tries(self, plans: Sequence[Plan], found: Rows, options: Options) -> SecondTries:
         """What to try again of some texts."""
-        return SecondTries(self.bundle.tokenizer, self.maskings[options.direction], plans, found)
+        return SecondTries(self.bundle.tokenizer, self.masking(options.direction, options.glossary), plans, found)
 
     async def try_again(self, jobs: Sequence[Job], deadline: float, client: Hashable) -> list[Found]:
         """Ask anew for sentences whose literals and numbers no hypothesis holds, as long as there is time and room."""

@@ -28,12 +28,14 @@ async def languages(request: Request) -> LanguagesAnswer:
             model=translator.info.name,
             beam=translator.info.beam,
             length_penalty=translator.info.length_penalty,
+            glossary=bool(translator.bundle.placeholders),
         )
         for name, translator in request.app.state.registry.directions().items()
     ]
     limits = LimitsAnswer(
         texts=settings.max_texts,
         characters=settings.max_characters,
+        terms=settings.max_terms,
         beam=settings.max_beam,
         n_best=min(settings.max_n_best, settings.max_beam),
     )

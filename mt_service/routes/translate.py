@@ -8,19 +8,22 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
 
 from data.errors import UserError
+from data.glossary import Glossary
 from mt_service.middleware import USAGE
 from mt_service.problems import RefusedError
 from mt_service.registry import Registry
 from mt_service.rerank import beam_of
 from mt_service.schemas import ProblemAnswer, TranslateRequest
 from mt_service.settings import Settings
-from mt_service.translator import Options, Translation, Translator
+from mt_service.translation import Options, Translation
+from mt_service.translator import Translator
 
 PATIENCE = 0.05  # seconds before a client's leaving is looked out for: most answers are there by then
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -42,6 +45,8 @@ def check_limits(wish: TranslateRequest, settings: Settings) -> None:
     asked = {
         "text": (len(wish.texts), settings.max_texts, "texts"),
         "text ": (sum(map(len, wish.texts)), settings.max_characters, "characters in all"),
+        "glossary": (len(wish.glossary), settings.max_terms, "terms"),
+        "glossary ": (sum(map(len, chain(*wish.glossary.items()))), settings.max_characters, "characters in all"),
         "beam": (wish.beam or 1, settings.max_beam, ""),
         "n_best": (wish.n_best, min(settings.max_n_best, settings.max_beam), ""),
     }
@@ -61,6 +66,16 @@ def find(registry: Registry, source: str, target: str, field: str, purpose: str 
         return registry.find(source, target)
     except UserError as error:
         raise RefusedError(422, "unknown_direction", f"{purpose}{error}", field=field) from None
+
+
+def glossary_of(wish: TranslateRequest, translator: Translator) -> Glossary | None:
+    """The terms of a request, or a refusal."""
+    try:
+        glossary = Glossary(wish.glossary, wish.source) if wish.glossary else None
+        translator.masking(f"{wish.source}-{wish.target}", glossary)
+    except UserError as error:
+        raise RefusedError(422, "invalid", f"field 'glossary': {error}", field="glossary") from None
+    return glossary
 
 
 @contextmanager
@@ -117,7 +132,10 @@ async def translate(wish: TranslateRequest, request: Request) -> Response:
     translator = find(state.registry, wish.source, wish.target, "target")
     reverse = find(state.registry, wish.target, wish.source, "rerank", "to rerank, ") if wish.rerank else None
     beam = beam_of(translator.info, wish.beam, wish.n_best, wish.rerank, state.settings.max_beam)
-    options = Options(wish.source, wish.target, beam, wish.n_best, wish.length_penalty, wish.alignments)
+    glossary = glossary_of(wish, translator)
+    options = Options(
+        wish.source, wish.target, beam, wish.n_best, wish.length_penalty, wish.alignments, glossary=glossary
+    )
     client = request.client.host if request.client else "unknown"
     with one_of_few(state.clients, client, state.settings.client_requests), while_there(request):
         found = await translator.translate(wish.texts, options, state.settings.deadline_seconds, client, reverse)

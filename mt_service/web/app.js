@@ -10,6 +10,7 @@ const sourceWords = element("source-words");
 const targetWords = element("target-words");
 const from = element("source-language");
 const to = element("target-language");
+const terms = element("terms");
 const names = new Intl.DisplayNames([navigator.language, "en"], { type: "language" });
 
 let directions = [];
@@ -18,6 +19,7 @@ let timer = 0;
 let asking = null; // AbortController of the request under way
 let translation = ""; // as shown
 let links = [];
+let glossaries = {}; // what was typed, by direction
 
 function languageName(code) {
   try {
@@ -40,11 +42,29 @@ function fillTargets(wish) {
 
 function allowSwap() {
   element("swap").disabled = !directions.some((one) => one.source === to.value && one.target === from.value);
+  showTerms();
+}
+
+// What was typed for this direction, or what was typed for the other one with its sides exchanged.
+function showTerms() {
+  const served = directions.find((one) => one.source === from.value && one.target === to.value);
+  element("glossary").hidden = !served?.glossary;
+  const other = glossaries[`${to.value}-${from.value}`] ?? "";
+  const turned = other.split("\n").map((line) => line.split("=").map((side) => side.trim()).reverse().join(" = "));
+  terms.value = glossaries[`${from.value}-${to.value}`] ?? turned.join("\n");
+}
+
+// Lines without both sides are still being typed.
+function glossary() {
+  if (element("glossary").hidden) return {};
+  const pairs = terms.value.split("\n").map((line) => line.split("=").map((side) => side.trim()));
+  return Object.fromEntries(pairs.filter((pair) => pair.length === 2 && pair[0] && pair[1]));
 }
 
 function remember() {
+  const state = { from: from.value, to: to.value, text: source.value, glossaries };
   try {
-    localStorage.setItem(MEMORY, JSON.stringify({ from: from.value, to: to.value, text: source.value }));
+    localStorage.setItem(MEMORY, JSON.stringify(state));
   } catch {
     // private windows may forbid storage; the page works without
   }
@@ -149,6 +169,7 @@ async function translate() {
   asking = controller;
   const text = source.value;
   const body = { text, source: from.value, target: to.value, alignments: true, n_best: Math.min(ALTERNATIVES, limits.n_best) };
+  body.glossary = glossary();
   try {
     const answer = await fetch("v1/translate", {
       method: "POST",
@@ -236,6 +257,11 @@ function swap() {
 
 function listen() {
   source.addEventListener("input", () => schedule());
+  terms.addEventListener("input", () => {
+    glossaries[`${from.value}-${to.value}`] = terms.value;
+    delete glossaries[`${to.value}-${from.value}`];
+    schedule();
+  });
   from.addEventListener("change", () => {
     fillTargets(to.value);
     schedule(0);
@@ -275,6 +301,7 @@ async function start() {
   }
   say("");
   const memory = remembered();
+  glossaries = memory.glossaries ?? {};
   fill(from, [...new Set(directions.map((one) => one.source))], memory.from);
   fillTargets(memory.to);
   if (!source.value) source.value = memory.text ?? "";

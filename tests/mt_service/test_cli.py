@@ -21,7 +21,7 @@ from mt_service.cli import main
 from mt_service.lines import render
 from mt_service.server import listen
 from mt_service.settings import Settings
-from mt_service.translator import Alternative, Translation
+from mt_service.translation import Alternative, Translation
 
 TO_BB = ("--source", "aa", "--target", "bb")
 

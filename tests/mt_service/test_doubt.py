@@ -17,7 +17,7 @@ from models.hypotheses import Hypothesis
 from mt_service.cli import main
 from mt_service.registry import make_translator
 from mt_service.settings import Settings
-from mt_service.translator import EXCERPT, NAMED, Options, Translation
+from mt_service.translation import EXCERPT, NAMED, Options, Translation
 
 STRANGE = "Xyq vbn 77 wopf qqq"  # which the golden bundle never saw
 

@@ -106,6 +106,12 @@ def test_translations_are_found_where_a_proxy_puts_something_before_their_path(g
         ({"length_penalty": 9}, 422, "length_penalty", "field 'length_penalty'"),
         ({"text": ["ba"] * 129}, 422, "text", "field 'text': 129 texts asked for, but at most 128"),
         ({"text": "x" * 20_001}, 422, "text", "20001 characters in all asked for, but at most 20000"),
+        ({"glossary": []}, 422, "glossary", "field 'glossary': input should be an object"),
+        ({"glossary": {"ba": 1}}, 422, "glossary.ba", "field 'glossary.ba': input should be a valid string"),
+        ({"glossary": {"ba": ""}}, 422, "glossary", "field 'glossary': the term 'ba' = '' has an empty side"),
+        ({"glossary": {"ba": "lo"}}, 422, "glossary", "toy cannot follow a glossary: it was trained without"),
+        ({"glossary": {str(i): "lo" for i in range(1001)}}, 422, "glossary", "1001 terms asked for, but at most 1000"),
+        ({"glossary": {"ba": "x" * 20_000}}, 422, "glossary", "20002 characters in all asked for, but at most 20000"),
         ({"str": 1}, 422, "str", "unknown field 'str'"),
         ({"temperature": 1}, 422, "temperature", "unknown field 'temperature'; valid ones are: text, source"),
         ({"target": "zz"}, 422, "target", "no model translates aa to zz; there are: aa-bb"),
@@ -207,7 +213,7 @@ def test_languages_tell_directions_and_limits(server: Served) -> None:
     tree = httpx.get(server.url + "/v1/languages").json()
     (direction,) = tree["directions"]
     assert (direction["source"], direction["target"], direction["model"]) == ("aa", "bb", "toy")
-    assert tree["limits"] == {"texts": 128, "characters": 20_000, "beam": 16, "n_best": 10}
+    assert tree["limits"] == {"texts": 128, "characters": 20_000, "terms": 1000, "beam": 16, "n_best": 10}
 
 
 def test_health_metrics_and_description_are_there(server: Served) -> None:

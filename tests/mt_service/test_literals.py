@@ -12,7 +12,8 @@ from backwards import Backwards, both_ways
 
 from models.bundle import read_bundle
 from mt_service.alignment import Link
-from mt_service.translator import Options, Translation, Translator
+from mt_service.translation import Options, Translation
+from mt_service.translator import Translator
 
 PHONE = "0176 4455667"
 

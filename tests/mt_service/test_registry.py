@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
+from data.glossary import Glossary
 from models.bundle import Bundle
 from mt_service.registry import Registry
 from mt_service.settings import Settings
@@ -18,6 +20,9 @@ class Standin:
 
     def __init__(self) -> None:
         self.retired = 0
+
+    def follow(self, glossaries: Mapping[str, Glossary]) -> None:
+        assert not glossaries
 
     def retire(self, _seconds: float) -> None:
         self.retired += 1

@@ -21,7 +21,8 @@ from mt_service.cli import main
 from mt_service.registry import make_translator
 from mt_service.rerank import BACKWARD, LENGTH, beam_of, ranked
 from mt_service.settings import Settings
-from mt_service.translator import Options, Translation, Translator
+from mt_service.translation import Options, Translation
+from mt_service.translator import Translator
 from training.pair_scores import score_pairs
 
 TEXTS = ["ba dei lo", "", " ka lo mo \n\n dei fa ba ka", "lo"]

@@ -13,7 +13,8 @@ from backwards import Backwards
 from models.hypotheses import Hypothesis
 from mt_service.alignment import Link
 from mt_service.engine.interface import DeadlineError, DrainingError, Job, QueueFullError
-from mt_service.translator import Options, Translation, Translator
+from mt_service.translation import Options, Translation
+from mt_service.translator import Translator
 
 DATE = "3. dei 45. lo"  # whose numbers are the network's at first
 COUNTS = "3 dei 45 lo"  # whose numbers are symbols at first

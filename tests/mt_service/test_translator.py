@@ -19,7 +19,8 @@ from mt_service.engine.interface import DeadlineError
 from mt_service.pieces import Piece, separators
 from mt_service.registry import make_translator
 from mt_service.settings import Settings
-from mt_service.translator import Options, Translation, Translator
+from mt_service.translation import Options, Translation
+from mt_service.translator import Translator
 
 
 def ask(translator: Translator, texts: Sequence[str], seconds: float = 60.0, **options: Any) -> list[Translation]:

@@ -1,0 +1,61 @@
+"""What can be asked of a translator, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from data.glossary import Glossary
+from mt_service.alignment import Alignment
+
+EXCERPT = 60  # characters of a sentence that is named in a warning
+NAMED = 10  # sentences of a text that one warning names
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to translate; None takes the bundle's own default."""
+
+    source: str
+    target: str
+    beam: int | None = None
+    n_best: int = 1
+    length_penalty: float | None = None
+    alignments: bool = False
+    split: bool = True  # into sentences
+    glossary: Glossary | None = None  # whose terms come before those of the translator's own
+
+    @property
+    def direction(self) -> str:
+        """Spelled de-en."""
+        return f"{self.source}-{self.target}"
+
+
+class Alternative(NamedTuple):
+    """One of the n best translations of a text."""
+
+    text: str
+    score: float
+
+
+class Translation(NamedTuple):
+    """A translated text."""
+
+    text: str
+    score: float  # length-normalised log-probability; the mean over sentences
+    alternatives: list[Alternative]  # the n best, the translation itself first
+    alignment: Alignment | None
+    tokens: int  # of the translation, an end of sentence counted for each
+    sentences: int  # that were searched for
+    warnings: list[str]
+    doubtful: Sequence[str] = ()  # sentences of the text that the network is unsure of
+
+    @property
+    def remarks(self) -> list[str]:
+        """All that is to be said of it."""
+        if not self.doubtful:
+            return self.warnings
+        shown = [f"{text[:EXCERPT]}…" if len(text) > EXCERPT else text for text in self.doubtful[:NAMED]]
+        shown += [f"and {len(self.doubtful) - NAMED:,} more"] if len(self.doubtful) > NAMED else []
+        return [*self.warnings, f"the model is unsure of: {' | '.join(shown)}"]
