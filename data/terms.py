@@ -19,6 +19,7 @@ OFTEN = 0.01  # of the sentences, above which a word is one of grammar
 SELDOM = 3  # sentences, below which nothing can be learned about a word
 LIKELY = 0.25  # how probable a word and its translation must be given each other
 SECOND = 0.3  # of the pairs with a term, which get another one
+CAPITAL = 4.0  # times as likely are words with a capital on either side, as German nouns and names are
 
 Table = dict[str, set[str]]  # words, and which they are translated with, in small letters
 
@@ -60,10 +61,17 @@ def with_terms(pairs: Sequence[Pair], rate: float, symbols: Sequence[str], rng: 
 def with_symbols(pair: Pair, found: Sequence[tuple[str, str]], symbols: Sequence[str], rng: random.Random) -> Pair:
     """A pair with symbols in place of one or two of the terms that were found in it."""
     count = min(2 if rng.random() < SECOND else 1, len(found), len(symbols))
-    chosen = list(zip(rng.sample(found, count), rng.sample(symbols, count), strict=True))
+    chosen = list(zip(preferred(found, count, rng), rng.sample(symbols, count), strict=True))
     left = {word: symbol for (word, _), symbol in chosen}
     right = {word: symbol for (_, word), symbol in chosen}
     return pair._replace(source=put(left, pair.source), target=put(right, pair.target))
+
+
+def preferred(found: Sequence[tuple[str, str]], count: int, rng: random.Random) -> list[tuple[str, str]]:
+    """Draw some, by weights and without replacement (Efraimidis and Spirakis 2006)."""
+    weights = [CAPITAL if any(word[0].isupper() for word in one) else 1.0 for one in found]
+    keys = {one: rng.random() ** (1 / weight) for one, weight in zip(found, weights, strict=True)}
+    return sorted(found, key=lambda one: keys[one], reverse=True)[:count]
 
 
 def put(table: Mapping[str, str], text: str) -> str:
