@@ -50,7 +50,7 @@ function showTerms() {
   const served = directions.find((one) => one.source === from.value && one.target === to.value);
   element("glossary").hidden = !served?.glossary;
   const other = glossaries[`${to.value}-${from.value}`] ?? "";
-  const turned = other.split("\n").map((line) => line.split("=").map((side) => side.trim()).reverse().join(" = "));
+  const turned = other.split("\n").map((line) => line.split("=").map((side) => side.trim()).reverse().join(" = ").trim());
   terms.value = glossaries[`${from.value}-${to.value}`] ?? turned.join("\n");
 }
 

@@ -182,6 +182,20 @@ def test_swapping_keeps_a_text_whose_translation_is_not_there(page: Page) -> Non
     assert len(page.value("source-text")) == 20_002
 
 
+def test_a_visitors_own_words_are_used_and_exchanged_with_the_languages(page: Page) -> None:
+    page.type(GERMAN)
+    page.browser.find_element("css selector", "#glossary summary").click()
+    page.element("terms").send_keys("Zeit = leisure\nnot yet =")
+    until(lambda: "leisure" in page.translation())
+    assert not page.element("problem").is_displayed()
+    page.element("swap").click()
+    until(lambda: "Zeit" in page.translation())
+    assert page.value("terms") == "leisure = Zeit\n= not yet"
+    page.browser.refresh()
+    until(lambda: page.value("terms"))
+    assert page.value("terms") == "leisure = Zeit\n= not yet"
+
+
 def test_a_page_asks_for_no_more_alternatives_than_it_may(browser: Chrome) -> None:
     with serve(max_n_best=1) as few:
         browser.get(few.url)
