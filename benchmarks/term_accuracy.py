@@ -28,7 +28,7 @@ from data.prepared import Pair
 from data.terms import Terms
 from models.bundle import read_bundle
 from mt_service.registry import make_translator
-from mt_service.settings import Settings
+from mt_service.settings import BILLION, Settings
 from mt_service.translation import Options
 from mt_service.translator import Translator
 from training.manifest import git_state
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--text", type=Path, nargs=2, required=True)
     arguments = parser.parse_args()
     some = cases(*(pairs_of(files, *arguments.languages) for files in (arguments.files, arguments.text)))
-    translator = make_translator(read_bundle(arguments.bundle), Settings(device="cpu"))
+    translator = make_translator(read_bundle(arguments.bundle), Settings(device="cpu", max_queue=BILLION))
     rows: dict[str, Any] = {}
     kinds = {"all": range(len(some)), "capitalised": [i for i, case in enumerate(some) if is_large(case)]}
     for name, with_terms in (("without", False), ("with", True)):

@@ -105,9 +105,14 @@ def read_text(source: Path, target: Path) -> Iterator[Line]:
 def read_tsv(path: Path) -> Iterator[Line]:
     """Split each line at its one tab."""
     for number, line in enumerate(read_lines(path), start=1):
-        columns = line.split("\t")
-        check(len(columns) == 2, f"{path} line {number} has {len(columns)} columns; it must have 2, with a tab between")
-        yield Line(number, *columns)
+        yield two_columns(path, number, line)
+
+
+def two_columns(path: Path, number: int, line: str) -> Line:
+    """A line of a file, parted at its one tab."""
+    columns = line.split("\t")
+    check(len(columns) == 2, f"{path} line {number} has {len(columns)} columns; it must have 2, with a tab between")
+    return Line(number, *columns)
 
 
 def read_lines(path: Path) -> Iterator[str]:

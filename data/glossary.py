@@ -7,72 +7,113 @@ glossary says. Terms are found as they are written, whole words alone; other for
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from data.config import check
-from data.corpus import Line, read_tsv
-from data.languages import has_spaces
+from data.corpus import Line, read_lines, two_columns
+from data.errors import UserError
+from data.languages import has_spaces, turned
 from data.normalize import normalize
+from data.segment import split
 from data.sources import LANGUAGE
 from data.spans import Span
 
+LONGEST = 200  # characters of either side of a term
 FIRST = re.compile(r"\w+|[^\w\s]")  # what a term may begin with
-WORD = re.compile(r"\w")
+OF_NUMBER = re.compile(r"[.,:/-]\d")  # which makes digits before it a part of a longer number
+OF_WORD = re.compile(r"['’](?!s\b)\w")  # n't, but not the genitive
+MARKS = ("Mn", "Mc")  # categories of marks that belong to the letter before them
 
 
 class Glossary:
     """Terms of one language, and what each is in another one.
 
     Args:
-        terms: by what stands in a text, what is to stand in its translation. Of terms that are one when white space is
+        terms: by what stands in a text, what is to stand in its translation. Of those that are one when white space is
             put in order, the first counts.
         language: of the texts.
     Raises:
-        UserError: for a term one of whose sides is empty.
+        UserError: for a term that has an empty side, is too long, or holds more than one sentence.
     """
 
     def __init__(self, terms: Mapping[str, str], language: str) -> None:
-        self.terms: dict[str, str] = {}
         self.language, self.spaced = language, has_spaces(language)
-        self._beginning: dict[str, list[str]] = {}
+        self.terms: dict[str, str] = {}
+        lengths: dict[str, set[int]] = {}
         for source, target in terms.items():
-            term, meaning = normalize(source), normalize(target)
-            check(
-                bool(term and meaning), f"the term '{source}' = '{target}' has an empty side: fill it or leave it out"
-            )
-            if term not in self.terms:
-                self.terms[term] = meaning
-                self._beginning.setdefault(self._key(term, 0), []).append(term)
-        for some in self._beginning.values():
-            some.sort(key=len, reverse=True)
+            term, meaning = checked(source, target)
+            if self.terms.setdefault(term, meaning) is meaning:
+                lengths.setdefault(self._key(term, 0), set()).add(len(term))
+        self._lengths = {key: sorted(some, reverse=True) for key, some in lengths.items()}
 
-    def spans(self, text: str) -> Iterator[Span]:
-        """The terms of a normalised text, at each place the longest one; 'customer' is found in 'Customer', too."""
-        position = 0
-        for start in (match.start() for match in FIRST.finditer(text)) if self.spaced else range(len(text)):
-            terms = self._beginning.get(self._key(text, start), ()) if start >= position else ()
-            for term in terms:
-                if self._stands(term, text, start):
-                    position = start + len(term)
-                    yield Span(start, position, self.terms[term], term=True)
-                    break
+    def at(self, text: str, start: int) -> Span | None:
+        """The longest term at a place of a normalised text; 'customer' is found in 'Customer', too."""
+        for length in self._lengths.get(self._key(text, start), ()):
+            stands = text[start : start + length]
+            term = stands if stands in self.terms else small(stands)
+            if term in self.terms and not self._within_a_word(text, start, start + length):
+                return Span(start, start + length, self.terms[term], term=True, enlarged=term != stands)
+        return None
 
-    def over(self, other: Glossary | None) -> Glossary:
-        """These terms, and those of another glossary that are not among them."""
-        return Glossary({**other.terms, **self.terms}, self.language) if other else self
+    def starts(self, text: str) -> Iterable[int]:
+        """Where terms may begin."""
+        return (match.start() for match in FIRST.finditer(text)) if self.spaced else range(len(text))
 
     def _key(self, text: str, start: int) -> str:
         """What terms are looked up by: the first word, or in a language without spaces the first character."""
         first = FIRST.match(text, start) if self.spaced else None
         return small(first[0] if first else text[start : start + 1])
 
-    def _stands(self, term: str, text: str, start: int) -> bool:
-        """Whether a term stands at a place of a text: as a whole word, and with capitals for its capitals."""
-        end = start + len(term)
-        same = text.startswith(term[1:], start + 1) and text[start] in (term[0], term[0].upper())
-        goes_on = self.spaced and WORD.match(term[-1]) is not None and WORD.match(text, end) is not None
-        return same and not goes_on
+    def _within_a_word(self, text: str, start: int, end: int) -> bool:
+        """Whether a part of a text begins or ends within a word or a number."""
+        before, behind = text[start - 1 : start], text[end : end + 1]
+        if self._goes_on(before, text[start]) or self._goes_on(text[end - 1], behind):
+            return True
+        number_before = text[start].isdigit() and OF_NUMBER.match(text[max(0, start - 2) : start][::-1]) is not None
+        number_behind = text[end - 1].isdigit() and OF_NUMBER.match(text, end) is not None
+        return number_before or number_behind or (self.spaced and OF_WORD.match(text, end) is not None)
+
+    def _goes_on(self, one: str, other: str) -> bool:
+        """Whether neighbouring characters are of one word; where no spaces part words, of other scripts alone."""
+        pair = (one, other)
+        if not all(pair):
+            return False
+        if self.spaced:
+            return all(char.isalnum() or char == "_" or unicodedata.category(char) in MARKS for char in pair)
+        return all(char.isdigit() or char.lower() != char.upper() for char in pair)
+
+
+def find(glossaries: Sequence[Glossary], text: str) -> Iterator[Span]:
+    """The terms of a normalised text: at each place the longest one, of several glossaries' the first one's.
+
+    Args:
+        glossaries: of one language.
+        text: a sentence of it.
+    """
+    position = 0
+    for start in glossaries[0].starts(text) if glossaries else ():
+        if start >= position:
+            spans = [span for glossary in glossaries if (span := glossary.at(text, start))]
+            if spans:
+                longest = max(spans, key=lambda span: span.end)
+                position = longest.end
+                yield longest
+
+
+def checked(source: str, target: str) -> tuple[str, str]:
+    """A term and its translation, normalised.
+
+    Raises:
+        UserError: for what can never be found, or is of no use.
+    """
+    term, meaning = normalize(source), normalize(target)
+    shown = f"the term '{term[:LONGEST]}' = '{meaning[:LONGEST]}'"
+    check(bool(term and meaning), f"{shown} has an empty side: fill it or leave the term out")
+    check(max(len(term), len(meaning)) <= LONGEST, f"{shown} is too long: a side may have {LONGEST} characters")
+    check(len(split(term)) == 1, f"{shown} holds several sentences, which are translated one by one: make each a term")
+    return term, meaning
 
 
 def small(text: str) -> str:
@@ -81,8 +122,9 @@ def small(text: str) -> str:
 
 
 def capitalised(text: str) -> str:
-    """A term as it begins a sentence; one with capitals of its own, such as iPhone, stays."""
-    return text[:1].upper() + text[1:] if text == text.lower() else text
+    """What begins a sentence; a word with capitals of its own, such as iPhone, stays."""
+    word = text.split(" ")[0]
+    return text[:1].title() + text[1:] if word == word.lower() else text
 
 
 def read_glossary(path: Path) -> dict[str, Glossary]:
@@ -93,31 +135,27 @@ def read_glossary(path: Path) -> dict[str, Glossary]:
     Raises:
         UserError: naming file and line, for a missing or malformed file.
     """
-    check(path.is_file(), f"glossary {path} does not exist: mend its path")
-    lines = list(read_tsv(path))
+    check(path.exists(), f"glossary {path} does not exist: mend its path")
+    filled = ((number, line) for number, line in enumerate(read_lines(path), start=1) if line.strip())
+    lines = [two_columns(path, number, line) for number, line in filled]
     check(len(lines) > 1, f"glossary {path} has no terms: after a line 'de<TAB>en' each line must be a term")
     first, second = languages(path, lines[0])
-    for line in lines[1:]:
-        filled = bool(normalize(line.source) and normalize(line.target))
-        check(filled, f"{path} line {line.number} has an empty side: fill it or leave the line out")
-    pairs = [(line.source, line.target) for line in lines[1:]]
-    return {
-        f"{first}-{second}": Glossary(firsts(pairs), first),
-        f"{second}-{first}": Glossary(firsts((target, source) for source, target in pairs), second),
-    }
+    pairs = [of_line(path, line) for line in lines[1:]]
+    direction = f"{first}-{second}"
+    swapped = [(target, source) for source, target in pairs]
+    return {direction: Glossary(firsts(pairs), first), turned(direction): Glossary(firsts(swapped), second)}
 
 
-def read_glossaries(paths: Iterable[Path]) -> dict[str, Glossary]:
-    """Glossaries of several files, by direction; where they differ, the file that is named first counts.
+def read_glossaries(paths: Iterable[Path]) -> dict[str, list[Glossary]]:
+    """Glossaries of several files, by direction, in their order.
 
     Raises:
         UserError: as `read_glossary`.
     """
-    found: dict[str, Glossary] = {}
+    found: dict[str, list[Glossary]] = {}
     for path in paths:
         for direction, glossary in read_glossary(path).items():
-            earlier = found.get(direction)
-            found[direction] = earlier.over(glossary) if earlier else glossary
+            found.setdefault(direction, []).append(glossary)
     return found
 
 
@@ -125,11 +163,18 @@ def languages(path: Path, header: Line) -> tuple[str, str]:
     """The languages that the first line of a glossary names."""
     named = header.source.strip(), header.target.strip()
     good = all(map(LANGUAGE.fullmatch, named)) and named[0] != named[1]
-    check(
-        good,
-        f"{path} line 1 must name two languages, such as 'de<TAB>en', but is '{header.source}<TAB>{header.target}'",
-    )
+    wrong = f"must name two languages, such as 'de<TAB>en', but is '{'<TAB>'.join(named)}'"
+    check(good, f"{path} line {header.number} {wrong}")
     return named
+
+
+def of_line(path: Path, line: Line) -> tuple[str, str]:
+    """A line's term, good in both directions."""
+    try:
+        term, meaning = checked(line.source, line.target)
+        return checked(meaning, term)[::-1]
+    except UserError as error:
+        raise UserError(f"{path} line {line.number}: {error}") from None
 
 
 def firsts(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

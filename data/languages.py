@@ -62,6 +62,12 @@ def primary(code: str) -> str:
     return re.split("[-_]", code)[0].lower()
 
 
+def turned(direction: str) -> str:
+    """The direction that leads back: en-de of de-en."""
+    source, target = direction.split("-")
+    return f"{target}-{source}"
+
+
 def has_spaces(code: str) -> bool:
     """Whether a language parts words by spaces."""
     return primary(code) not in (*CHINESE, *UNPARTED)

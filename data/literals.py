@@ -13,7 +13,7 @@ from copy import copy
 from functools import lru_cache
 from typing import NamedTuple
 
-from data.glossary import Glossary, capitalised
+from data.glossary import Glossary, capitalised, find
 from data.languages import has_spaces
 from data.numbers import DIGITS, NUMBER, Carry, left, made_up, missing, rendered
 from data.placeholders import EMAIL, EMOJI, URL
@@ -64,15 +64,17 @@ class Masked(NamedTuple):
     terms: frozenset[str] = frozenset()  # symbols of terms of a glossary
 
     def restored(self, translation: str) -> str:
-        """A translation with what its symbols stand for; a term that begins a sentence gets a capital letter."""
-        if not self.targets:
-            return translation
+        """A translation with what its symbols stand for."""
         for pair in self.parted:
             translation = translation.replace(pair, pair.strip())
-        first = FIRST_SIGN.search(translation)
+        return unmasked(translation, self.shown(translation))
+
+    def shown(self, translation: str) -> dict[str, str]:
+        """What the symbols of a translation stand for; a term that begins a sentence gets a capital letter."""
+        first = FIRST_SIGN.search(translation) if self.terms else None
         if first and first[0] in self.terms and self.begins_large:
-            return unmasked(translation, {**self.targets, first[0]: capitalised(self.targets[first[0]])})
-        return unmasked(translation, self.targets)
+            return {**self.targets, first[0]: capitalised(self.targets[first[0]])}
+        return self.targets
 
     @property
     def begins_large(self) -> bool:
@@ -143,7 +145,7 @@ class Masking:
         symbols: placeholders that it carries over.
         source: language of the texts.
         target: language of their translations.
-        glossary: terms of texts, and what they are in their translations.
+        glossaries: terms of texts, and what they are in their translations; those of the first one come first.
     """
 
     def __init__(
@@ -152,34 +154,51 @@ class Masking:
         symbols: Sequence[str],
         source: str,
         target: str,
-        glossary: Glossary | None = None,
+        glossaries: Sequence[Glossary] = (),
     ) -> None:
-        self.symbols, self.source, self.target, self.glossary = symbols, source, target, glossary
+        self.symbols, self.source, self.target, self.glossaries = symbols, source, target, tuple(glossaries)
         self.spaced = has_spaces(source)
         self.characters = tokenizer.characters
         self.scripts = frozenset(map(script, self.characters))
 
-    def following(self, glossary: Glossary) -> Masking:
-        """The same with a glossary, whose terms come before those that it had."""
+    def following(self, *glossaries: Glossary) -> Masking:
+        """The same with more glossaries, whose terms come before those that it had."""
         other = copy(self)
-        other.glossary = glossary.over(self.glossary)
+        other.glossaries = (*glossaries, *self.glossaries)
         return other
 
     def mask(self, text: str, carry: Carry = "rule") -> Masked:
-        """Put a symbol in place of each literal of a normalised text, as long as there are some left.
+        """Put a symbol in place of each literal and term of a normalised text, as long as there are some left.
 
         Args:
             text: a sentence.
             carry: which numbers that a network may do better are literals, too.
         """
-        terms = list(self.glossary.spans(text)) if self.glossary else []
+        terms = list(find(self.glossaries, text))
         if not terms and self.is_plain(text) and any(map(str.isalpha, text)):
             return Masked(text, {}, {})
-        spans = joined(together(terms, self.single(text, carry)), text)
-        if text and not any(map(str.isalpha, between(text, spans))):
+        spans = together(terms, self.single(text, carry, terms))
+        wordless = bool(text) and self.is_wordless(between(text, spans), bool(terms))
+        if wordless:
+            spans = [one._replace(target=capitalised(one.target)) if one.enlarged else one for one in spans]
+        spans = joined(spans, text, self.between_terms)
+        if wordless:
             return masked_by(PRIVATE, text, spans)._replace(wordless=True)
         masked = masked_by(self.symbols, text, spans, self.spaced)
         return masked._replace(numbers=left(masked.text, self.source), language=self.target)
+
+    @property
+    def between_terms(self) -> str | None:
+        """What stands between neighbouring terms of a translation; nothing that is known, what stands in the text."""
+        return None if self.spaced == has_spaces(self.target) else "" if self.spaced else " "
+
+    def is_wordless(self, rest: str, terms: bool) -> bool:
+        """Whether what is left of a text without its spans needs no translation.
+
+        Between terms, numbers may be written in another way, and the marks of languages without spaces are their own.
+        """
+        same_marks = self.spaced == has_spaces(self.target)
+        return not any(map(str.isalpha, rest)) and not (terms and (not same_marks or any(map(str.isdigit, rest))))
 
     def others(self, text: str, masked: Masked) -> list[Masked]:
         """A masked text with times of day alone as symbols, all numbers, and none of them, as far as that differs."""
@@ -194,14 +213,15 @@ class Masking:
         """Whether a first look tells that a text, as most are, has no literal and no number."""
         return self.characters.issuperset(text) and HINT.search(text) is None and INNER_DOT.search(text) is None
 
-    def single(self, text: str, carry: Carry) -> Iterator[Span]:
-        """Literals by their form, and between them by their characters."""
+    def single(self, text: str, carry: Carry, terms: Sequence[Span] = ()) -> Iterator[Span]:
+        """Literals by their form, and between them by their characters; a unit that is a term is not a number's."""
         position, parted = 0, text if self.spaced else OWN_LETTER.sub("\n", text)
         for match in SPAN.finditer(parted):
             target = self.carried(match, text, carry)
             if target is not None:
                 span = Span(*match.span(), target)
-                span = measured(span, text) if match.lastgroup == "number" else span
+                if match.lastgroup == "number" and not any(0 <= term.start - span.end <= 1 for term in terms):
+                    span = measured(span, text)
                 yield from self.foreign(text, position, span.start)
                 yield span
                 position = span.end

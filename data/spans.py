@@ -12,7 +12,8 @@ class Span(NamedTuple):
     start: int
     end: int
     target: str
-    term: bool = False  # of a glossary: what begins a sentence is then written with a capital letter
+    term: bool = False  # of a glossary
+    enlarged: bool = False  # a term that stands with a capital for its small first letter
 
 
 def overlap(one: Span, other: Span) -> bool:
@@ -20,28 +21,34 @@ def overlap(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def together(terms: Sequence[Span], literals: Iterable[Span]) -> list[Span]:
-    """Terms and literals in the order of the text; of those that overlap the longer one, or the term."""
-    literals = list(literals)
-    if not terms:
-        return literals
-    longer = [one for one in literals if any(overlap(one, term) and length(one) > length(term) for term in terms)]
-    kept = [term for term in terms if not any(overlap(term, one) for one in longer)]
-    return sorted([*kept, *(one for one in literals if not any(overlap(one, term) for term in kept))])
-
-
 def length(span: Span) -> int:
     """In characters."""
     return span.end - span.start
 
 
-def joined(spans: Iterable[Span], text: str) -> list[Span]:
-    """Spans with neighbours, which touch or have one space between them, made one."""
+def together(terms: Sequence[Span], literals: Iterable[Span]) -> list[Span]:
+    """Terms and literals in the order of the text; a literal stays that is longer than all terms it overlaps with."""
+    literals = list(literals)
+    if not terms:
+        return literals
+    stay = [one for one in literals if all(length(one) > length(term) for term in terms if overlap(one, term))]
+    return sorted([*stay, *(term for term in terms if not any(overlap(one, term) for one in stay))])
+
+
+def joined(spans: Iterable[Span], text: str, between_terms: str | None = None) -> list[Span]:
+    """Spans with neighbours, which touch or have one space between them, made one.
+
+    Args:
+        spans: in order.
+        text: where they stand.
+        between_terms: what is to stand between two terms that are joined, in place of what is there.
+    """
     found: list[Span] = []
     for span in spans:
         gap = text[found[-1].end : span.start] if found else None
         if gap in ("", " "):
             last = found.pop()
-            span = Span(last.start, span.end, last.target + gap + span.target, last.term)
+            written = gap if between_terms is None or not (last.term and span.term) else between_terms
+            span = last._replace(end=span.end, target=last.target + written + span.target, term=span.term or last.term)
         found.append(span)
     return found

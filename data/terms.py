@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
+from data.languages import turned
 from data.lexicon import Lexicon, learn, within
 from data.prepared import Pair
 
@@ -30,12 +31,11 @@ class Terms:
     def __init__(self, pairs: Sequence[Pair]) -> None:
         groups: dict[str, list[Pair]] = {}
         for pair in pairs:
-            turned = pair.swapped()
-            group = groups.get(turned.direction)
-            groups.setdefault(pair.direction, []).append(pair) if group is None else group.append(turned)
+            group = groups.get(turned(pair.direction))
+            groups.setdefault(pair.direction, []).append(pair) if group is None else group.append(pair.swapped())
         self._tables = {direction: translated(group) for direction, group in groups.items()}
         for direction, table in list(self._tables.items()):
-            self._tables["-".join(reversed(direction.split("-")))] = reversed_table(table)
+            self._tables[turned(direction)] = reversed_table(table)
 
     def of(self, pair: Pair) -> list[tuple[str, str]]:
         """The words of a pair that stand once on their side, with their only translation on the other one."""
@@ -61,6 +61,8 @@ def with_terms(pairs: Sequence[Pair], rate: float, symbols: Sequence[str], rng: 
 def with_symbols(pair: Pair, found: Sequence[tuple[str, str]], symbols: Sequence[str], rng: random.Random) -> Pair:
     """A pair with symbols in place of one or two of the terms that were found in it."""
     count = min(2 if rng.random() < SECOND else 1, len(found), len(symbols))
+    if not count:
+        return pair
     chosen = list(zip(preferred(found, count, rng), rng.sample(symbols, count), strict=True))
     left = {word: symbol for (word, _), symbol in chosen}
     right = {word: symbol for (_, word), symbol in chosen}
@@ -110,7 +112,7 @@ def numbered(sentences: Sequence[Sequence[str]]) -> dict[str, int]:
     """The words that are neither of grammar nor too rare, with a number each."""
     counts = Counter(chain.from_iterable(map(set, sentences)))
     kept = [word for word, count in counts.items() if SELDOM <= count <= max(SELDOM, OFTEN * len(sentences))]
-    return {word: number for number, word in enumerate(kept)}
+    return {word: number for number, word in enumerate(sorted(kept))}
 
 
 def likely(lexicon: Lexicon) -> Iterator[tuple[int, int]]:

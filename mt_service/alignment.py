@@ -194,13 +194,14 @@ def add_links(
     """
     masked, raw = piece.masked, tokenizer.decode(best.tokens)
     source_words = grouped(words_of(piece.text, piece.start), masked.text, masked.sources)
-    target_words = grouped(words_of(text, position), raw, masked.targets)
+    shown = masked.shown(raw)
+    target_words = grouped(words_of(text, position), raw, shown)
     source_pieces, target_pieces = tokenizer.pieces(piece.ids[1:-1]), tokenizer.pieces(best.tokens)
     source = Words(source_words, word_of_piece(source_pieces))
     target = Words(target_words, word_of_piece(target_pieces))
     if all(max(words.of_piece, default=-1) + 1 == len(words.spans) for words in (source, target)):
         source = source.parted(source_pieces, piece.text, piece.start, masked.sources)
-        target = target.parted(target_pieces, text, position, masked.targets)
+        target = target.parted(target_pieces, text, position, shown)
         first_source, first_target = len(alignment.source_words), len(alignment.target_words)
         rows = [row[1:-1] for row in best.alignment or ()]
         weights = pinned(rows, source_pieces, target_pieces, target.of_piece, masked.targets)

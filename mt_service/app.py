@@ -20,7 +20,7 @@ from mt_service.routes import about, pages
 from mt_service.routes.direct import Direct, add_translation
 from mt_service.settings import Settings
 
-OVERHEAD = 65_536  # bytes of a request that are not text
+OVERHEAD = 65_536  # bytes of a request that are neither text nor terms
 # Where no environment variable asks for OpenTelemetry, FastAPI need not look for it at every request.
 UNTRACED: dict[str, Any] = {"telemetry": {"tracing": False, "metrics": False, "logs": False}}
 
@@ -64,7 +64,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
     route = add_translation(app)
     for router in (about.router, pages.router):
         app.include_router(router)
-    around = partial(Around, metrics=metrics, max_body=settings.max_characters * BYTES_PER_CHARACTER + OVERHEAD)
+    around = partial(Around, metrics=metrics, max_body=2 * settings.max_characters * BYTES_PER_CHARACTER + OVERHEAD)
     app.add_middleware(around)
     app.middleware_stack = Direct(app.build_middleware_stack(), route, around, HANDLERS)
     return app

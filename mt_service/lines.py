@@ -172,8 +172,9 @@ def load(arguments: argparse.Namespace) -> Registry:
         value = getattr(arguments, name)
         check(value is None or value >= 1, f"--{name.replace('_', '-')} must be at least 1, but is {value}")
     bundles = (str(arguments.bundle),) if arguments.bundle else None
+    glossaries = tuple(arguments.glossaries or ())  # not those of MT_GLOSSARIES, or evaluations and teachers had them
     settings = load_settings(
-        os.environ, bundles=bundles, device=arguments.device, threads=arguments.threads, glossaries=arguments.glossaries
+        os.environ, bundles=bundles, glossaries=glossaries, device=arguments.device, threads=arguments.threads
     )
 
     def make(bundle: Bundle, settings: Settings) -> Translator:

@@ -51,7 +51,8 @@ def make_plan(tokenizer: Tokenizer, masking: Masking, text: str, sentences: bool
         parts = cut(tokenizer, masking, segment)
         if len(parts) > 1:
             plan.warnings.append(
-                f"a sentence of {len(segment.text)} characters was too long and was cut into {len(parts)} parts"
+                f"a sentence of {len(segment.text)} characters was cut into {len(parts)} parts: it was too long, or "
+                "held more numbers, addresses and terms than can be carried over at once"
             )
         for part, ids, masked in parts:
             plan.pieces.append(Piece(part.text, start, part.separator, ids, masked))

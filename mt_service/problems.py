@@ -37,7 +37,8 @@ def respond(status: int, problem: Problem, retry_after: float | None = None) -> 
 
 def field_name(location: Sequence[Any]) -> str:
     """A field as people write it: text[3]."""
-    parts = [*location[1:2], *(part for part in location[2:] if part not in ("str", "list[str]"))]
+    kinds = ("str", "list[str]") if location[1:2] == ("text",) else ()
+    parts = [*location[1:2], *(part for part in location[2:] if part not in kinds)]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
 
 
@@ -46,7 +47,7 @@ def choose(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     of_field = [error for error in errors if error["loc"][:2] == errors[0]["loc"][:2]]
     depth = max(len(error["loc"]) for error in of_field)
     deepest = [error for error in of_field if len(error["loc"]) == depth]
-    return {**deepest[0], "msg": ", or ".join(str(error["msg"]).lower() for error in deepest)}
+    return {**deepest[0], "msg": ", or ".join(dict.fromkeys(str(error["msg"]).lower() for error in deepest))}
 
 
 def explain(error: Mapping[str, Any]) -> tuple[int, Problem]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.config import check
 from data.errors import UserError
 from data.glossary import Glossary, read_glossaries
+from data.languages import turned
 from models.bundle import Bundle, read_bundle, shipped_bundles
 from models.cores import available_cores, set_threads
 from models.device import choose_device
@@ -93,6 +94,15 @@ def make_translator(bundle: Bundle, settings: Settings) -> Translator:
     return Translator(bundle, worker)
 
 
+def first_of_each(translators: Sequence[Translator]) -> dict[str, Translator]:
+    """The first translator of each direction."""
+    found: dict[str, Translator] = {}
+    for translator in translators:
+        for direction in translator.info.directions:
+            found.setdefault(direction, translator)
+    return found
+
+
 @dataclass
 class Registry:
     """Translators by direction; the first bundle that offers a direction serves it."""
@@ -126,25 +136,26 @@ class Registry:
         try:
             for bundle in bundles:
                 made.append(self.make(bundle, self.settings))
-                made[-1].follow(glossaries)
+            for direction, translator in first_of_each(made).items():
+                translator.follow(direction, glossaries.get(direction, ()))
         except BaseException:
             for translator in made:
                 translator.worker.close()
             raise
         return made
 
-    def glossaries(self, served: Collection[str]) -> dict[str, Glossary]:
+    def glossaries(self, served: Collection[str]) -> dict[str, list[Glossary]]:
         """The glossaries that the settings name, by direction.
 
         Raises:
             UserError: for a bad one, or one between languages that nothing translates.
         """
         found = read_glossaries(map(Path, self.settings.glossaries))
-        for direction, glossary in found.items():
-            used = direction in served or "-".join(reversed(direction.split("-"))) in served
+        for direction, some in found.items():
+            used = direction in served or turned(direction) in served
             check(used, f"a glossary is for {direction}, but there are only: {', '.join(sorted(served))}")
             if direction in served:
-                log.info("glossary for %s: %d terms", direction, len(glossary.terms))
+                log.info("glossaries for %s: %d terms", direction, sum(len(one.terms) for one in some))
         return found
 
     def warn_of_duplicates(self, bundles: list[Bundle]) -> None:
@@ -160,11 +171,7 @@ class Registry:
 
     def directions(self) -> dict[str, Translator]:
         """Every direction that is served, and by whom."""
-        served: dict[str, Translator] = {}
-        for translator in self.translators:
-            for direction in translator.info.directions:
-                served.setdefault(direction, translator)
-        return served
+        return first_of_each(self.translators)
 
     def find(self, source: str, target: str) -> Translator:
         """The translator of a direction.

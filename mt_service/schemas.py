@@ -25,8 +25,8 @@ class TranslateRequest(BaseModel):
     )
     n_best: int = Field(1, ge=1, description="Translations to return of each text, best first; at most `beam`.")
     length_penalty: float | None = Field(None, ge=-5, le=5, description="Above 1 prefers longer translations.")
-    glossary: dict[str, str] = Field(
-        {},
+    glossary: dict[str, str] | None = Field(
+        None,
         description="Words or phrases of the text, and what each is to be in the translation, such as "
         '`{"Kunde": "client"}`. Other forms of a word are words of their own. The glossary of the server comes second.',
     )
@@ -37,6 +37,11 @@ class TranslateRequest(BaseModel):
     )
     alignments: bool = Field(False, description="Return links between the words of text and translation.")
     scores: bool = Field(False, description="Return length-normalised log-probabilities, or what was reranked by.")
+
+    @property
+    def terms(self) -> dict[str, str]:
+        """The terms of the glossary, or none."""
+        return self.glossary or {}
 
     @property
     def texts(self) -> list[str]:

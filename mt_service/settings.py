@@ -44,7 +44,7 @@ class Settings:
 
     home: Path = Path("workspace")  # prepared data, runs and bundles; the command line alone reads it
     bundles: tuple[str, ...] = ()  # folders; in MT_BUNDLES separated like PATH; empty means those that ship
-    glossaries: tuple[str, ...] = ()  # files of terms, separated as bundles are
+    glossaries: tuple[str, ...] = ()  # files of terms, separated as bundles are; for the server alone
     host: str = "127.0.0.1"
     port: int = 8000
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -13,7 +13,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import ParamSpec, TypeVar
 
@@ -54,30 +54,28 @@ class Translator:
         self.bundle, self.worker = bundle, worker
         self.names = itertools.count()
         self.maskings = {
-            f"{source}-{target}": Masking(bundle.tokenizer, bundle.placeholders, source, target)
-            for source, target in (direction.split("-") for direction in bundle.info.directions)
+            direction: Masking(bundle.tokenizer, bundle.placeholders, direction.split("-")[0], direction.split("-")[1])
+            for direction in bundle.info.directions
         }
 
-    def follow(self, glossaries: Mapping[str, Glossary]) -> None:
-        """Translate the terms of glossaries, by direction, as they say; those that came before count first.
+    def follow(self, direction: str, glossaries: Sequence[Glossary]) -> None:
+        """Translate the terms of glossaries as they say.
 
         Raises:
             UserError: when the network knows no symbols to put in their place.
         """
-        for direction in glossaries.keys() & self.maskings.keys():
-            self.maskings[direction] = self.masking(direction, glossaries[direction])
+        self.maskings[direction] = self.masking(direction, *glossaries)
 
-    def masking(self, direction: str, glossary: Glossary | None = None) -> Masking:
-        """What finds literals and terms, those of a glossary first.
+    def masking(self, direction: str, *glossaries: Glossary | None) -> Masking:
+        """What finds literals and terms, those of some glossaries first.
 
         Raises:
             UserError: as `follow`.
         """
-        if glossary is None:
-            return self.maskings[direction]
+        some = [one for one in glossaries if one is not None]
         why = "it was trained without placeholder symbols (batching.placeholder_rate)"
-        check(bool(self.bundle.placeholders), f"{self.info.name} cannot follow a glossary: {why}")
-        return self.maskings[direction].following(glossary)
+        check(not some or bool(self.bundle.placeholders), f"{self.info.name} cannot follow a glossary: {why}")
+        return self.maskings[direction].following(*some) if some else self.maskings[direction]
 
     @property
     def info(self) -> BundleInfo:

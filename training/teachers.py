@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from data.config import check
 from data.errors import UserError
+from data.languages import turned
 from models.bundle import CONFIG, read_config
 from training.config import Recipe, TeacherConfig, load_recipe
 from training.recipe_files import beside
@@ -166,7 +167,7 @@ def directions_of(teacher: TeacherConfig, known: Teacher, student: Recipe) -> tu
             f"translates from: name one, or leave out 'translates'",
         )
     for direction in teacher.directions or useful:
-        back = "-".join(reversed(direction.split("-")))
+        back = turned(direction)
         check(
             teacher.choose != "reranked" or back in known.directions,
             f"'choose' reranked needs a teacher that translates both ways, but '{known.name}' translates "

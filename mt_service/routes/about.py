@@ -28,7 +28,7 @@ async def languages(request: Request) -> LanguagesAnswer:
             model=translator.info.name,
             beam=translator.info.beam,
             length_penalty=translator.info.length_penalty,
-            glossary=bool(translator.bundle.placeholders),
+            glossary=bool(translator.bundle.placeholders and settings.max_terms),
         )
         for name, translator in request.app.state.registry.directions().items()
     ]

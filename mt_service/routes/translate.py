@@ -45,8 +45,8 @@ def check_limits(wish: TranslateRequest, settings: Settings) -> None:
     asked = {
         "text": (len(wish.texts), settings.max_texts, "texts"),
         "text ": (sum(map(len, wish.texts)), settings.max_characters, "characters in all"),
-        "glossary": (len(wish.glossary), settings.max_terms, "terms"),
-        "glossary ": (sum(map(len, chain(*wish.glossary.items()))), settings.max_characters, "characters in all"),
+        "glossary": (len(wish.terms), settings.max_terms, "terms"),
+        "glossary ": (sum(map(len, chain(*wish.terms.items()))), settings.max_characters, "characters in all"),
         "beam": (wish.beam or 1, settings.max_beam, ""),
         "n_best": (wish.n_best, min(settings.max_n_best, settings.max_beam), ""),
     }
@@ -71,7 +71,7 @@ def find(registry: Registry, source: str, target: str, field: str, purpose: str 
 def glossary_of(wish: TranslateRequest, translator: Translator) -> Glossary | None:
     """The terms of a request, or a refusal."""
     try:
-        glossary = Glossary(wish.glossary, wish.source) if wish.glossary else None
+        glossary = Glossary(wish.terms, wish.source) if wish.terms else None
         translator.masking(f"{wish.source}-{wish.target}", glossary)
     except UserError as error:
         raise RefusedError(422, "invalid", f"field 'glossary': {error}", field="glossary") from None

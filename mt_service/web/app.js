@@ -38,11 +38,17 @@ function fillTargets(wish) {
   const codes = directions.filter((one) => one.source === from.value).map((one) => one.target);
   fill(to, codes, wish);
   allowSwap();
+  showTerms();
 }
 
 function allowSwap() {
   element("swap").disabled = !directions.some((one) => one.source === to.value && one.target === from.value);
-  showTerms();
+}
+
+// Both sides of a line, which its first "=" parts.
+function sides(line) {
+  const [first, ...rest] = line.split("=");
+  return [first.trim(), rest.join("=").trim()];
 }
 
 // What was typed for this direction, or what was typed for the other one with its sides exchanged.
@@ -50,15 +56,25 @@ function showTerms() {
   const served = directions.find((one) => one.source === from.value && one.target === to.value);
   element("glossary").hidden = !served?.glossary;
   const other = glossaries[`${to.value}-${from.value}`] ?? "";
-  const turned = other.split("\n").map((line) => line.split("=").map((side) => side.trim()).reverse().join(" = ").trim());
+  const turned = other.split("\n").map((line) => (line.includes("=") ? sides(line).reverse().join(" = ").trim() : line));
   terms.value = glossaries[`${from.value}-${to.value}`] ?? turned.join("\n");
+  countTerms();
 }
 
-// Lines without both sides are still being typed.
+// The terms; lines without both sides are still being typed, and of two for one word the first counts.
 function glossary() {
+  const found = new Map();
   if (element("glossary").hidden) return {};
-  const pairs = terms.value.split("\n").map((line) => line.split("=").map((side) => side.trim()));
-  return Object.fromEntries(pairs.filter((pair) => pair.length === 2 && pair[0] && pair[1]));
+  for (const line of terms.value.split("\n")) {
+    const [term, meaning] = sides(line);
+    if (term && meaning && !found.has(term)) found.set(term, meaning);
+  }
+  return Object.fromEntries(found);
+}
+
+function countTerms() {
+  const count = Object.keys(glossary()).length;
+  element("terms-count").textContent = count ? ` (${count})` : "";
 }
 
 function remember() {
@@ -260,6 +276,7 @@ function listen() {
   terms.addEventListener("input", () => {
     glossaries[`${from.value}-${to.value}`] = terms.value;
     delete glossaries[`${to.value}-${from.value}`];
+    countTerms();
     schedule();
   });
   from.addEventListener("change", () => {
@@ -268,6 +285,7 @@ function listen() {
   });
   to.addEventListener("change", () => {
     allowSwap();
+    showTerms();
     schedule(0);
   });
   element("swap").addEventListener("click", swap);

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from data.errors import UserError
-from data.glossary import Glossary, capitalised, read_glossaries, read_glossary
+from data.glossary import LONGEST, Glossary, capitalised, find, read_glossaries, read_glossary
 
 
 def found(terms: dict[str, str], text: str, language: str = "en") -> list[str]:
-    return [text[span.start : span.end] for span in Glossary(terms, language).spans(text)]
+    return [text[span.start : span.end] for span in find([Glossary(terms, language)], text)]
+
+
+def targets(text: str, *glossaries: dict[str, str]) -> list[str]:
+    return [span.target for span in find([Glossary(terms, "en") for terms in glossaries], text)]
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -23,6 +28,12 @@ def test_whole_words_are_terms_and_parts_of_words_are_not() -> None:
     assert found({"lock": "Schloss"}, "The lock, a padlock, a lockdown; lock. lock's un-lock") == ["lock"] * 4
     assert found({"C++": "C++"}, "C++ and C++11, C++.") == ["C++"] * 3
     assert found({".NET": "x"}, "The .NET runtime") == [".NET"]
+    assert found({"can": "Dose", "don": "x"}, "A can can't don't") == ["can"]
+    assert found({"कम": "less"}, "कम कमी", "hi") == ["कम"]
+
+
+def test_parts_of_numbers_are_no_terms() -> None:
+    assert found({"45": "many", "11": "x"}, "45, 1.45 um 3:45 Uhr 45.1 1145 and 45. Windows 11") == ["45", "45", "11"]
 
 
 def test_a_small_first_letter_may_be_a_capital_and_a_capital_stays_one() -> None:
@@ -36,8 +47,13 @@ def test_the_longest_term_that_begins_at_a_place_is_taken() -> None:
     assert found(terms, "A credit card is no credit and no card") == ["credit card", "credit", "card"]
 
 
-def test_a_language_without_spaces_has_terms_anywhere() -> None:
+def test_a_term_that_is_written_so_comes_before_one_with_another_first_letter() -> None:
+    assert targets("Polish polish", {"polish": "polieren", "Polish": "polnisch"}) == ["polnisch", "polieren"]
+
+
+def test_a_language_without_spaces_has_terms_anywhere_but_within_foreign_words() -> None:
     assert found({"银行": "bank", "银": "silver"}, "我去银行，银。", "zh") == ["银行", "银"]
+    assert found({"AI": "x"}, "用AI做 EMAIL PAIN", "zh") == ["AI"]
 
 
 def test_terms_are_put_in_order_as_texts_are() -> None:
@@ -45,16 +61,26 @@ def test_terms_are_put_in_order_as_texts_are() -> None:
     assert glossary.terms == {"credit card": "Kredit karte"}
 
 
-@pytest.mark.parametrize("terms", [{"": "x"}, {"x": ""}, {"x": " \n"}, {" ": "x"}])
-def test_a_term_with_an_empty_side_is_refused(terms: dict[str, str]) -> None:
-    with pytest.raises(UserError, match=r"the term '\s*x?' = '[x\s]*' has an empty side: fill it"):
+@pytest.mark.parametrize(
+    ("terms", "problem"),
+    [
+        ({"": "x"}, "the term '' = 'x' has an empty side: fill it"),
+        ({"x": " \n"}, "the term 'x' = '' has an empty side: fill it"),
+        ({"x": "y" * (LONGEST + 1)}, "is too long: a side may have 200 characters"),
+        ({"y" * (LONGEST + 1): "x"}, "is too long"),
+        ({"Good day. How are you?": "x"}, "holds several sentences"),
+    ],
+)
+def test_a_term_that_is_of_no_use_is_refused(terms: dict[str, str], problem: str) -> None:
+    with pytest.raises(UserError, match=re.escape(problem)):
         Glossary(terms, "en")
 
 
 def test_terms_of_one_glossary_come_before_those_of_another() -> None:
-    first, second = Glossary({"a": "1"}, "en"), Glossary({"a": "2", "b": "3"}, "en")
-    assert first.over(second).terms == {"a": "1", "b": "3"}
-    assert first.over(None) is first
+    assert targets("a b", {"a": "1"}, {"a": "2", "b": "3"}) == ["1", "3"]
+    assert targets("Customer", {"customer": "1"}, {"Customer": "2"}) == ["1"]
+    assert targets("credit card", {"credit": "1"}, {"credit card": "2"}) == ["2"]
+    assert targets("a b") == []
 
 
 def test_a_file_serves_both_directions_and_the_first_translation_counts(tmp_path: Path) -> None:
@@ -63,7 +89,7 @@ def test_a_file_serves_both_directions_and_the_first_translation_counts(tmp_path
     assert both["de-en"].terms == {"Kunde": "client", "Mandant": "client"}
     assert both["en-de"].terms == {"client": "Kunde", "customer": "Kunde"}
     other = write(tmp_path / "more.tsv", "en\tde", "client\tKlient", "server\tDiener")
-    assert read_glossaries([path, other])["en-de"].terms == {"client": "Kunde", "customer": "Kunde", "server": "Diener"}
+    assert [one.terms["client"] for one in read_glossaries([path, other])["en-de"]] == ["Kunde", "Klient"]
     assert read_glossaries([]) == {}
 
 
@@ -73,8 +99,9 @@ def test_a_file_serves_both_directions_and_the_first_translation_counts(tmp_path
         (["de\ten"], r"has no terms: after a line 'de<TAB>en'"),
         (["Kunde\tclient", "x\ty"], r"line 1 must name two languages, such as 'de<TAB>en', but is 'Kunde<TAB>client'"),
         (["de\tde", "x\ty"], r"line 1 must name two languages"),
-        (["de\ten", "Kunde\t "], r"line 2 has an empty side"),
-        (["de\ten", "Kunde"], r"line 2 has 1 columns"),
+        (["de\ten", "Kunde\t "], r"line 2: the term 'Kunde' = '' has an empty side"),
+        (["de\ten", "", "Kunde"], r"line 3 has 1 columns"),
+        (["de\ten", "Kunde\tA client. A buyer."], r"line 2: the term 'A client. A buyer.' = 'Kunde' holds several"),
     ],
 )
 def test_a_bad_file_is_named_with_its_line(tmp_path: Path, lines: list[str], problem: str) -> None:
@@ -83,14 +110,12 @@ def test_a_bad_file_is_named_with_its_line(tmp_path: Path, lines: list[str], pro
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Is a directory"):
+        read_glossary(tmp_path)
     with pytest.raises(UserError, match=r"glossary .*nowhere\.tsv does not exist"):
         read_glossary(tmp_path / "nowhere.tsv")
 
 
 def test_a_term_with_capitals_of_its_own_begins_a_sentence_as_it_is() -> None:
-    assert [capitalised(term) for term in ("client", "iPhone", "über", "4 wheels")] == [
-        "Client",
-        "iPhone",
-        "Über",
-        "4 wheels",
-    ]
+    terms = ("client", "iPhone", "über", "4 wheels", "customer Miller", "მ")
+    assert [capitalised(term) for term in terms] == ["Client", "iPhone", "Über", "4 wheels", "Customer Miller", "მ"]

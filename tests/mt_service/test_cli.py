@@ -120,7 +120,7 @@ def test_as_many_lines_come_out_as_go_in(translate) -> None:  # type: ignore[no-
     assert translated[1:3] == [b"", b"   "]
     assert translated[5] == b"dei ba\r"
     assert all(len(line.decode().splitlines()) <= 1 for line in translated)
-    assert "mt: line 4: a sentence of 1499 characters was too long" in said
+    assert "mt: line 4: a sentence of 1499 characters was cut into" in said
 
 
 def test_broken_bytes_are_replaced_and_their_line_is_named(translate) -> None:  # type: ignore[no-untyped-def]

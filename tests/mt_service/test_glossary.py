@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from data.errors import UserError
 from data.glossary import Glossary
 from models.bundle import Bundle
 from mt_service.app import create_app
+from mt_service.cli import main
 from mt_service.engine.interface import Limits
 from mt_service.engine.worker import Worker
 from mt_service.registry import Registry
-from mt_service.settings import Settings
+from mt_service.settings import Settings, load_settings
 from mt_service.translation import Options, Translation
 from mt_service.translator import Translator
 
@@ -44,7 +46,12 @@ def translate(backwards: Translator, text: str, glossary: Glossary | None = TERM
         ("Ba lo", "lo client"),
         ("ka 45 lo", "lo many ka"),
         ("ka ba@x.de lo", "lo ba@x.de ka"),  # within a longer literal
-        ("Ba.", "client."),  # nothing but terms: as they are
+        ("Ka lo ba Kim", "Kim client lo Ka"),
+        ("Ka lo ba Lo mo", "Client iPhone lo Ka"),  # neighbours, of which the first begins the sentence
+        ("Ba.", "Client."),  # a capital for the small letter of the term
+        ("ba.", "client."),
+        ("Lo mo", "iPhone"),
+        ("5 ba 12.30 ka", "ka 12.30 5 client"),
         ("ba\ndei", "client\nüber-X"),
     ],
 )
@@ -83,7 +90,7 @@ def test_a_second_try_knows_the_terms_too(backwards: Translator, engine: Backwar
 
 
 def test_the_terms_of_a_request_come_before_those_of_the_translator(backwards: Translator) -> None:
-    backwards.follow({"aa-bb": Glossary({"ba": "one", "lo": "two"}, "aa"), "xx-yy": TERMS})
+    backwards.follow("aa-bb", [Glossary({"ba": "one", "lo": "two"}, "aa")])
     assert translate(backwards, "ka ba ka lo", None).text == "two ka one ka"
     assert translate(backwards, "ka ba ka lo").text == "two ka client ka"
     assert translate(backwards, "ka ba ka lo", None).text == "two ka one ka"
@@ -96,8 +103,8 @@ def test_lines_have_their_terms(backwards: Translator) -> None:
 
 def test_a_network_without_symbols_cannot_follow_a_glossary(translator: Translator) -> None:
     with pytest.raises(UserError, match="toy cannot follow a glossary: it was trained without placeholder symbols"):
-        translator.follow({"aa-bb": TERMS})
-    translator.follow({"bb-aa": TERMS})
+        translator.follow("aa-bb", [TERMS])
+    translator.follow("aa-bb", [])
     with pytest.raises(UserError, match="toy cannot follow a glossary"):
         translate(translator, "ba")
 
@@ -137,6 +144,47 @@ def test_a_server_has_a_glossary_of_its_own_and_takes_those_of_requests(golden: 
 def test_a_glossary_that_nothing_uses_is_refused(golden: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="a glossary is for aa-cc, but there are only: aa-bb"):
         registry(golden, file_of(tmp_path, "aa\tcc")).load()
+
+
+def test_a_glossary_that_changed_is_read_with_the_bundles(golden: Path, tmp_path: Path) -> None:
+    served = registry(golden, path := file_of(tmp_path))
+    served.load()
+    path.write_text("aa\tbb\nba\tbuyer\n", encoding="utf-8")
+    served.load()
+    assert translate(served.find("aa", "bb"), "ka ba", None).text == "buyer ka"
+    served.close()
+
+
+def test_who_serves_no_direction_of_a_glossary_need_not_follow_it(golden: Path, tmp_path: Path) -> None:
+    made = iter([True, False])
+
+    def make(bundle: Bundle, _settings: Settings) -> Translator:
+        engine = Backwards(both_ways(bundle.folder, placeholders=next(made)))
+        return Translator(engine.bundle, Worker(lambda: engine, Limits(rows=64)))
+
+    settings = Settings(bundles=(str(golden), str(golden)), glossaries=(str(file_of(tmp_path)),))
+    served = Registry(settings, make)
+    served.load()
+    assert translate(served.find("aa", "bb"), "ka ba", None).text == "client ka"
+    served.close()
+
+
+def test_lines_follow_the_glossaries_that_are_named_and_not_the_servers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terms, text, out = tmp_path / "terms.tsv", tmp_path / "text.de", tmp_path / "text.en"
+    terms.write_text("de\ten\nZeit\tleisure\n", encoding="utf-8")
+    text.write_text("Ich habe keine Zeit.\n", encoding="utf-8")
+    words = ["translate", "--source", "de", "--target", "en", "--input", str(text), "--output", str(out), "--quiet"]
+    assert main([*words, "--glossary", str(terms), "--threads", "1"]) == 0
+    assert "leisure" in out.read_text(encoding="utf-8")
+    monkeypatch.setenv("MT_GLOSSARIES", str(terms))
+    assert main([*words, "--threads", "1"]) == 0
+    assert "time" in out.read_text(encoding="utf-8")
+    assert load_settings(os.environ).glossaries == (str(terms),)
+    terms.write_text("Zeit\tleisure\n", encoding="utf-8")
+    assert main([*words, "--glossary", str(terms)]) == 2
+    assert "has no terms" in capsys.readouterr().err
 
 
 def test_what_was_loaded_stays_when_a_glossary_turns_bad(golden: Path, tmp_path: Path) -> None:

@@ -159,12 +159,12 @@ def test_json_may_be_declared_with_details(server: Served, kind: str) -> None:
 
 
 def test_a_body_over_the_limit_is_refused_unread(server: Served) -> None:
-    assert httpx.post(server.url + "/v1/translate", content=b"x" * 400_000).status_code == 413
+    assert httpx.post(server.url + "/v1/translate", content=b"x" * 600_000).status_code == 413
 
 
 def test_a_body_of_unknown_length_is_refused_when_it_grows_over_the_limit(server: Served) -> None:
     headers = {"Content-Type": "application/json"}
-    answer = httpx.post(server.url + "/v1/translate", content=iter([b"x" * 100_000] * 4), headers=headers)
+    answer = httpx.post(server.url + "/v1/translate", content=iter([b"x" * 100_000] * 6), headers=headers)
     assert answer.status_code == 413
     assert answer.json()["error"]["limit"] > 0
 

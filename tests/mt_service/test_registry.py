@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
@@ -18,10 +18,10 @@ from mt_service.translator import Translator
 class Standin:
     """A translator that only knows whether it was retired."""
 
-    def __init__(self) -> None:
-        self.retired = 0
+    def __init__(self, bundle: Bundle) -> None:
+        self.retired, self.info = 0, bundle.info
 
-    def follow(self, glossaries: Mapping[str, Glossary]) -> None:
+    def follow(self, _direction: str, glossaries: Sequence[Glossary]) -> None:
         assert not glossaries
 
     def retire(self, _seconds: float) -> None:
@@ -31,13 +31,13 @@ class Standin:
 def test_of_those_that_load_at_once_each_retires_what_the_one_before_it_loaded(golden: Path) -> None:
     made, at_work, crowd = list[Standin](), 0, list[int]()
 
-    def make(_bundle: Bundle, _settings: Settings) -> Translator:
+    def make(bundle: Bundle, _settings: Settings) -> Translator:
         nonlocal at_work
         at_work += 1
         crowd.append(at_work)
         time.sleep(0.02)
         at_work -= 1
-        made.append(Standin())
+        made.append(Standin(bundle))
         return cast(Translator, made[-1])
 
     registry = Registry(Settings(bundles=(str(golden),)), make)

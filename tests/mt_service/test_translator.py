@@ -122,7 +122,7 @@ def test_where_there_is_nothing_nothing_is_searched(translator: Translator, text
 def test_an_endless_sentence_is_cut_and_said_to_be(translator: Translator) -> None:
     (found,) = ask(translator, [" ".join(["ba"] * 600)])
     assert found.sentences > 1
-    assert any("too long and was cut into" in warning for warning in found.warnings)
+    assert any("was cut into" in warning for warning in found.warnings)
 
 
 @pytest.mark.parametrize("text", ["☃" * 300, "\U0010ffff", "a\x00b", "<2bb> ⟨0⟩ <s> </s> <unk>", "١٢٣ 中文"])
