@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import tomllib
 import types
 import typing
@@ -90,6 +91,8 @@ def scalar(kind: Any, value: Any, where: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         check(abs(value) < 2**1023, f"'{where}' is too large a number")
         return float(value)
+    finite = not isinstance(value, float) or math.isfinite(value)
+    check(finite, f"'{where}' must be a finite number, but is {value}")
     if not isinstance(kind, type) or not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         name = "list" if typing.get_origin(kind) is tuple else getattr(kind, "__name__", str(kind))
         raise UserError(f"'{where}' must be of type {name}, but is {value!r}")
@@ -115,10 +118,10 @@ def placeless(tree: Any) -> Any:
 
 
 def read_toml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Read a TOML file and lay `dotted.key=value` overrides over it; a value is TOML, or else a plain string.
+    """Read a TOML file and lay overrides over it.
 
     Raises:
-        UserError: for a missing or malformed file, or an override without `=`.
+        UserError: for a missing or malformed file, or as `override`.
     """
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -126,18 +129,27 @@ def read_toml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
         raise UserError(f"cannot read {path}: {error.strerror}: mend its path") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"cannot read {path}: {error}") from None
-    for override in overrides:
-        key, equals, text = override.partition("=")
+    override(tree, overrides)
+    return tree
+
+
+def override(tree: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Lay `dotted.key=value` over a tree; a value is TOML, or else a plain string.
+
+    Raises:
+        UserError: for one without `=`, or whose sections are none.
+    """
+    for one in overrides:
+        key, equals, text = one.partition("=")
         if not equals or not key:
-            raise UserError(f"override '{override}' must look like section.key=value")
+            raise UserError(f"override '{one}' must look like section.key=value")
         *parents, last = key.split(".")
         node = tree
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
-                raise UserError(f"override '{override}': '{parent}' is not a section")
+                raise UserError(f"override '{one}': '{parent}' is not a section")
         node[last] = parse_value(text)
-    return tree
 
 
 def parse_value(text: str) -> Any:

@@ -7,6 +7,7 @@ weights.py, which needs torch; this module does not.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -176,6 +177,8 @@ def verify_sums(folder: Path) -> None:
     missing = [name for name in (*FILES, SUMS) if not (folder / name).is_file()]
     check(not missing, f"{folder} is no complete bundle: {', '.join(missing)} missing; export or copy it again")
     sums, known = dict[str, str](), (*FILES, SHORTLIST)
+    for name in (SUMS, *files_of(folder)):
+        check(os.access(folder / name, os.R_OK), f"{folder / name} may not be read by this user: mend its permissions")
     for number, line in enumerate((folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         value, _, name = line.partition("  ")
         check(name in known, f"{folder / SUMS}, line {number}: expected a SHA-256 and one of {', '.join(known)}")

@@ -14,6 +14,9 @@ def check_rate(name: str, rate: float) -> None:
     check(0.0 <= rate < 1.0, f"'{name}' must be at least 0 and below 1, but is {rate}")
 
 
+DEEPEST = 256  # layers of a stack
+
+
 @dataclass(frozen=True)
 class EncoderConfig:
     """A stack of (bidirectional) recurrent blocks over the source, or a bag of words."""
@@ -28,7 +31,7 @@ class EncoderConfig:
     reverse_source: bool = False  # read each sentence from its end (Sutskever et al. 2014)
 
     def __post_init__(self) -> None:
-        check(self.layers >= 0, f"'layers' must not be negative, but is {self.layers}")
+        check(0 <= self.layers <= DEEPEST, f"'layers' must be from 0 to {DEEPEST}, but is {self.layers}")
         check(self.hidden >= 1, f"'hidden' must be at least 1, but is {self.hidden}")
         check(self.feed_forward >= 0, f"'feed_forward' must not be negative, but is {self.feed_forward}")
         of_layers = bool(self.feed_forward) or self.reverse_source
@@ -48,7 +51,7 @@ class DecoderConfig:
     bridge: Literal["zero", "mean", "ends"] = "mean"  # the first state: zeros, or a projection of encodings
 
     def __post_init__(self) -> None:
-        check(self.layers >= 1, f"'layers' must be at least 1, but is {self.layers}")
+        check(1 <= self.layers <= DEEPEST, f"'layers' must be from 1 to {DEEPEST}, but is {self.layers}")
         check(self.hidden >= 1, f"'hidden' must be at least 1, but is {self.hidden}")
         check(self.feed_forward >= 0, f"'feed_forward' must not be negative, but is {self.feed_forward}")
 

@@ -24,6 +24,10 @@ class Specials(NamedTuple):
         return {self.pad, self.bos, *self.forbidden}
 
 
+WIDEST = 1000  # beam; engines keep what belongs to one on their stack
+STEEPEST = 1000.0  # words per source word
+
+
 @dataclass(frozen=True)
 class SearchOptions:
     """How to search; the same for all sentences of one BeamSearch."""
@@ -37,11 +41,12 @@ class SearchOptions:
     length_ratio: float = 0.0  # words per source word up to which being longer is rewarded; 0 rewards any length
 
     def __post_init__(self) -> None:
-        check(self.beam >= 1, f"'beam' must be at least 1, but is {self.beam}")
+        check(1 <= self.beam <= WIDEST, f"'beam' must be from 1 to {WIDEST}, but is {self.beam}")
         check(1 <= self.n_best <= self.beam, f"'n_best' must be from 1 to 'beam' ({self.beam}), but is {self.n_best}")
         check(self.max_length >= 1, f"'max_length' must be at least 1, but is {self.max_length}")
-        check(0 < self.max_ratio < math.inf, f"'max_ratio' must be above 0 and finite, but is {self.max_ratio}")
-        check(0 <= self.length_ratio < math.inf, f"'length_ratio' must be finite, from 0, but is {self.length_ratio}")
+        most, ratio = f"at most {STEEPEST:.0f}", self.length_ratio
+        check(0 < self.max_ratio <= STEEPEST, f"'max_ratio' must be above 0 and {most}, but is {self.max_ratio}")
+        check(0 <= ratio <= STEEPEST, f"'length_ratio' must be from 0 and {most}, but is {ratio}")
         check(-5 <= self.length_penalty <= 5, f"'length_penalty' must be from -5 to 5, but is {self.length_penalty}")
 
     def limit(self, source_length: int, given: int = 0) -> int:

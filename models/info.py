@@ -43,8 +43,8 @@ class BundleInfo:
 
     def __post_init__(self) -> None:
         check(self.name != "", "'name' is empty")
-        check(self.beam >= 1, f"'beam' must be at least 1, but is {self.beam}")
-        self.search()  # refuses what no search can do
+        check(self.name.isprintable(), f"'name' must be printable text, but is {self.name!a}")
+        self.search(self.beam)  # refuses what no search can do
         for direction in self.directions:
             source, dash, target = direction.partition("-")
             known = dash and source in self.languages and target in self.languages

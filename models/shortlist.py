@@ -43,7 +43,7 @@ def read_shortlist(path: Path, vocabulary: int) -> Shortlist:
     """
     try:
         found = Shortlist(*map(load_file(path).__getitem__, Shortlist._fields))
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read: {error}; make it again with mt shortlist") from None
     start_V, word_N = found
     fits = all(part.dtype == numpy.int32 and part.ndim == 1 for part in found) and len(start_V) == vocabulary + 1

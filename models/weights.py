@@ -38,7 +38,7 @@ from models.card import model_card
 from models.cells import Cell
 from models.config import ModelConfig
 from models.info import BundleInfo
-from models.quantization import dequantize_rows, quantize_rows
+from models.quantization import LEVELS, dequantize_rows, quantize_rows
 from models.seq2seq import Seq2Seq
 
 FROZEN = {torch.float32: "F32", torch.int32: "I32"}
@@ -53,7 +53,8 @@ def load_network(path: Path, config: BundleConfig, device: str) -> Seq2Seq:
     verify_tensors(path, expected)
     stored = load_file(path)
     for name, tensor in stored.items():
-        check_finite(path, name, bool(tensor.isfinite().all()))
+        largest = tensor * LEVELS if name.endswith(SCALE) else tensor
+        check_finite(path, name, bool(largest.isfinite().all()))
     weights = {
         name: dequantize_rows(tensor, stored[name + SCALE]) if tensor.dtype == torch.int8 else widen(tensor)
         for name, tensor in stored.items()

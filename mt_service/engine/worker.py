@@ -72,9 +72,9 @@ LIVING: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 @functools.cache
 def stop_at_exit() -> None:
-    """Have all engines stop before the interpreter frees what they compute with; to ask again changes nothing.
+    """Have all engines stop before the interpreter ends; to ask again changes nothing.
 
-    To be asked for after an engine was made: what is registered last comes first, and so this before the finalizers.
+    One that takes longer than `LAST_STEP` goes on meanwhile, so at exit nothing is freed that it computes with.
     """
 
     def stop() -> None:

@@ -171,7 +171,36 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], bool, str]] = {
         False,
         "lacks shortlist.safetensors, which SHA256SUMS lists",
     ),
-    "no search has such a beam": (lambda one: edit(one, lambda c: c["info"].update(beam=0)), True, "'beam' must be at"),
+    "no search has such a beam": (
+        lambda one: edit(one, lambda c: c["info"].update(beam=0)),
+        True,
+        "'beam' must be",
+    ),
+    "a beam is too wide": (
+        lambda one: edit(one, lambda c: c["info"].update(beam=2**32)),
+        True,
+        "'beam' must be",
+    ),
+    "a stack is too deep": (
+        lambda one: edit(one, lambda c: c["architecture"]["decoder"].update(layers=2100)),
+        True,
+        "'layers' must be from 1 to 256, but is 2100",
+    ),
+    "a name cannot be shown": (
+        lambda one: edit(one, lambda c: c["info"].update(name="x\ud800")),
+        True,
+        "'name' must be printable text, but is 'x\\ud800'",
+    ),
+    "a scale is too large": (
+        lambda one: rewrite(one, lambda w: w["source_weight.scale"].fill_(3e38)),
+        True,
+        "tensor 'source_weight.scale' holds numbers that are not finite",
+    ),
+    "what is unsure is no number": (
+        lambda one: edit(one, lambda c: c["info"].update(unsure_below={"aa-bb": float("nan")})),
+        True,
+        "'info.unsure_below.aa-bb' must be a finite number, but is nan",
+    ),
     "no search has such a penalty": (
         lambda one: edit(one, lambda c: c["info"].update(length_penalty=99)),
         True,
@@ -180,7 +209,12 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], bool, str]] = {
     "no search has such a ratio": (
         lambda one: edit(one, lambda c: c["info"].update(length_ratio=float("inf"))),
         True,
-        "'length_ratio' must be finite",
+        "'info.length_ratio' must be a finite number",
+    ),
+    "a ratio is too large": (
+        lambda one: edit(one, lambda c: c["info"].update(length_ratio=1e300)),
+        True,
+        "'length_ratio' must be from 0 and at most 1000",
     ),
     "a number is too large": (
         lambda one: edit(one, lambda c: c["info"].update(length_penalty=10**400)),

@@ -31,7 +31,7 @@ class NativeSearch:
         self.handle = self.library.mt_open_search(engine, ctypes.byref(chosen))
         if not self.handle:
             raise MemoryError("no memory for a search")
-        weakref.finalize(self, self.library.mt_close_search, self.handle)
+        weakref.finalize(self, self.library.mt_close_search, self.handle).atexit = False  # a thread may still search
         self.sources: dict[int, tuple[int, int]] = {}  # lengths of each sentence's source and prefix
         self.places: Array = (ctypes.c_int32 * 0)()  # this and what follows is written to in C, again and again
         self.words: Array = (ctypes.c_int32 * 0)()
@@ -127,7 +127,7 @@ class NativeEngine(GroupedEngine):
         numbers = f"8-bit integers, compiled for {compiled.mt_instructions().decode()}, threads: {threads}"
         super().__init__(numbers, pads=False)
         self.handle: int = handle
-        weakref.finalize(self, close, compiled, handle, self.searches, network)
+        weakref.finalize(self, close, compiled, handle, self.searches, network).atexit = False  # as with searches
 
     def make_search(self, options: SearchOptions) -> NativeSearch:
         """An empty search with some options."""

@@ -111,7 +111,8 @@ static int make_scratch(Scratch *scratch, const Network *network, int rows, int 
     scratch->rounded.excess = reserve(count * sizeof(int32_t));
     scratch->stream = reserve(count * width * sizeof(float));
     scratch->normed = reserve(count * width * sizeof(float));
-    scratch->gates = reserve(count * gates * sizeof(float));
+    size_t bridged = network->bridge.outputs;
+    scratch->gates = reserve((count * gates > bridged ? count * gates : bridged) * sizeof(float));
     scratch->recurrent = reserve(count * gates * sizeof(float));
     scratch->inner = reserve(count * longest * sizeof(float));
     scratch->scores = reserve((count + steps * (size_t)network->words.output.outputs + LANES) * sizeof(float));

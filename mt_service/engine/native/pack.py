@@ -172,6 +172,11 @@ class Packer:
         return name if name == "source_weight" else first
 
 
+def padded(ids: Array) -> Array:
+    """Ids with -1 up to where the rows of a product end, since all of these are looked through."""
+    return numpy.pad(ids, (0, -len(ids) % LANES), constant_values=-1)
+
+
 def pack(bundle: Bundle) -> Kept:
     """A bundle's network.
 
@@ -200,7 +205,7 @@ def pack(bundle: Bundle) -> Kept:
         packer.bridge(),
         (structures.DecoderBlock * len(decoder))(*decoder),
         packer.norm("decoder.norm"),
-        structures.Words(output, packer.keep(allowed_W), int(numpy.searchsorted(allowed_W, specials.eos))),
+        structures.Words(output, packer.keep(padded(allowed_W)), int(numpy.searchsorted(allowed_W, specials.eos))),
         *packer.candidates(bundle.shortlist, allowed_W),
     )
     packer.tensors.finish()

@@ -72,7 +72,7 @@ class Tensors:
         try:
             self.mapped = map_file(path)
             self.arrays = arrays_of(self.mapped)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             verify_tensors(path, {})  # which tells what is wrong
             raise
 
@@ -98,7 +98,7 @@ class Tensors:
         """A matrix in floats."""
         stored = self.take(name, DTYPES[self.storage], rows, columns)
         if self.storage == "int8":
-            return numpy.asarray(stored * self.vector(name + SCALE, rows)[:, None])
+            return numpy.asarray(stored * self.scale(name, rows)[:, None])
         wide = (stored.astype(numpy.uint32) << 16).view(numpy.float32) if self.storage == "bfloat16" else stored
         return self.finite(name, wide)
 
@@ -111,7 +111,14 @@ class Tensors:
         """A matrix in 8 bits."""
         if self.storage != "int8":
             return quantize(self.table(name, outputs, inputs))
-        return Matrix(self.take(name, "I8", outputs, inputs), self.vector(name + SCALE, outputs))
+        return Matrix(self.take(name, "I8", outputs, inputs), self.scale(name, outputs))
+
+    def scale(self, name: str, rows: int) -> Array:
+        """What one step of each row of 8-bit integers is worth."""
+        found = self.vector(name + SCALE, rows)
+        with numpy.errstate(over="ignore"):
+            self.finite(name + SCALE, found * numpy.float32(LEVELS))
+        return found
 
     def finish(self) -> None:
         """UserError when there are tensors that nobody asked for."""
