@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,7 +92,8 @@ def mend_pointers(folder: Path, state: Mapping[str, Any]) -> None:
 
     A process that is killed between a checkpoint and its pointers leaves them at an older one.
     """
-    point(folder, named(state), best=state["score"] is not None and state["score"] == state["best"])
+    was_best = state["score"] is not None and state["score"] == state["best"]  # as older checkpoints tell it
+    point(folder, named(state), best=state.get("is_best", was_best))
 
 
 def load(folder: Path) -> Checkpoint:
@@ -153,11 +154,21 @@ def prune(folder: Path, keep_last: int, keep_best: int) -> None:
     keep = set(paths[-keep_last:])
     keep.update(sorted(paths, key=dev_score)[-keep_best:] if keep_best else [])
     if pointer(folder, BEST).exists():
-        keep.add(resolve(folder, BEST))
+        keep.add(best_left(folder, paths))
     for path in all_of_them:
         if path not in keep:
             shutil.rmtree(path)
     remove_unfinished(folder)
+
+
+def best_left(folder: Path, paths: Sequence[Path]) -> Path:
+    """The checkpoint that `best` names; if somebody took it away, `best` then names the best one that is left."""
+    try:
+        return resolve(folder, BEST)
+    except UserError:
+        best = max(paths, key=dev_score)
+        write_json(pointer(folder, BEST), {"checkpoint": best.name})
+        return best
 
 
 def dev_score(path: Path) -> float:

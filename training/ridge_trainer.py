@@ -21,7 +21,7 @@ from training.distributed import World
 from training.evaluation import dev_bleu, dev_pairs
 from training.manifest import write_manifest
 from training.ridge import NormalEquations, Readout, dev_batches, states
-from training.run_folder import CHECKPOINTS, agree, check_data, last_checkpoint
+from training.run_folder import CHECKPOINTS, agree, check_data, hold, last_checkpoint
 from training.start import Start, first_network
 from training.telemetry import Telemetry, say
 
@@ -58,6 +58,7 @@ class RidgeTrainer:
         self.seconds = 0.0
         self.best: float | None = None
         if world.leads:
+            hold(folder)
             agree(folder, recipe)
         self.resume()
 
@@ -75,7 +76,13 @@ class RidgeTrainer:
             checkpoint.mend_pointers(self.folder / CHECKPOINTS, state)
         self.stream.seek(Position(*state["position"]))
         self.batches, self.tokens, self.seconds = state["update"], state["tokens"], state["seconds"]
-        self.best = state["best"]
+        if state.get("dev", self.measure) == self.measure:  # scores of other sentences are no measure
+            self.best = state["best"]
+
+    @property
+    def measure(self) -> list[int]:
+        """What decides which of two dev scores may be compared."""
+        return [self.recipe.training.dev_sentences, self.recipe.training.dev_beam]
 
     @property
     def passes(self) -> int:
@@ -160,6 +167,8 @@ class RidgeTrainer:
             "seconds": self.seconds,
             "score": score,
             "best": self.best,
+            "is_best": better,
+            "dev": self.measure,
             "strength": readout.strength,
             "scale": readout.scale,
             "nll": readout.nll,

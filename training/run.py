@@ -18,6 +18,8 @@ from training.teachers import Plan, in_order, load_plan
 from training.telemetry import say
 from training.trainer import NotFiniteError, Trainer
 
+INTERRUPTED = 130  # an exit code, as shells have it
+
 
 def prepare_for(plan: Plan, start: Start | None, home: Path, force: bool = False) -> Prepared:
     """A recipe's data in `home/prepared/NAME`; what was prepared before from the same sources is kept."""
@@ -39,8 +41,9 @@ def prepare_recipe(
     """Do all of `mt prepare`; return the exit code."""
     plan = load_plan(path, overrides)
     try:
-        if teach(plan, home, World(), translate, force):
-            say(f"prepared data: {prepare_for(plan, find_start(plan, home), home, force).folder}")
+        if not teach(plan, home, World(), translate, force):
+            return INTERRUPTED
+        say(f"prepared data: {prepare_for(plan, find_start(plan, home), home, force).folder}")
     except NotFiniteError as error:
         say(f"mt: error: {error}")
         return 1
@@ -55,14 +58,20 @@ def train_recipe(path: Path, overrides: Sequence[str], home: Path, translate: Tr
         overrides: `section.key=value`, laid over it.
         home: the folder of prepared data, runs and corpora.
         translate: how its teachers translate; a recipe without teachers needs none.
+    Returns:
+        0 when the run is complete, `INTERRUPTED` when it is not.
     Raises:
         UserError: for bad recipes or corpora.
     """
     plan = load_plan(path, overrides)
     world = distributed.join()
     try:
-        if teach(plan, home, world, translate):
-            trainer_for(plan, home, world).run()
+        if not teach(plan, home, world, translate):
+            return INTERRUPTED
+        trainer = trainer_for(plan, home, world)
+        trainer.run()
+        if not trainer.finished():
+            return INTERRUPTED
     except NotFiniteError as error:
         say(f"mt: error: {error}")
         return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from data.config import build, check, placeless, plain
 from data.errors import UserError
@@ -15,13 +15,43 @@ from training.checkpoint import Checkpoint, load_last
 from training.config import Recipe
 from training.telemetry import say
 
-RECIPE, CHECKPOINTS = "recipe.json", "checkpoints"
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+RECIPE, CHECKPOINTS, LOCK = "recipe.json", "checkpoints", ".lock"
+HELD: dict[Path, BinaryIO] = {}  # locks, which the system takes back when the process ends
 HOW_TO_GO_ON = (  # of `training`
     *("evaluate_every", "dev_sentences", "dev_beam", "log_every", "checkpoint_every", "checkpoint_minutes"),
     *("keep_last", "keep_best", "patience", "threads", "updates", "ridge_passes", "read_ahead"),
 )
 # Keys that a resumed run may set anew, since they leave the past as it was.
 MAY_CHANGE = {"shared", *(f"training.{name}" for name in HOW_TO_GO_ON)}
+
+
+def hold(folder: Path) -> None:
+    """Keep other processes from training in a folder, as long as this one lives.
+
+    Raises:
+        UserError: when another process trains there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder.resolve()
+    if fcntl is None or place in HELD:
+        return
+    stream = (place / LOCK).open("ab")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        raise UserError(
+            f"another process trains in {folder}: wait for it or stop it, or give this run another 'name'"
+        ) from None
+    except OSError:  # a file system that knows no locks
+        stream.close()
+        return
+    HELD[place] = stream
 
 
 def prepared_folder(run: Path) -> Path:
@@ -37,7 +67,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """One of a run's files; UserError when it cannot be read."""
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise UserError(f"{path.parent} is no run, or a damaged one: cannot read {path.name}: {error}") from None
 
 

@@ -28,13 +28,15 @@ def say(line: str) -> None:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """All whole lines of a metrics file; a line cut by a crash is left out."""
+    """All whole lines of a metrics file; a line that a crash cut, or anything else damaged, is left out."""
     records = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
         try:
-            records.append(json.loads(line))
+            record = json.loads(line)
         except ValueError:
             continue
+        if isinstance(record, dict) and isinstance(record.get("update"), int) and "kind" in record:
+            records.append(record)
     return records
 
 

@@ -32,7 +32,7 @@ from training.evaluation import dev_bleu, dev_pairs
 from training.loss import token_loss
 from training.manifest import write_manifest
 from training.optimizer import MovingAverage, make_optimizer, rate_factor, set_schedule
-from training.run_folder import CHECKPOINTS, agree, check_data, last_checkpoint
+from training.run_folder import CHECKPOINTS, agree, check_data, hold, last_checkpoint
 from training.spectra import spectra
 from training.start import Start, first_network
 from training.telemetry import Telemetry, say
@@ -114,6 +114,7 @@ class Trainer:
         self.scored = bool(dev_pairs(prepared, recipe.data.directions, settings.dev_sentences))
         self.stopping = False
         if world.leads:
+            hold(folder)
             agree(folder, recipe)
         self.resume()
 
@@ -213,8 +214,8 @@ class Trainer:
         listed = ", ".join(map(str, pairs[:NAMED_PAIRS])) + (", ..." if len(pairs) > NAMED_PAIRS else "")
         return (
             f"update {self.update + 1} stopped the run: loss {loss} per token, gradient norm {norm}; its batch holds "
-            f"pairs {listed} of {self.prepared.folder}; the last checkpoint stands: lower 'optimizer.rate' or look "
-            f"at these pairs"
+            f"pairs {listed} of {self.prepared.folder}; the last checkpoint stands: look at these pairs, or go on from "
+            f"it ('start_from') under another 'name' with a lower 'optimizer.rate'"
         )
 
     def run(self) -> None:
@@ -345,6 +346,7 @@ class Trainer:
                 "seconds": self.seconds,
                 "score": score,
                 "best": self.best,
+                "is_best": better,
                 "without_progress": self.without_progress,
                 "random": random,
                 "dev": self.dev,

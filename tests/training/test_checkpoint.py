@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,22 @@ def test_pruning_takes_damaged_ones_that_are_newer_and_never_the_last(tmp_path: 
         saved(tmp_path, update)
     checkpoint.prune(tmp_path, keep_last=1, keep_best=0)
     assert [path.name for path in checkpoint.checkpoints(tmp_path)] == ["00000004"]
+
+
+def test_without_dev_scores_a_checkpoint_itself_tells_that_it_is_the_best(tmp_path: Path) -> None:
+    saved(tmp_path, 1, best=True)
+    newest = saved(tmp_path, 2)
+    checkpoint.mend_pointers(tmp_path, {"update": 2, "score": None, "best": None, "is_best": True})
+    assert checkpoint.resolve(tmp_path, "best") == newest
+
+
+def test_of_what_is_left_when_the_best_was_taken_away_another_is_the_best(tmp_path: Path) -> None:
+    shutil.rmtree(saved(tmp_path, 1, 30.0, best=True))
+    for update, score in ((2, 10.0), (3, 20.0), (4, None)):
+        saved(tmp_path, update, score)
+    checkpoint.prune(tmp_path, keep_last=1, keep_best=0)
+    assert [path.name for path in checkpoint.checkpoints(tmp_path)] == ["00000003", "00000004"]
+    assert checkpoint.resolve(tmp_path, "best").name == "00000003"
 
 
 def test_pointers_follow_a_checkpoint_whose_process_was_killed_before_it_wrote_them(tmp_path: Path) -> None:

@@ -219,6 +219,12 @@ def test_another_pass_goes_on_with_the_sums(toy: Path, tmp_path: Path, monkeypat
     assert (one.state["update"], one.state["tokens"]) == (other.state["update"], other.state["tokens"])
 
 
+def test_scores_of_other_sentences_are_no_measure(toy: Path, tmp_path: Path) -> None:
+    trainer(toy, tmp_path).run()
+    assert trainer(toy, tmp_path).best is not None
+    assert trainer(toy, tmp_path, training__dev_sentences=3).best is None
+
+
 def test_a_finished_run_says_so(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trainer(toy, tmp_path).run()
     before = last(tmp_path).state

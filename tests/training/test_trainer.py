@@ -24,7 +24,7 @@ from training import checkpoint
 from training.average import choose_weights
 from training.config import TrainingConfig, load_recipe
 from training.distributed import World
-from training.run import train_recipe
+from training.run import INTERRUPTED, train_recipe
 from training.run_folder import RECIPE, agree, differences
 from training.trainer import NotFiniteError, Trainer
 
@@ -96,12 +96,23 @@ def test_a_run_that_was_killed_goes_on_to_the_bit(toy: Path) -> None:
     assert updates == [10, *[20] * 4, 30, *[40] * 4]  # a report, dev scores, sizes of matrices
 
 
-def test_sigterm_saves_and_exits_with_zero(toy: Path) -> None:
+def test_no_two_processes_train_in_one_folder(toy: Path) -> None:
+    first = start(toy, toy / "home", training__updates=100_000, training__evaluate_every=100_000)
+    wait_for_checkpoint(toy / "home", first)
+    second = subprocess.run(command(toy, training__updates=100_000), env=environment(toy / "home"), capture_output=True)
+    first.kill()
+    first.communicate()
+    assert second.returncode == 2
+    assert b"another process trains in" in second.stderr
+    assert final(toy / "home").state["update"] > 0
+
+
+def test_sigterm_saves_and_the_exit_code_says_that_the_run_is_not_complete(toy: Path) -> None:
     process = start(toy, toy / "home", training__updates=100_000, training__evaluate_every=100_000)
     wait_for_checkpoint(toy / "home", process)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 0
+    assert process.returncode == INTERRUPTED
     assert "interrupted and saved" in said
     assert f"update {final(toy / 'home').state['update']:,};" in said
 
