@@ -64,6 +64,11 @@ class BatchingConfig:
             check(0 <= getattr(self, name) <= 1, f"{name} must lie in 0..1, but is {getattr(self, name)}")
         check(self.bucket_noise >= 0, f"bucket_noise must be 0 or more, but is {self.bucket_noise}")
 
+    @property
+    def symbol_rate(self) -> float:
+        """The larger one of the shares of pairs that get symbols."""
+        return max(self.placeholder_rate, self.term_rate)
+
 
 class Position(NamedTuple):
     """Where a stream stands; `batch` counts this rank's batches of the shard."""

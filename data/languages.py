@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 CHINESE = ("zh", "cmn", "yue")
@@ -60,6 +61,11 @@ HALF_HOURS = {
 def primary(code: str) -> str:
     """A language without its script or region: `zh` of `zh_Hant`, `de` of `de-AT`."""
     return re.split("[-_]", code)[0].lower()
+
+
+def of_file(path: Path) -> str:
+    """The language that a file's name ends with, before the suffix of compression."""
+    return Path(path.name.removesuffix(".gz")).suffix.removeprefix(".")
 
 
 def turned(direction: str) -> str:

@@ -92,7 +92,8 @@ def read_spool(spool: Path) -> Iterator[Kept]:
 def hold_out(spool: Path, config: DataConfig, reports: Sequence[CorpusReport]) -> HeldOut:
     """Choose, corpus by corpus, which of the pairs kept make dev sets: those whose hashes are least.
 
-    So they are the same whatever the seed, and none is in the training data of another run that this one builds on.
+    So they are the same whatever the seed, and, unless another corpus of that one holds the same pair, none is in the
+    training data of another run that this one builds on.
     """
     held = HeldOut(set(), set(), {})
     for index, (corpus, report) in enumerate(zip(config.train, reports, strict=True)):
@@ -151,6 +152,14 @@ def real_texts(spool: Path, config: DataConfig, held: HeldOut) -> Iterator[str]:
         corpus = config.train[kept.corpus]
         if not corpus.synthetic and not held.rule(kept):
             yield from (kept.pair.source, kept.pair.target) * corpus.repeat
+
+
+def real_texts_in(config: DataConfig, language: str) -> Iterator[str]:
+    """What people wrote in a language, whatever it is paired with; cleaning's rules and holding out aside."""
+    for corpus in config.train:
+        if language in corpus.languages and not corpus.synthetic:
+            side = corpus.languages.index(language)
+            yield from (normalize((line.source, line.target)[side]) for line in read(corpus, config.root))
 
 
 def real_pairs(config: DataConfig, direction: str) -> Iterator[Pair]:

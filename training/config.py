@@ -181,6 +181,11 @@ class Recipe:
             bool(self.teachers) or not self.data.monolingual,
             "'data.monolingual' is of use to teachers alone, who translate it: name one in 'teachers', or leave it out",
         )
+        taken_over = self.start_from is not None and self.start_vocabulary == "kept"
+        check(
+            self.data.tokenizer.placeholders > 0 or taken_over or not self.batching.symbol_rate,
+            "'batching.placeholder_rate' and 'term_rate' need symbols: set 'data.tokenizer.placeholders' above 0",
+        )
         check(
             self.batching.name_rate > 0 or not self.data.names,
             "'data.names' is of use where 'batching.name_rate' says how many pairs get other names: set that, or leave "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from data.config import check
 from data.corpus import all_lines
+from data.languages import of_file
 from training.arguments import add_bundle, add_device, add_languages
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def language(given: str | None, path: Path, flag: str, needed: bool = True) -> str:
     """A language from its flag, or from a file's suffix; empty when there is none and it is not needed."""
-    found = given or path.suffix.removeprefix(".")
+    found = given or of_file(path)
     check(bool(found) or not needed, f"say the language with {flag}: {path} has no suffix like .de")
     return found
 

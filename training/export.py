@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def export(arguments: argparse.Namespace) -> int:
         beam=arguments.beam,
         length_penalty=alpha,
         length_ratio=ratio,
-        placeholders=bool(prepared.tokenizer.placeholders) and recipe["batching"].get("placeholder_rate", 0.0) > 0,
+        placeholders=bool(prepared.tokenizer.placeholders) and carries_symbols(recipe["batching"]),
         training=provenance(recipe, manifest, origin, run.resolve().parent.parent, prepared.manifest["config"]),
         licence=card.licence,
         attribution=card.attribution,
@@ -78,6 +78,11 @@ def export(arguments: argparse.Namespace) -> int:
     )
     storage = arguments.storage or default_storage(recipe)
     return write_and_check(folder, network, prepared, info, dev, tests, storage, arguments.force)
+
+
+def carries_symbols(batching: Mapping[str, Any]) -> bool:
+    """Whether a network saw placeholder symbols in training."""
+    return any(batching.get(name, 0.0) > 0 for name in ("placeholder_rate", "term_rate"))
 
 
 def read_card(path: Path) -> Card:

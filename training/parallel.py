@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from data.config import check
 from data.corpus import CorpusConfig, read
+from data.languages import of_file
 from data.lexicon import Pair
 from data.normalize import normalize
 from data.tokenizer import Tokenizer
@@ -45,16 +46,11 @@ def texts_of(direction: str, files: Sequence[tuple[Path, Path]]) -> list[Text]:
     found = []
     for pair in files:
         for left, right in (pair, pair[::-1]):
-            if f"{language(left)}-{language(right)}" == direction:
+            if f"{of_file(left)}-{of_file(right)}" == direction:
                 found.append(Text(direction, left, right))
     one, other = direction.split("-")
     check(bool(found), f"the bundle translates {direction}: name text for it, such as --text text.{one} text.{other}")
     return found
-
-
-def language(path: Path) -> str:
-    """A file's suffix, before that of compression."""
-    return Path(path.name.removesuffix(".gz")).suffix.removeprefix(".")
 
 
 def pairs_of(texts: Sequence[Text], tokenizer: Tokenizer) -> list[Pair]:

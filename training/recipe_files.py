@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.config import check, read_toml
+from data.config import check, override, read_toml
 from data.errors import UserError
 
 EXTENDS, SHARED = "extends", "shared"
@@ -27,14 +27,16 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, An
     Raises:
         UserError: naming the file, when one is missing or malformed, or recipes extend each other in a circle.
     """
-    tree, files, folder = placed(read_toml(path, overrides), path), [path], Path()
+    base_chosen = [one for one in overrides if one.partition("=")[0].strip() == EXTENDS]
+    tree, files, folder = placed(read_toml(path, base_chosen), path), [path], Path()
     while (named := tree.pop(EXTENDS, "")) != "":
         files.append(extended(files, named))
         folder /= Path(named).parent
         base = seen_from(placed(read_toml(files[-1]), files[-1]), folder)
         base.pop(SHARED, None)  # is said of that run alone
         tree = laid_over(base, tree)
-    return tree, files
+    override(tree, [one for one in overrides if one not in base_chosen])
+    return placed(tree, path), files
 
 
 def extended(files: Sequence[Path], named: object) -> Path:

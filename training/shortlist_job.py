@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy
+from safetensors.torch import load_file
 
 from data.config import check
-from data.files import atomic_folder, copy
 from data.lexicon import Lexicon, Pair, learn, within
-from models.bundle import FILES, SHORTLIST, Bundle, check_free, read_bundle, write_sums
-from models.shortlist import Shortlist, read_shortlist, write_shortlist
+from models.bundle import MODEL, SHORTLIST, TOKENIZER, Bundle, check_free, read_bundle
+from models.shortlist import Shortlist, write_shortlist
+from models.weights import Contents, write_contents
 from training.parallel import read_texts
 from training.telemetry import say
 
@@ -32,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     shortlist = shortlist_of([learn(pairs, vocabulary) for pairs in found], vocabulary, arguments.most)
     for direction, pairs in zip(texts, found, strict=True):
         say(f"{direction}: {describe(shortlist, pairs, vocabulary)}")
-    write(bundle, shortlist, folder)
+    write(bundle, shortlist, folder, arguments.force)
     say(f"wrote {folder}")
     return 0
 
@@ -62,11 +65,10 @@ def describe(shortlist: Shortlist, pairs: Sequence[Pair], vocabulary: int) -> st
     return f"{mean:.0f} of {vocabulary:,} pieces for a sentence, with {share:.1f} % of its translation's"
 
 
-def write(bundle: Bundle, shortlist: Shortlist, folder: Path) -> None:
-    """A copy of the bundle with the shortlist, put in its place when it is complete and can be read."""
-    with atomic_folder(folder) as temporary:
-        for name in FILES:
-            copy(bundle.folder / name, temporary / name)
-        write_shortlist(temporary / SHORTLIST, shortlist)
-        write_sums(temporary)
-        read_shortlist(temporary / SHORTLIST, len(read_bundle(temporary).tokenizer))
+def write(bundle: Bundle, shortlist: Shortlist, folder: Path, force: bool) -> Bundle:
+    """Write the bundle with the shortlist; scores and how sure it is were measured without one, and go."""
+    info = dataclasses.replace(bundle.config.info, scores=(), unsure_below={})
+    contents = Contents(load_file(bundle.folder / MODEL), bundle.config.architecture, bundle.config.storage, info)
+    with tempfile.TemporaryDirectory() as place:
+        write_shortlist(Path(place) / SHORTLIST, shortlist)
+        return write_contents(folder, contents, bundle.folder / TOKENIZER, Path(place) / SHORTLIST, force)

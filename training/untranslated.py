@@ -8,7 +8,7 @@ from typing import Any
 from data.clean import CorpusReport, to_text
 from data.files import sha256
 from data.monolingual import MonolingualConfig, files_of, fingerprint, read_monolingual, scored_in
-from data.selection import distinct_sources, references_of
+from data.selection import distinct_sources, real_texts_in, references_of
 from data.sources import DataConfig
 from training.config import TeacherConfig
 from training.telemetry import say
@@ -17,13 +17,10 @@ from training.telemetry import say
 def texts_for(config: TeacherConfig, data: DataConfig, direction: str) -> Iterator[tuple[str, Sequence[str]]]:
     """What a teacher is to translate, each text once; where it chooses, beside what people made of it."""
     files, training = monolingual_files(config, data, direction), config.translates != "monolingual"
-    seen: set[bytes] = set()
-    for text, wanted in written(config, data, direction):
-        if files:
-            seen.add(fingerprint(text))
-        if training:
-            yield text, wanted
+    if training:
+        yield from written(config, data, direction)
     if files:
+        seen = set(map(fingerprint, real_texts_in(data, files[0].language)))
         yield from ((text, ()) for text in monolingual_texts(files, data, seen))
 
 

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from data.languages import has_spaces, primary
+from data.languages import has_spaces, of_file, primary
 
 
 @pytest.mark.parametrize(("code", "expected"), [("de", "de"), ("zh_Hant", "zh"), ("de-AT", "de"), ("YUE", "yue")])
@@ -16,3 +18,8 @@ def test_languages_known_to_run_their_words_together(code: str) -> None:
 @pytest.mark.parametrize("code", ["de", "ko", "vi", "zha", "jav"])
 def test_all_others_are_taken_to_have_spaces(code: str) -> None:
     assert has_spaces(code)
+
+
+@pytest.mark.parametrize(("name", "language"), [("test.de", "de"), ("test.zh.gz", "zh"), ("a.b.fr", "fr"), ("x", "")])
+def test_a_files_name_tells_its_language(name: str, language: str) -> None:
+    assert of_file(Path(name)) == language

@@ -147,3 +147,9 @@ def test_without_a_rate_or_numbers_nothing_changes_and_nothing_is_drawn(rate: fl
     rng = random.Random(1)
     assert renumbered(pairs, rate, rng) == pairs
     assert rng.random() == random.Random(1).random()
+
+
+@pytest.mark.parametrize(("word", "number"), [("ſechs", "6"), ("DREI", "3"), ("dreı", "3"), ("ZWEİ", "2")])
+def test_letters_that_are_alike_in_capitals_are_read_alike(word: str, number: str) -> None:
+    assert list(numbers_of(german(f"{word} Tage", f"{number} days")).shared) == [(number,)]
+    assert list(numbers_of(german("Um halb ſieben", "At 6:30")).shared) == [("6", "30")]

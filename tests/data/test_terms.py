@@ -7,7 +7,7 @@ import random
 import pytest
 
 from data.prepared import Pair
-from data.terms import SELDOM, Terms, with_terms
+from data.terms import SECOND, SELDOM, Terms, with_symbols, with_terms
 
 SYMBOLS = ("\ue000", "\ue001", "\ue002")
 ENDS = [first + second for first in "abcdefghijklmnopqrstuvwxyz" for second in "abcdefghijklmnopqrst"]
@@ -75,3 +75,25 @@ def test_text_of_which_nothing_can_be_learned_stays() -> None:
     assert with_terms(pairs, 1.0, SYMBOLS, random.Random(1)) == pairs
     assert with_terms(text(50), 1.0, (), random.Random(1)) == text(50)
     assert with_terms([], 1.0, SYMBOLS, random.Random(1)) == []
+
+
+def test_words_with_capitals_come_more_often() -> None:
+    pairs = [Pair("de", "en", "Wortaa wortab wortac", "wordaa wordab wordac")]
+    terms, rng = Terms(text()), random.Random(1)
+    drawn = [with_symbols(pairs[0], terms.of(pairs[0]), SYMBOLS, rng).source.split() for _ in range(1000)]
+    gone = [sum(words[i] in SYMBOLS for words in drawn) for i in range(3)]
+    assert gone[0] > 1.5 * max(gone[1:])
+    twice = sum(sum(word in SYMBOLS for word in words) == 2 for words in drawn)
+    assert abs(twice / 1000 - SECOND) < 0.05
+
+
+def test_words_of_which_none_is_likely_are_no_terms() -> None:
+    rng = random.Random(1)
+    others = [f"word{end}" for end in ENDS]
+    pairs = [Pair("de", "en", f"Wortaa {rng.choice(sorted(WORDS))}", rng.choice(others)) for _ in range(20)] + text()
+    assert Terms(pairs).of(Pair("de", "en", "Wortaa", others[7])) == []
+
+
+def test_a_pair_without_terms_is_the_same_one() -> None:
+    pair = Pair("de", "en", "Ja.", "Yes.")
+    assert with_symbols(pair, [], SYMBOLS, random.Random(1)) is pair

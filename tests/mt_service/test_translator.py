@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from backwards import Backwards
 from toy import WORDS
 
 from data.errors import UserError
 from data.literals import Masked
 from models.bundle import read_bundle
-from mt_service.engine.interface import DeadlineError
+from mt_service.engine.interface import DeadlineError, EngineError
 from mt_service.pieces import Piece, separators
 from mt_service.registry import make_translator
 from mt_service.settings import Settings
@@ -194,3 +195,9 @@ def test_a_cpu_decodes_256_hypotheses_at_once_unless_told_otherwise(golden: Path
     made = make_translator(read_bundle(golden), Settings(device="cpu", threads=1, max_rows=asked))
     made.worker.close()
     assert made.worker.scheduler.limits.rows == rows
+
+
+def test_a_search_that_finds_nothing_is_a_failure_and_no_translation(backwards: Translator, engine: Backwards) -> None:
+    engine.texts = lambda _: []  # type: ignore[method-assign]
+    with pytest.raises(EngineError, match="toy finds no translation"):
+        asyncio.run(backwards.translate(["ba dei"], Options("aa", "bb")))

@@ -62,6 +62,22 @@ def test_heirs_have_heirs_and_overrides_go_over_all(folder: Path) -> None:
     assert (recipe.teachers, recipe.start_from) == ((), None)
 
 
+def test_a_whole_section_is_overridden_whatever_the_base_says(folder: Path) -> None:
+    plain = load_recipe(folder / "base.toml", ["model.encoder={layers=2}", "start_from=", "teachers=[]"]).model.encoder
+    heir = load_recipe(folder / "heir.toml", ["model.encoder={layers=2}", "start_from=", "teachers=[]"]).model.encoder
+    assert heir == plain
+    assert heir.hidden != 32
+
+
+@pytest.mark.parametrize("rate", ["placeholder_rate", "term_rate"])
+def test_symbols_that_the_vocabulary_lacks_are_told(folder: Path, rate: str) -> None:
+    none = "data.tokenizer.placeholders=0"
+    with pytest.raises(UserError, match=r"need symbols: set 'data\.tokenizer\.placeholders' above 0"):
+        load_recipe(folder / "base.toml", [none, f"batching.{rate}=0.1", "start_from=", "teachers=[]"])
+    load_recipe(folder / "base.toml", [none, f"batching.{rate}=0.1"])  # the start's vocabulary may have them
+    load_recipe(folder / "base.toml", [none, "start_from=", "teachers=[]"])
+
+
 def test_an_override_names_another_recipe_to_extend(folder: Path) -> None:
     (folder / "wide.toml").write_text(BASE.replace("width = 64", "width = 96"), encoding="utf-8")
     assert load_recipe(folder / "heir.toml", ["extends=wide.toml"]).model.width == 96

@@ -77,6 +77,7 @@ def test_a_bundle_gets_a_shortlist(tmp_path: Path, text: list[str], capsys: pyte
     assert f"  {SHORTLIST}\n" in (tmp_path / "new" / SUMS).read_text()
     assert len(made.shortlist.words(made.tokenizer.encode_source("ba", "bb"))) < 150
     assert read_bundle(GOLDEN).shortlist is None
+    assert (made.info.scores, made.info.unsure_below) == ((), {})
     files = ["--input", text[1], "--output", str(tmp_path / "out")]
     assert main(["translate", "--bundle", str(tmp_path / "new"), "--source", "aa", "--target", "bb", *files]) == 0
     found, expected = ((tmp_path / name).read_text(encoding="utf-8").splitlines() for name in ("out", "text.bb"))
