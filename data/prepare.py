@@ -104,10 +104,11 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vo
         train_tokenizer(words, config.languages, config.tokenizer, folder / MODEL, seed)
     files = {name: read_uncleaned(corpus, config.root, reports) for name, corpus in config.dev.items()}
     names = [read_names(corpus, config.root, reports) for corpus in config.names]
-    for name, count in trained_on(spool, held_out, files).items():
-        if count:
-            told = f"dev set {name}: {count} of its {len(files[name])} pairs are trained on too, so its scores say less"
-            print(told, file=sys.stderr)
+    for name, overlap in trained_on(spool, held_out, files).items():
+        if any(overlap):
+            half = f", and one side of {overlap.sides} others" if overlap.sides else ""
+            told = f"dev set {name}: {overlap.pairs} of its {len(files[name])} pairs are trained on too{half}"
+            print(f"{told}, so its scores say less", file=sys.stderr)
     spool.unlink()
     dev = held_out.dev | files
     for name, pairs in dev.items():

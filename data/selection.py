@@ -109,11 +109,29 @@ def hold_out(spool: Path, config: DataConfig, reports: Sequence[CorpusReport]) -
     return held
 
 
-def trained_on(spool: Path, held: HeldOut, dev: Mapping[str, Sequence[Pair]]) -> dict[str, int]:
-    """How many pairs of each dev set stand in the training data, either way round."""
+class Overlap(NamedTuple):
+    """How many pairs of a dev set stand in the training data, either way round, and of how many others one side does."""
+
+    pairs: int
+    sides: int
+
+
+def trained_on(spool: Path, held: HeldOut, dev: Mapping[str, Sequence[Pair]]) -> dict[str, Overlap]:
+    """What the training data has of each dev set."""
     wanted = {one for pairs in dev.values() for pair in pairs for one in (pair, pair.swapped())}
-    found = {kept.pair for kept in read_spool(spool) if kept.pair in wanted and not held.rule(kept)}
-    return {name: sum(not found.isdisjoint((pair, pair.swapped())) for pair in pairs) for name, pairs in dev.items()}
+    texts = {side for pair in wanted for side in sides(pair)}
+    found, met = set[Pair](), set[tuple[str, str]]()
+    for kept in read_spool(spool):
+        some = texts.intersection(sides(kept.pair))
+        if some and not held.rule(kept):
+            met |= some
+            found |= wanted & {kept.pair}
+    overlaps = {}
+    for name, pairs in dev.items():
+        whole = [not found.isdisjoint((pair, pair.swapped())) for pair in pairs]
+        partly = sum(not met.isdisjoint(sides(pair)) for pair, both in zip(pairs, whole, strict=True) if not both)
+        overlaps[name] = Overlap(sum(whole), partly)
+    return overlaps
 
 
 def sides(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -123,6 +123,12 @@ def test_a_dev_set_that_is_trained_on_is_told(
     prepare(make_config(**changes, dev={"known": corpus("known")}), tmp_path / "p", 1)
     told = "dev set known: 4 of its 5 pairs are trained on too, so its scores say less"
     assert told in capsys.readouterr().err
+    write_corpus(
+        tmp_path, "half", [(pairs[0][0], "Otherwise."), ("Anders.", pairs[1][1]), pairs[2], ("Nie.", "Never.")]
+    )
+    prepare(make_config(**changes, dev={"half": corpus("half")}), tmp_path / "q", 1)
+    told = "dev set half: 1 of its 4 pairs are trained on too, and one side of 2 others, so its scores say less"
+    assert told in capsys.readouterr().err
 
 
 def test_holding_out_everything_is_refused(tmp_path: Path) -> None:
