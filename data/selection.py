@@ -53,13 +53,16 @@ def progress(items: Iterable[T], what: str) -> Iterator[T]:
 def clean(config: DataConfig, reports: list[CorpusReport]) -> Iterator[Kept]:
     """Normalise and clean every train corpus; yield what is kept, and add a report of each corpus to `reports`.
 
+    What people wrote comes first, so that of duplicates theirs is kept.
+
     Raises:
         UserError: if nothing of a corpus is left that people wrote; a synthetic one may hold nothing new.
     """
     cleaner = Cleaner(config.clean)
-    for index, corpus in enumerate(config.train):
-        report = CorpusReport(str(corpus.source))
-        reports.append(report)
+    made = [CorpusReport(str(corpus.source)) for corpus in config.train]
+    reports.extend(made)
+    for index, corpus in sorted(enumerate(config.train), key=lambda one: one[1].synthetic):
+        report = made[index]
         for line in progress(read(corpus, config.root), f"cleaning {corpus.source}"):
             pair = Pair(*corpus.languages, normalize(line.source), normalize(line.target))
             report.read += 1
@@ -110,7 +113,7 @@ def hold_out(spool: Path, config: DataConfig, reports: Sequence[CorpusReport]) -
 
 
 class Overlap(NamedTuple):
-    """How many pairs of a dev set stand in the training data, either way round, and of how many others one side does."""
+    """Of a dev set, the pairs that stand in the training data, either way round, and others of which one side does."""
 
     pairs: int
     sides: int

@@ -21,6 +21,7 @@ from data.subwords import sampler
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 FIRST_PLACEHOLDER = 0xE000
 MOST_PLACEHOLDERS = 64
+LEAST = 300  # ids of a vocabulary: bytes, special ones, and a few pieces
 LONGEST_LINE = 16_384  # bytes; SentencePiece leaves longer lines out of its training
 TRAINING_THREADS = 4  # a constant, because unigram models depend on it
 TAG = re.compile(r"<2(\w+)>")
@@ -37,7 +38,7 @@ class TokenizerConfig:
     sample_sentences: int = 1_000_000
 
     def __post_init__(self) -> None:
-        check(self.vocabulary_size >= 300, f"vocabulary_size must be 300 or more, but is {self.vocabulary_size}")
+        check(self.vocabulary_size >= LEAST, f"vocabulary_size must be {LEAST} or more, but is {self.vocabulary_size}")
         check(0.9 <= self.character_coverage <= 1, "character_coverage must lie between 0.9 and 1")
         check(0 <= self.placeholders <= MOST_PLACEHOLDERS, f"placeholders must lie between 0 and {MOST_PLACEHOLDERS}")
         check(self.sample_sentences >= 1, "sample_sentences must be 1 or more")
@@ -99,7 +100,8 @@ def explain(error: Exception, config: TokenizerConfig) -> UserError:
     """Turn SentencePiece's complaints about the vocabulary size into a sentence with a mend."""
     size = f"tokenizer.vocabulary_size = {config.vocabulary_size}"
     if most := re.search(r"Vocabulary size too high.*<= (\d+)", str(error)):
-        return UserError(f"the corpus is too small for {size}: set it to {most[1]} or less")
+        mend = f"set it to {most[1]} or less" if int(most[1]) >= LEAST else "there must be more text"
+        return UserError(f"the corpus is too small for {size}: {mend}")
     if least := re.search(r"smaller than required_chars\. \d+ vs (\d+)", str(error)):
         return UserError(f"the corpus needs more than {size}: set it to {least[1]} or more")
     return UserError(f"SentencePiece cannot learn a vocabulary from this corpus: {error}")

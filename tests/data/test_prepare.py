@@ -12,6 +12,7 @@ import pytest
 from data.config import build
 from data.errors import UserError
 from data.prepare import DataConfig, Pair, Prepared, TrainCorpusConfig, prepare
+from data.selection import distinct_sources
 from tests.data.corpora import corpus, sentences, write_corpus
 
 MakeConfig = Callable[..., DataConfig]
@@ -297,6 +298,18 @@ def test_synthetic_pairs_of_held_out_text_are_left_out_and_may_hold_nothing_new(
     assert len(pairs_of(prepared)) == 100
     write_corpus(tmp_path, "m", real)
     assert len(pairs_of(prepare(dataclasses.replace(config, train=(*config.train, made)), tmp_path / "q", 1))) == 50
+
+
+def test_of_duplicates_what_people_wrote_is_kept_wherever_it_is_listed(tmp_path: Path) -> None:
+    real = sentences(60)
+    write_corpus(tmp_path, "m", real)
+    made = build(TrainCorpusConfig, corpus("m", synthetic=True))
+    config = config_for(tmp_path, real)
+    prepared = prepare(dataclasses.replace(config, train=(made, *config.train)), tmp_path / "p", 1)
+    assert [one["kept"] for one in prepared.manifest["cleaning"]][:2] == [0, 60]
+    assert sorted(distinct_sources(dataclasses.replace(config, train=(made, *config.train)), "de-en")) == sorted(
+        german for german, _ in real
+    )
 
 
 @pytest.mark.parametrize(
