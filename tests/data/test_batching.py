@@ -2,6 +2,7 @@ import dataclasses
 import logging
 import multiprocessing
 import os
+import random
 import re
 import signal
 from collections import Counter
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from data import batching
 from data.batching import BatchingConfig, BatchStream, Position
 from data.collate import Batch
 from data.config import build
@@ -193,6 +195,19 @@ def test_other_names_stand_on_both_sides(prepared: Prepared) -> None:
             assert left == right
             found |= set(left)
     assert len(found) > 50
+
+
+def test_terms_become_symbols_before_what_both_sides_share(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    def marked(pairs: list[Pair], rate: float, symbols: tuple[str, ...], _: random.Random) -> list[Pair]:
+        assert (rate, symbols) == (0.9, prepared.tokenizer.placeholders)
+        return [pair._replace(source=symbols[0], target=symbols[0]) for pair in pairs]
+
+    monkeypatch.setattr(batching, "with_terms", marked)
+    config = BatchingConfig(tokens=400, max_length=100, term_rate=0.9, placeholder_rate=0.5)
+    symbol = prepared.tokenizer.encode(prepared.tokenizer.placeholders[0])[-1]
+    for batch in epochs(stream(prepared, config), 1):
+        for source, target in zip(batch.source_BS.tolist(), batch.target_output_BT.tolist(), strict=True):
+            assert source.count(symbol) == target.count(symbol) == 1
 
 
 def test_names_of_a_list_take_each_others_place(prepared: Prepared) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -127,6 +128,20 @@ def test_literals_are_carried_over(server: Served, source: str, target: str, tex
     (found,) = httpx.post(server.url + "/v1/translate", json=body, timeout=60).json()["translations"]
     assert [found["text"].count(one) for one in literals] == [1] * len(literals)
     assert "warnings" not in found
+
+
+def test_a_server_has_a_glossary(tmp_path: Path) -> None:
+    terms = tmp_path / "terms.tsv"
+    terms.write_text("de\ten\nZeit\tleisure\nMit freundlichen Grüßen\tYours, always\n", encoding="utf-8")
+    with serve(glossaries=terms) as served:
+        for source, target, text, word in (
+            ("de", "en", GERMAN, "leisure"),
+            ("de", "en", "Mit freundlichen Grüßen", "Yours, always"),
+            ("en", "de", "I have no leisure.", "Zeit"),
+        ):
+            body = {"text": text, "source": source, "target": target}
+            answer = httpx.post(served.url + "/v1/translate", json=body, timeout=60)
+            assert word in answer.json()["translations"][0]["text"]
 
 
 def test_the_server_is_ready_in_a_few_seconds(server: Served) -> None:
