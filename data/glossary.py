@@ -52,9 +52,9 @@ class Glossary:
         """The longest term at a place of a normalised text; 'customer' is found in 'Customer', too."""
         for length in self._lengths.get(self._key(text, start), ()):
             stands = text[start : start + length]
-            term = stands if stands in self.terms else small(stands)
-            if term in self.terms and not self._within_a_word(text, start, start + length):
-                return Span(start, start + length, self.terms[term], term=True, enlarged=term != stands)
+            term, end = stands if stands in self.terms else small(stands), start + len(stands)
+            if term in self.terms and not self._within_a_word(text, start, end):
+                return Span(start, end, self.terms[term], term=True, enlarged=term != stands)
         return None
 
     def starts(self, text: str) -> Iterable[int]:

@@ -45,6 +45,8 @@ def test_a_small_first_letter_may_be_a_capital_and_a_capital_stays_one() -> None
 def test_the_longest_term_that_begins_at_a_place_is_taken() -> None:
     terms = {"credit": "Kredit", "credit card": "Kreditkarte", "card": "Karte"}
     assert found(terms, "A credit card is no credit and no card") == ["credit card", "credit", "card"]
+    spans = list(find([Glossary(terms, "en")], "My credit"))
+    assert [(span.start, span.end) for span in spans] == [(3, 9)]  # however little text is left for a longer one
 
 
 def test_a_term_that_is_written_so_comes_before_one_with_another_first_letter() -> None:
