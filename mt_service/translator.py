@@ -30,7 +30,7 @@ from mt_service.engine.worker import Worker, outcome
 from mt_service.pieces import Piece, Plan, make_plan, separators
 from mt_service.rerank import Reranker, beam_of, reordered
 from mt_service.retries import Found, Rows, SecondTries, whole_beam
-from mt_service.translation import EXCERPT, Alternative, Options, Translation
+from mt_service.translation import Alternative, Options, Translation
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -286,11 +286,8 @@ class Translator:
     def put_together(self, plan: Plan, lists: Sequence[Found | None], options: Options) -> Translation:
         """One text from its pieces, with the white space that stood between them."""
         pairs = list(zip(plan.pieces, lists, strict=True))
-        for piece, one in pairs:
-            if one is not None and not one:
-                raise EngineError(
-                    f"{self.info.name} finds no translation: numbers overflow at '{piece.text[:EXCERPT]}'"
-                )
+        if any(one is not None and not one for one in lists):
+            raise EngineError(f"{self.info.name} finds no translation at all of a sentence: its weights are of no use")
         found = [self.best(piece, one, options.n_best) if one else None for piece, one in pairs]
         searched, gaps = [one for one in found if one], separators(plan.pieces, options.target)
         alternatives = []
