@@ -1,7 +1,8 @@
 """Terms that somebody wants translated in one way, wherever they stand: a glossary.
 
-The network sees a placeholder symbol in place of a term, as it does for literals, and its translation gets what the
-glossary says. Terms are found as they are written, whole words alone; other forms of a word are terms of their own.
+Of a network's hypotheses one is taken that has what the glossary says. Where none does, the network sees a placeholder
+symbol in place of the term, as it does for literals, and its translation gets it. Terms are found as they are written,
+whole words alone; other forms of a word are terms of their own.
 """
 
 from __future__ import annotations
@@ -114,6 +115,14 @@ def checked(source: str, target: str) -> tuple[str, str]:
     check(max(len(term), len(meaning)) <= LONGEST, f"{shown} is too long: a side may have {LONGEST} characters")
     check(len(split(term)) == 1, f"{shown} holds several sentences, which are translated one by one: make each a term")
     return term, meaning
+
+
+def held(meaning: str, translation: str, language: str) -> int:
+    """How often a translation into a language has what a term is to be, as whole words, with a capital or without."""
+    if not has_spaces(language):
+        return translation.count(meaning)
+    first = re.escape(meaning[0]) + re.escape(meaning[0].upper())
+    return len(re.findall(rf"(?<!\w)[{first}]{re.escape(meaning[1:])}(?!\w)", translation))
 
 
 def small(text: str) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
 from functools import lru_cache
 from typing import NamedTuple
 
-from data.glossary import Glossary, capitalised, find
+from data.glossary import Glossary, capitalised, find, held
 from data.languages import has_spaces
 from data.numbers import DIGITS, NUMBER, Carry, left, made_up, missing, rendered
 from data.placeholders import EMAIL, EMOJI, URL
@@ -62,6 +63,7 @@ class Masked(NamedTuple):
     numbers: tuple[str, ...] = ()  # groups of digits that are left in the text
     language: str = ""  # of the translation
     terms: frozenset[str] = frozenset()  # symbols of terms of a glossary
+    expected: tuple[str, ...] = ()  # what the terms are to be that are left to the network
 
     def restored(self, translation: str) -> str:
         """A translation with what its symbols stand for."""
@@ -83,8 +85,10 @@ class Masked(NamedTuple):
         return first is not None and not self.wordless and self.sources.get(first[0], first[0])[0].isupper()
 
     def lost(self, translation: str) -> list[str]:
-        """What a translation with symbols does not hold exactly once, as it should stand there."""
-        return [target for symbol, target in self.targets.items() if translation.count(symbol) != 1]
+        """What a translation with symbols does not hold exactly once, as it should stand there, and terms it lacks."""
+        wrong = [target for symbol, target in self.targets.items() if translation.count(symbol) != 1]
+        terms = Counter(self.expected).items() if self.expected else ()
+        return wrong + [term for term, count in terms if held(term, translation, self.language) < count]
 
     def lacking(self, translation: str) -> list[str]:
         """Numbers left to the network that a translation does not seem to hold."""
@@ -92,11 +96,11 @@ class Masked(NamedTuple):
 
     @property
     def exacting(self) -> bool:
-        """Whether there are literals or numbers: some translations get them wrong, so that it pays to have more."""
-        return bool(self.targets or self.numbers)
+        """Whether there are literals, terms or numbers: some translations get them wrong, so it pays to have more."""
+        return bool(self.targets or self.expected or self.numbers)
 
     def faults(self, translation: str) -> int:
-        """Literals and numbers that a translation with symbols lost, and numbers that it made up."""
+        """Literals, terms and numbers that a translation with symbols lost, and numbers that it made up."""
         if not self.exacting:
             return 0
         others = made_up(self.numbers, translation)
@@ -167,25 +171,26 @@ class Masking:
         other.glossaries = (*glossaries, *self.glossaries)
         return other
 
-    def mask(self, text: str, carry: Carry = "rule") -> Masked:
-        """Put a symbol in place of each literal and term of a normalised text, as long as there are some left.
+    def mask(self, text: str, carry: Carry = "rule", hold: bool = False) -> Masked:
+        """Put a symbol in place of each literal of a normalised text, as long as there are some left.
 
         Args:
             text: a sentence.
             carry: which numbers that a network may do better are literals, too.
+            hold: have symbols for terms of glossaries, too, and not just expect them in the translation.
         """
         terms = list(find(self.glossaries, text))
         if not terms and self.is_plain(text) and any(map(str.isalpha, text)):
             return Masked(text, {}, {})
         spans = together(terms, self.single(text, carry, terms))
-        wordless = bool(text) and self.is_wordless(between(text, spans), bool(terms))
-        if wordless:
+        if text and self.is_wordless(between(text, spans), bool(terms)):
             spans = [one._replace(target=capitalised(one.target)) if one.enlarged else one for one in spans]
-        spans = joined(spans, text, self.between_terms)
-        if wordless:
-            return masked_by(PRIVATE, text, spans)._replace(wordless=True)
-        masked = masked_by(self.symbols, text, spans, self.spaced)
-        return masked._replace(numbers=left(masked.text, self.source), language=self.target)
+            return masked_by(PRIVATE, text, joined(spans, text, self.between_terms))._replace(wordless=True)
+        known = spans if hold or not terms else list(self.single(text, carry))
+        known = joined(known, text, self.between_terms)
+        masked = masked_by(self.symbols, text, known, self.spaced)
+        expected = tuple(one.target for one in (known[len(self.symbols) :] if hold else spans) if one.term)
+        return masked._replace(numbers=left(masked.text, self.source), language=self.target, expected=expected)
 
     @property
     def between_terms(self) -> str | None:
@@ -201,11 +206,14 @@ class Masking:
         return not any(map(str.isalpha, rest)) and not (terms and (not same_marks or any(map(str.isdigit, rest))))
 
     def others(self, text: str, masked: Masked) -> list[Masked]:
-        """A masked text with times of day alone as symbols, all numbers, and none of them, as far as that differs."""
-        found = {masked.text: masked}
-        for carry in OTHERS if DIGITS.search(text) else ():
-            other = self.mask(text, carry)
-            if not (other.beyond or other.wordless):
+        """A masked text with times of day alone as symbols, all numbers, and none of them, as far as that differs.
+
+        If terms are expected, all of these and what there was have symbols for them.
+        """
+        found, hold = {masked.text: masked}, bool(masked.expected)
+        for carry in (*(("rule",) if hold else ()), *(OTHERS if DIGITS.search(text) else ())):
+            other = self.mask(text, carry, hold)
+            if not other.wordless and (hold or not other.beyond):
                 found.setdefault(other.text, other)
         return list(found.values())[1:]
 

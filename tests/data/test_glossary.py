@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import UserError
-from data.glossary import LONGEST, Glossary, capitalised, find, read_glossaries, read_glossary
+from data.glossary import LONGEST, Glossary, capitalised, find, held, read_glossaries, read_glossary
 
 
 def found(terms: dict[str, str], text: str, language: str = "en") -> list[str]:
@@ -83,6 +83,19 @@ def test_terms_of_one_glossary_come_before_those_of_another() -> None:
     assert targets("Customer", {"customer": "1"}, {"Customer": "2"}) == ["1"]
     assert targets("credit card", {"credit": "1"}, {"credit card": "2"}) == ["2"]
     assert targets("a b") == []
+
+
+@pytest.mark.parametrize(
+    ("meaning", "translation", "language", "count"),
+    [
+        ("client", "Client, client and clients, client's", "en", 3),
+        ("iPhone", "iPhone IPhone iphone", "en", 2),
+        (".NET", "The .NET and x.NET", "en", 1),
+        ("银行", "我去银行银行", "zh", 2),
+    ],
+)
+def test_whole_words_of_a_translation_hold_a_term(meaning: str, translation: str, language: str, count: int) -> None:
+    assert held(meaning, translation, language) == count
 
 
 def test_a_file_serves_both_directions_and_the_first_translation_counts(tmp_path: Path) -> None:

@@ -77,6 +77,21 @@ def test_words_are_linked_to_the_terms_that_stand_for_them(backwards: Translator
     assert ["ka Lo mo lo"[start:end] for start, end in spans] == ["Lo mo"]
 
 
+def test_a_network_that_says_a_term_by_itself_is_believed(backwards: Translator, engine: Backwards) -> None:
+    engine.texts = lambda job: ["lo bas ka", "lo clients ka", "Client lo ka"][: job.search.n_best]  # type: ignore[method-assign]
+    found = translate(backwards, "ka ba lo", beam=3, alignments=True)
+    assert (found.text, found.warnings) == ("Client lo ka", [])
+    assert found.alignment is not None
+    assert len(found.alignment.source_words) == 3
+
+
+def test_more_terms_than_symbols_are_held_as_far_as_these_go(backwards: Translator) -> None:
+    found = translate(backwards, "ka ba lo dei ka 45 lo ba ka")
+    assert found.text == "ka ba lo 45 ka über-X lo client ka"
+    assert found.sentences == 1
+    assert found.warnings == ["the translation lacks or repeats what it should hold once: many, client"]
+
+
 def test_a_term_that_no_hypothesis_holds_is_told(backwards: Translator) -> None:
     found = translate(backwards, "ka ba lo", beam=1)
     assert found.warnings == ["the translation lacks or repeats what it should hold once: client"]
@@ -86,7 +101,7 @@ def test_a_second_try_knows_the_terms_too(backwards: Translator, engine: Backwar
     whole = engine.texts
     engine.texts = lambda job: [text.replace("5 ", "") for text in whole(job)]  # type: ignore[method-assign]
     assert translate(backwards, "ka 5 lo ba").text == "client lo 5 ka"
-    assert [text.count("\ue000") + text.count("\ue001") for text, _ in engine.read] == [1, 2]
+    assert [text.count("\ue000") + text.count("\ue001") for text, _ in engine.read] == [0, 1, 2]
 
 
 def test_the_terms_of_a_request_come_before_those_of_the_translator(backwards: Translator) -> None:
