@@ -105,6 +105,7 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs=2)
     parser.add_argument("languages", nargs=2)
     parser.add_argument("--text", type=Path, nargs=2, required=True)
+    parser.add_argument("--examples", type=int, default=0, help="sentences to show")
     arguments = parser.parse_args()
     some = cases(*(pairs_of(files, *arguments.languages) for files in (arguments.files, arguments.text)))
     translator = make_translator(read_bundle(arguments.bundle), Settings(device="cpu", max_queue=BILLION))
@@ -114,8 +115,8 @@ def main() -> None:
         found = asyncio.run(translate(translator, some, with_terms))
         for kind, chosen in kinds.items():
             rows[f"{kind}, {name}"] = measured([some[i] for i in chosen], [found[i] for i in chosen])
-        examples = [f"{c.source} = {c.target}: {c.pair.source} -> {found[i]}" for i, c in enumerate(some[:20])]
-        rows[f"examples, {name}"] = examples
+        shown = list(zip(some, found, strict=True))[: arguments.examples]
+        rows[f"examples, {name}"] = [f"{c.source} = {c.target}: {c.pair.source} -> {text}" for c, text in shown]
     translator.worker.close()
     facts = {"bundle": arguments.bundle.name, "direction": "-".join(arguments.languages), "code": git_state()}
     print(json.dumps({**facts, **rows}, indent=1, ensure_ascii=False))
