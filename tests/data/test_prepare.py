@@ -12,7 +12,7 @@ import pytest
 from data.config import build
 from data.errors import UserError
 from data.prepare import DataConfig, Pair, Prepared, TrainCorpusConfig, prepare
-from data.selection import distinct_sources
+from data.selection import distinct_sources, real_texts_in
 from tests.data.corpora import corpus, sentences, write_corpus
 
 MakeConfig = Callable[..., DataConfig]
@@ -310,6 +310,17 @@ def test_of_duplicates_what_people_wrote_is_kept_wherever_it_is_listed(tmp_path:
     assert sorted(distinct_sources(dataclasses.replace(config, train=(made, *config.train)), "de-en")) == sorted(
         german for german, _ in real
     )
+
+
+def test_text_of_a_language_is_known_whatever_it_is_paired_with(tmp_path: Path) -> None:
+    config = config_for(tmp_path, sentences(60))
+    (tmp_path / "f.de").write_text("Ganz  anders.\n", encoding="utf-8")
+    (tmp_path / "f.fr").write_text("Autrement.\n", encoding="utf-8")
+    french = build(TrainCorpusConfig, {**corpus("f"), "languages": ["de", "fr"], "target": "f.fr", "hold_out": 1})
+    train, languages = (*config.train, french), ("de", "en", "fr")
+    both = dataclasses.replace(config, languages=languages, directions=("de-en", "de-fr"), train=train)
+    assert "Ganz anders." in set(real_texts_in(both, "de"))
+    assert list(real_texts_in(both, "fr")) == ["Autrement."]
 
 
 @pytest.mark.parametrize(
