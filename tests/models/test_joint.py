@@ -108,7 +108,7 @@ def test_arrangements_that_make_no_sense_are_told(changes: dict[str, Any], messa
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"layers": -1}, "'layers' must not be negative"),
+        ({"layers": -1}, "'layers' must be from 0"),
         ({"layers": 0, "feed_forward": 8}, "need 'layers' of at least 1"),
         ({"layers": 0, "reverse_source": True}, "need 'layers' of at least 1"),
     ],

@@ -18,7 +18,7 @@ from data.prepared import Prepared
 from models.bundle import read_bundle
 from mt_service.cli import main
 from training import checkpoint
-from training.run import prepare_recipe, train_recipe
+from training.run import INTERRUPTED, prepare_recipe, train_recipe
 from training.synthesis import Wish
 from training.trainer import Trainer, Update
 
@@ -303,7 +303,7 @@ def test_one_command_does_all_and_goes_on_after_an_interruption(
     monkeypatch.setenv("MT_HOME", str(home))
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "step", interrupted_step)
-        assert main(["train", str(path), f"data.root={tmp_path}", *FEW]) == 0
+        assert main(["train", str(path), f"data.root={tmp_path}", *FEW]) == INTERRUPTED
     assert "interrupted and saved" in capsys.readouterr().err
     assert last(home, "teacher").state["update"] == 2
     assert not (home / "runs" / "student").exists()
