@@ -89,9 +89,13 @@ class RidgeTrainer:
         """Whole passes so far."""
         return self.stream.position.epoch
 
-    def finished(self) -> bool:
+    def complete(self) -> bool:
         """Whether nothing is left to do."""
         return self.passes >= self.recipe.training.ridge_passes
+
+    def finished(self) -> bool:
+        """The same: no signal ends a run between two passes."""
+        return self.complete()
 
     def run(self) -> None:
         """Pass over the data as often as the recipe says; what is interrupted costs the pass under way."""

@@ -70,7 +70,7 @@ def train_recipe(path: Path, overrides: Sequence[str], home: Path, translate: Tr
             return INTERRUPTED
         trainer = trainer_for(plan, home, world)
         trainer.run()
-        if not trainer.finished():
+        if not trainer.complete():  # which asks no other process: these may be gone
             return INTERRUPTED
     except NotFiniteError as error:
         say(f"mt: error: {error}")
