@@ -149,18 +149,11 @@ class Masking:
         symbols: placeholders that it carries over.
         source: language of the texts.
         target: language of their translations.
-        glossaries: terms of texts, and what they are in their translations; those of the first one come first.
     """
 
-    def __init__(
-        self,
-        tokenizer: Tokenizer,
-        symbols: Sequence[str],
-        source: str,
-        target: str,
-        glossaries: Sequence[Glossary] = (),
-    ) -> None:
-        self.symbols, self.source, self.target, self.glossaries = symbols, source, target, tuple(glossaries)
+    def __init__(self, tokenizer: Tokenizer, symbols: Sequence[str], source: str, target: str) -> None:
+        self.symbols, self.source, self.target = symbols, source, target
+        self.glossaries: tuple[Glossary, ...] = ()
         self.spaced = has_spaces(source)
         self.characters = tokenizer.characters
         self.scripts = frozenset(map(script, self.characters))

@@ -54,7 +54,7 @@ class Translator:
         self.bundle, self.worker = bundle, worker
         self.names = itertools.count()
         self.maskings = {
-            direction: Masking(bundle.tokenizer, bundle.placeholders, direction.split("-")[0], direction.split("-")[1])
+            direction: Masking(bundle.tokenizer, bundle.placeholders, *direction.split("-"))
             for direction in bundle.info.directions
         }
 
