@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import sacrebleu
 
 from data.corpus import all_lines
-from data.glossary import Glossary
+from data.glossary import glossary_of
 from data.prepared import Pair
 from data.terms import Terms
 from models.bundle import read_bundle
@@ -64,7 +64,7 @@ async def translate(translator: Translator, some: Sequence[Case], with_terms: bo
 
     async def one(case: Case) -> str:
         pair = case.pair
-        glossary = Glossary({case.source: case.target}, pair.source_language) if with_terms else None
+        glossary = glossary_of({case.source: case.target}, pair.source_language) if with_terms else None
         options = Options(pair.source_language, pair.target_language, glossary=glossary)
         return (await translator.translate([pair.source], options))[0].text
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import starmap
 from pathlib import Path
 
 from data.config import check
@@ -32,21 +33,18 @@ class Glossary:
     """Terms of one language, and what each is in another one.
 
     Args:
-        terms: by what stands in a text, what is to stand in its translation. Of those that are one when white space is
-            put in order, the first counts.
+        pairs: what stands in a text, and what is to stand in its translation, as `checked` gives them; of several
+            translations of one term the first counts.
         language: of the texts.
-    Raises:
-        UserError: for a term that has an empty side, is too long, or holds more than one sentence.
     """
 
-    def __init__(self, terms: Mapping[str, str], language: str) -> None:
+    def __init__(self, pairs: Iterable[tuple[str, str]], language: str) -> None:
         self.language, self.spaced = language, has_spaces(language)
         self.terms: dict[str, str] = {}
         lengths: dict[str, set[int]] = {}
-        for source, target in terms.items():
-            term, meaning = checked(source, target)
-            if self.terms.setdefault(term, meaning) is meaning:
-                lengths.setdefault(self._key(term, 0), set()).add(len(term))
+        for term, meaning in pairs:
+            self.terms.setdefault(term, meaning)
+            lengths.setdefault(self._key(term, 0), set()).add(len(term))
         self._lengths = {key: sorted(some, reverse=True) for key, some in lengths.items()}
 
     def at(self, text: str, start: int) -> Span | None:
@@ -103,6 +101,16 @@ def find(glossaries: Sequence[Glossary], text: str) -> Iterator[Span]:
                 yield longest
 
 
+def glossary_of(terms: Mapping[str, str], language: str) -> Glossary:
+    """A glossary of terms as somebody wrote them; of those that are one when white space is put in order, the first
+    counts.
+
+    Raises:
+        UserError: for a term that has an empty side, is too long, or holds more than one sentence.
+    """
+    return Glossary(starmap(checked, terms.items()), language)
+
+
 def checked(source: str, target: str) -> tuple[str, str]:
     """A term and its translation, normalised.
 
@@ -152,7 +160,7 @@ def read_glossary(path: Path) -> dict[str, Glossary]:
     pairs = [of_line(path, line) for line in lines[1:]]
     direction = f"{first}-{second}"
     swapped = [(target, source) for source, target in pairs]
-    return {direction: Glossary(firsts(pairs), first), turned(direction): Glossary(firsts(swapped), second)}
+    return {direction: Glossary(pairs, first), turned(direction): Glossary(swapped, second)}
 
 
 def read_glossaries(paths: Iterable[Path]) -> dict[str, list[Glossary]]:
@@ -184,11 +192,3 @@ def of_line(path: Path, line: Line) -> tuple[str, str]:
         return checked(meaning, term)[::-1]
     except UserError as error:
         raise UserError(f"{path} line {line.number}: {error}") from None
-
-
-def firsts(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """A mapping in which the first of several values counts."""
-    found: dict[str, str] = {}
-    for key, value in pairs:
-        found.setdefault(key, value)
-    return found

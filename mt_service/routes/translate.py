@@ -15,7 +15,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from data.errors import UserError
-from data.glossary import Glossary
+from data.glossary import Glossary, glossary_of
 from mt_service.middleware import USAGE
 from mt_service.problems import RefusedError
 from mt_service.registry import Registry
@@ -68,10 +68,10 @@ def find(registry: Registry, source: str, target: str, field: str, purpose: str 
         raise RefusedError(422, "unknown_direction", f"{purpose}{error}", field=field) from None
 
 
-def glossary_of(wish: TranslateRequest, translator: Translator) -> Glossary | None:
+def wished_glossary(wish: TranslateRequest, translator: Translator) -> Glossary | None:
     """The terms of a request, or a refusal."""
     try:
-        glossary = Glossary(wish.terms, wish.source) if wish.terms else None
+        glossary = glossary_of(wish.terms, wish.source) if wish.terms else None
         translator.masking(f"{wish.source}-{wish.target}", glossary)
     except UserError as error:
         raise RefusedError(422, "invalid", f"field 'glossary': {error}", field="glossary") from None
@@ -132,7 +132,7 @@ async def translate(wish: TranslateRequest, request: Request) -> Response:
     translator = find(state.registry, wish.source, wish.target, "target")
     reverse = find(state.registry, wish.target, wish.source, "rerank", "to rerank, ") if wish.rerank else None
     beam = beam_of(translator.info, wish.beam, wish.n_best, wish.rerank, state.settings.max_beam)
-    glossary = glossary_of(wish, translator)
+    glossary = wished_glossary(wish, translator)
     options = Options(
         wish.source, wish.target, beam, wish.n_best, wish.length_penalty, wish.alignments, glossary=glossary
     )

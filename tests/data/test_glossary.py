@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from data.errors import UserError
-from data.glossary import LONGEST, Glossary, capitalised, find, held, read_glossaries, read_glossary
+from data.glossary import LONGEST, capitalised, find, glossary_of, held, read_glossaries, read_glossary
 
 
 def found(terms: dict[str, str], text: str, language: str = "en") -> list[str]:
-    return [text[span.start : span.end] for span in find([Glossary(terms, language)], text)]
+    return [text[span.start : span.end] for span in find([glossary_of(terms, language)], text)]
 
 
 def targets(text: str, *glossaries: dict[str, str]) -> list[str]:
-    return [span.target for span in find([Glossary(terms, "en") for terms in glossaries], text)]
+    return [span.target for span in find([glossary_of(terms, "en") for terms in glossaries], text)]
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -45,7 +45,7 @@ def test_a_small_first_letter_may_be_a_capital_and_a_capital_stays_one() -> None
 def test_the_longest_term_that_begins_at_a_place_is_taken() -> None:
     terms = {"credit": "Kredit", "credit card": "Kreditkarte", "card": "Karte"}
     assert found(terms, "A credit card is no credit and no card") == ["credit card", "credit", "card"]
-    spans = list(find([Glossary(terms, "en")], "My credit"))
+    spans = list(find([glossary_of(terms, "en")], "My credit"))
     assert [(span.start, span.end) for span in spans] == [(3, 9)]  # however little text is left for a longer one
 
 
@@ -59,7 +59,7 @@ def test_a_language_without_spaces_has_terms_anywhere_but_within_foreign_words()
 
 
 def test_terms_are_put_in_order_as_texts_are() -> None:
-    glossary = Glossary({" credit  card ": " Kredit\u00a0karte\n"}, "en")
+    glossary = glossary_of({" credit  card ": " Kredit\u00a0karte\n"}, "en")
     assert glossary.terms == {"credit card": "Kredit karte"}
 
 
@@ -75,7 +75,7 @@ def test_terms_are_put_in_order_as_texts_are() -> None:
 )
 def test_a_term_that_is_of_no_use_is_refused(terms: dict[str, str], problem: str) -> None:
     with pytest.raises(UserError, match=re.escape(problem)):
-        Glossary(terms, "en")
+        glossary_of(terms, "en")
 
 
 def test_terms_of_one_glossary_come_before_those_of_another() -> None:

@@ -12,7 +12,7 @@ import pytest
 from backwards import Backwards, both_ways
 
 from data.errors import UserError
-from data.glossary import Glossary
+from data.glossary import Glossary, glossary_of
 from models.bundle import Bundle
 from mt_service.app import create_app
 from mt_service.cli import main
@@ -23,7 +23,7 @@ from mt_service.settings import Settings, load_settings
 from mt_service.translation import Options, Translation
 from mt_service.translator import Translator
 
-TERMS = Glossary({"ba": "client", "Lo mo": "iPhone", "dei": "über-X", "45": "many"}, "aa")
+TERMS = glossary_of({"ba": "client", "Lo mo": "iPhone", "dei": "über-X", "45": "many"}, "aa")
 
 
 def translate(backwards: Translator, text: str, glossary: Glossary | None = TERMS, **options: Any) -> Translation:
@@ -105,7 +105,7 @@ def test_a_second_try_knows_the_terms_too(backwards: Translator, engine: Backwar
 
 
 def test_the_terms_of_a_request_come_before_those_of_the_translator(backwards: Translator) -> None:
-    backwards.follow("aa-bb", [Glossary({"ba": "one", "lo": "two"}, "aa")])
+    backwards.follow("aa-bb", [glossary_of({"ba": "one", "lo": "two"}, "aa")])
     assert translate(backwards, "ka ba ka lo", None).text == "two ka one ka"
     assert translate(backwards, "ka ba ka lo").text == "two ka client ka"
     assert translate(backwards, "ka ba ka lo", None).text == "two ka one ka"
