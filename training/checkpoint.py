@@ -47,7 +47,7 @@ def save(folder: Path, checkpoint: Checkpoint, best: bool) -> Path:
     remove_unfinished(folder)
     temporary.mkdir(parents=True)
     try:
-        fill(temporary, checkpoint)
+        fill(temporary, checkpoint._replace(state={**checkpoint.state, "is_best": best}))
         load(temporary)
     except (OSError, SafetensorError, UserError) as error:
         remove_unfinished(folder)

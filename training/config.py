@@ -104,6 +104,11 @@ class TrainingConfig:
             check(getattr(self, name) >= 0, f"'{name}' must not be negative, but is {getattr(self, name)}")
 
     @property
+    def dev(self) -> list[int]:
+        """What decides which of two dev scores may be compared."""
+        return [self.dev_sentences, self.dev_beam]
+
+    @property
     def agreement_begins(self) -> int:
         """The first update, counted from 0, whose two passes must agree; `updates` where none must."""
         return math.ceil(self.agreement_after * self.updates) if self.agreement else self.updates

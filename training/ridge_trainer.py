@@ -71,18 +71,13 @@ class RidgeTrainer:
         for mine, theirs in ((kept_tensors(self.network), found.model), (self.sums.parts, found.optimizer)):
             for name, tensor in theirs.items():
                 mine[name].copy_(tensor)
-        state = found.state
+        state, settings = found.state, self.recipe.training
         if self.world.leads:
             checkpoint.mend_pointers(self.folder / CHECKPOINTS, state)
         self.stream.seek(Position(*state["position"]))
         self.batches, self.tokens, self.seconds = state["update"], state["tokens"], state["seconds"]
-        if state.get("dev", self.measure) == self.measure:  # scores of other sentences are no measure
+        if state.get("dev", settings.dev) == settings.dev:  # scores of other sentences are no measure
             self.best = state["best"]
-
-    @property
-    def measure(self) -> list[int]:
-        """What decides which of two dev scores may be compared."""
-        return [self.recipe.training.dev_sentences, self.recipe.training.dev_beam]
 
     @property
     def passes(self) -> int:
@@ -164,6 +159,7 @@ class RidgeTrainer:
 
     def save(self, readout: Readout, score: float, better: bool) -> None:
         """Write a checkpoint: the network, and the sums from which another pass goes on."""
+        folder, settings = self.folder / CHECKPOINTS, self.recipe.training
         state = {
             "update": self.batches,
             "position": list(self.stream.position),
@@ -171,13 +167,11 @@ class RidgeTrainer:
             "seconds": self.seconds,
             "score": score,
             "best": self.best,
-            "is_best": better,
-            "dev": self.measure,
+            "dev": settings.dev,
             "strength": readout.strength,
             "scale": readout.scale,
             "nll": readout.nll,
             "data": self.prepared.manifest["files"],
         }
-        folder, settings = self.folder / CHECKPOINTS, self.recipe.training
         checkpoint.save(folder, Checkpoint(kept_tensors(self.network), {}, self.sums.parts, state), better)
         checkpoint.prune(folder, settings.keep_last, settings.keep_best)

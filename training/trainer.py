@@ -123,7 +123,7 @@ class Trainer:
         found = last_checkpoint(self.folder)
         if found is None:
             return
-        state = found.state
+        state, settings = found.state, self.recipe.training
         check_data(self.folder, state, self.prepared)
         tensors = kept_tensors(self.network)
         with torch.no_grad():
@@ -134,7 +134,7 @@ class Trainer:
         checkpoint.restore_optimizer(self.optimizer, self.network, found.optimizer)
         self.stream.seek(Position(*state["position"]))
         self.update, self.tokens, self.seconds = state["update"], state["tokens"], state["seconds"]
-        if state.get("dev", self.dev) == self.dev:  # scores of other sentences are no measure
+        if state.get("dev", settings.dev) == settings.dev:  # scores of other sentences are no measure
             self.best, self.without_progress = state["best"], state["without_progress"]
         processes = len(state["random"])
         check(
@@ -294,11 +294,6 @@ class Trainer:
         values = {**stretch.means(), "rate": self.rate(), "epoch": self.stream.position.epoch}
         telemetry.step(self.update, values, left)
 
-    @property
-    def dev(self) -> list[int]:
-        """What decides which of two dev scores may be compared."""
-        return [self.recipe.training.dev_sentences, self.recipe.training.dev_beam]
-
     def better(self, score: float) -> bool:
         """Whether no dev score was higher; of equals the later one is taken."""
         return self.best is None or score >= self.best
@@ -346,10 +341,9 @@ class Trainer:
                 "seconds": self.seconds,
                 "score": score,
                 "best": self.best,
-                "is_best": better,
                 "without_progress": self.without_progress,
                 "random": random,
-                "dev": self.dev,
+                "dev": self.recipe.training.dev,
                 "data": self.prepared.manifest["files"],
             }
             average = {} if self.average is None else self.average.weights
