@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from data.batching import BatchingConfig
 from data.config import build, placeless, read_toml
 from data.errors import UserError
 from data.normalize import normalize
@@ -63,6 +64,7 @@ def export(arguments: argparse.Namespace) -> int:
     SearchOptions(arguments.beam, length_penalty=1.0 if alpha is None else alpha)  # is refused before any work
     if alpha is None:
         alpha = tune(network, prepared.tokenizer, dev, SearchOptions(arguments.beam, length_ratio=ratio))
+    batching = build(BatchingConfig, recipe["batching"])
     info = BundleInfo(
         name=arguments.name or recipe["name"],
         languages=tuple(recipe["data"]["languages"]),
@@ -70,7 +72,7 @@ def export(arguments: argparse.Namespace) -> int:
         beam=arguments.beam,
         length_penalty=alpha,
         length_ratio=ratio,
-        placeholders=bool(prepared.tokenizer.placeholders) and carries_symbols(recipe["batching"]),
+        placeholders=bool(prepared.tokenizer.placeholders) and batching.symbol_rate > 0,
         training=provenance(recipe, manifest, origin, run.resolve().parent.parent, prepared.manifest["config"]),
         licence=card.licence,
         attribution=card.attribution,
@@ -78,11 +80,6 @@ def export(arguments: argparse.Namespace) -> int:
     )
     storage = arguments.storage or default_storage(recipe)
     return write_and_check(folder, network, prepared, info, dev, tests, storage, arguments.force)
-
-
-def carries_symbols(batching: Mapping[str, Any]) -> bool:
-    """Whether a network saw placeholder symbols in training."""
-    return any(batching.get(name, 0.0) > 0 for name in ("placeholder_rate", "term_rate"))
 
 
 def read_card(path: Path) -> Card:

@@ -28,7 +28,7 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, An
         UserError: naming the file, when one is missing or malformed, or recipes extend each other in a circle.
     """
     base_chosen = [one for one in overrides if one.partition("=")[0].strip() == EXTENDS]
-    tree, files, folder = placed(read_toml(path, base_chosen), path), [path], Path()
+    tree, files, folder = read_toml(path, base_chosen), [path], Path()
     while (named := tree.pop(EXTENDS, "")) != "":
         files.append(extended(files, named))
         folder /= Path(named).parent

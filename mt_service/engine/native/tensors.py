@@ -115,7 +115,7 @@ class Tensors:
 
     def scale(self, name: str, rows: int) -> Array:
         """What one step of each row of 8-bit integers is worth."""
-        found = self.vector(name + SCALE, rows)
+        found = self.take(name + SCALE, "F32", rows)
         with numpy.errstate(over="ignore"):
             self.finite(name + SCALE, found * numpy.float32(LEVELS))
         return found
