@@ -163,7 +163,7 @@ class BlockDecoder(Decoder):
         self.norm = nn.LayerNorm(config.width)
 
     def forward(self, embedded_NTD: Tensor, memory: Memory, state: DecoderState) -> DecoderOutput:
-        """Shapes as in Decoder.forward; the attention reported is the first layer's."""
+        """Shapes as in Decoder.forward; the attention reported is the last layer's, which knows the next word best."""
         stream_NTD, states, weights = embedded_NTD, list[CellState](), list[Tensor]()
         attentions = self.attentions
         layers = zip(typed(self.block_list, DecoderBlock), self.cells, state.cells, strict=True)
@@ -174,7 +174,7 @@ class BlockDecoder(Decoder):
                 stream_NTD, weights_NTS = block.look(stream_NTD, attentions[index], memory[index])
                 weights.append(weights_NTS)
             stream_NTD = block.feed_forward(stream_NTD)
-        return DecoderOutput(self.norm(stream_NTD), DecoderState(tuple(states)), weights[0])
+        return DecoderOutput(self.norm(stream_NTD), DecoderState(tuple(states)), weights[-1])
 
 
 class InputFeedingDecoder(Decoder, Recurrent):

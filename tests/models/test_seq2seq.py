@@ -73,6 +73,16 @@ def test_without_attention_there_are_no_weights(kind: str) -> None:
     assert not weights.any()
 
 
+def test_the_attention_that_is_told_of_is_the_last_blocks() -> None:
+    network = small()
+    source, length, target = batch()
+    last = network.decoder.attentions[-1].query
+    torch.nn.init.zeros_(last.weight)
+    torch.nn.init.zeros_(last.bias)
+    weights = network.decode(target, *network.encode(source, length)).attention_NTS
+    torch.testing.assert_close(weights[1, :, :2], torch.full((3, 2), 0.5))
+
+
 def test_a_fixed_context_is_the_same_for_every_word() -> None:
     layer = make_attention(AttentionConfig(kind="fixed"), 6, 5, 0.0)
     encoded, bias = torch.randn(2, 4, 5), torch.tensor([[0.0] * 4, [0.0, 0.0, -torch.inf, -torch.inf]])

@@ -253,7 +253,7 @@ typedef struct {
     float *after;            /* where the new ones go */
     const Half *memories;    /* the source's */
     int32_t positions;       /* of the source */
-    float *weights;          /* gets the attention of the first block that attends, unless NULL */
+    float *weights;          /* gets the attention of the last block that attends, unless NULL */
 } Row;
 
 /* Ask for the keys and values that a row attends to in a block: those of many sentences lie beyond a core's own caches. */
@@ -299,7 +299,7 @@ static void step(const Network *network, const Row *rows, int count, const Scrat
                     fetch_memories(rows + row + 1, place, width);
                 const Half *keys = rows[row].memories + (size_t)place * rows[row].positions * width;
                 look(attention, query + (size_t)row * width, keys, keys + (size_t)rows[row].positions * width,
-                     rows[row].positions, context + (size_t)row * width, place ? NULL : rows[row].weights, scratch->scores);
+                     rows[row].positions, context + (size_t)row * width, rows[row].weights, scratch->scores);
             }
             multiply_floats(&attention->output, context, count, stream, 1, scratch);
             place += 2;
