@@ -25,6 +25,7 @@ def add_translate(commands: Any, run: Callable[[argparse.Namespace], int]) -> No
   echo 'Ich habe keine Zeit.' | mt translate --source de --target en
   mt translate --source de --target en --input book.de --output book.en
   mt translate --source de --target en --rerank < letter.de
+  mt translate --source de --target en --html < page.de.html > page.en.html
   mt translate --source de --target en --n-best 5 --format moses < test.de > test.nbest""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -38,6 +39,11 @@ def add_translate(commands: Any, run: Callable[[argparse.Namespace], int]) -> No
     add("--length-penalty", type=float, metavar="ALPHA", help="above 1 prefers longer; default: the bundle's")
     add("--n-best", type=int, default=1, metavar="N", help="translations per line (with --format json or moses)")
     add("--format", choices=["text", "json", "moses"], default="text", help="of the output; default: text")
+    add(
+        "--html",
+        action="store_true",
+        help="translate a document of HTML as a whole, and put its tags where they belong",
+    )
     add("--batch", type=int, default=64, help="sentences decoded at once; default: 64")
     add("--threads", type=int, help="CPU threads; default: all processors")
     add("--device", choices=["auto", "cpu", "cuda"], help="default: a GPU when there is one")

@@ -21,7 +21,9 @@ from data.config import check
 from data.errors import UserError
 from data.files import atomic
 from models.bundle import Bundle
+from mt_service.markup import read
 from mt_service.pieces import LONGEST_IDS
+from mt_service.projection import put_back, texts
 from mt_service.registry import Registry, make_translator
 from mt_service.rerank import beam_of
 from mt_service.settings import BILLION, Settings, load_settings
@@ -197,12 +199,14 @@ def run(arguments: argparse.Namespace) -> int:
         EngineError: when the engine failed.
     """
     check(arguments.n_best == 1 or arguments.format != "text", "--n-best needs --format json or --format moses")
+    check(not arguments.html or arguments.format == "text", f"--html gives HTML: leave --format {arguments.format} out")
     options = Options(
         arguments.source,
         arguments.target,
         arguments.beam,
         arguments.n_best,
         arguments.length_penalty,
+        alignments=arguments.html,
         split=not arguments.no_split,
     )
     with opened(arguments.input, arguments.output) as (source, target):
@@ -214,8 +218,11 @@ def run(arguments: argparse.Namespace) -> int:
             if not arguments.quiet:
                 say(f"mt: {translator.info.name}: {translator.worker.description}")
             started = time.perf_counter()
-            lines = translator.translate_windows(windows(source, target), options, reverse)
-            work = write(lines, target, arguments)
+            if arguments.html:
+                work = write_document(translator, source, target, options, reverse)
+            else:
+                lines = translator.translate_windows(windows(source, target), options, reverse)
+                work = write(lines, target, arguments)
             seconds = max(time.perf_counter() - started, 1e-9)
         finally:
             registry.close()
@@ -236,6 +243,21 @@ def find_reverse(registry: Registry, arguments: argparse.Namespace) -> Translato
         return registry.find(arguments.target, arguments.source)
     except UserError as error:
         raise UserError(f"--rerank needs both directions: {error}") from None
+
+
+def write_document(
+    translator: Translator, source: BinaryIO, target: BinaryIO, options: Options, reverse: Translator | None
+) -> Work:
+    """Translate HTML as a whole; lines are blocks of it."""
+    lines = enumerate(source.read().split(b"\n"), 1)
+    document = read("\n".join(text_of(line, number) for number, line in lines))
+    found = list(translator.translate_windows([texts([document])], options, reverse))
+    whole = put_back([document], found)[0]
+    for warning in whole.warnings:
+        say(f"mt: {warning}")
+    target.write(whole.text.encode("utf-8"))
+    target.flush()
+    return Work(len(found), whole.sentences, whole.tokens, len(whole.doubtful))
 
 
 def write(translations: Iterator[Translation], target: BinaryIO, arguments: argparse.Namespace) -> Work:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -20,6 +20,11 @@ class TranslateRequest(BaseModel):
     text: str | list[str] = Field(description="One text, or a list of texts; each may hold several sentences.")
     source: Language = Field(description="Language of the text, such as `de`.")
     target: Language = Field(description="Language to translate to, such as `en`.")
+    format: Literal["text", "html"] = Field(
+        "text",
+        description="What the text is. Of HTML, tags go to where their words went; code, scripts, and what says "
+        '`translate="no"`, stay as they are.',
+    )
     beam: int | None = Field(
         None, ge=1, description="Hypotheses kept at each step; 1 is greedy. Default: the model's, or 12 to rerank."
     )
@@ -37,6 +42,11 @@ class TranslateRequest(BaseModel):
     )
     alignments: bool = Field(False, description="Return links between the words of text and translation.")
     scores: bool = Field(False, description="Return length-normalised log-probabilities, or what was reranked by.")
+
+    @property
+    def is_html(self) -> bool:
+        """Whether the texts are HTML."""
+        return self.format == "html"
 
     @property
     def terms(self) -> dict[str, str]:

@@ -9,15 +9,17 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import Request
 from starlette.responses import Response
 
 from data.errors import UserError
 from data.glossary import Glossary, glossary_of
+from mt_service.markup import read
 from mt_service.middleware import USAGE
 from mt_service.problems import RefusedError
+from mt_service.projection import put_back, texts
 from mt_service.registry import Registry
 from mt_service.rerank import beam_of
 from mt_service.schemas import ProblemAnswer, TranslateRequest
@@ -55,6 +57,10 @@ def check_limits(wish: TranslateRequest, settings: Settings) -> None:
             field, what = name.strip(), f" {unit}" if unit else ""
             message = f"field '{field}': {value}{what} asked for, but at most {limit} are allowed"
             raise RefusedError(422, "invalid", message, field=field, limit=limit)
+    for name, more in (("n_best", wish.n_best > 1), ("alignments", wish.alignments)):
+        if wish.is_html and more:
+            message = f"field '{name}': of HTML there is one translation, without alignments"
+            raise RefusedError(422, "invalid", message, field=name)
     if wish.beam is not None and wish.n_best > wish.beam:
         message = f"field 'n_best': {wish.n_best} asked for, but a beam of {wish.beam} gives no more than that"
         raise RefusedError(422, "invalid", message, field="n_best", limit=wish.beam)
@@ -125,20 +131,36 @@ def while_there(request: Request) -> Iterator[None]:
             one.cancel()
 
 
-async def translate(wish: TranslateRequest, request: Request) -> Response:
-    """Translate one text or a list of texts; the answers stand in the same order."""
+class Work(NamedTuple):
+    """What came of a request."""
+
+    model: str
+    translations: list[Translation]
+    usage: dict[str, float]
+
+
+async def work(wish: TranslateRequest, request: Request) -> Work:
+    """Translate what a request asks for.
+
+    Raises:
+        RefusedError, OverloadError, DeadlineError, EngineError: nothing was translated.
+    """
     state, started = request.app.state, time.perf_counter()
     check_limits(wish, state.settings)
     translator = find(state.registry, wish.source, wish.target, "target")
     reverse = find(state.registry, wish.target, wish.source, "rerank", "to rerank, ") if wish.rerank else None
     beam = beam_of(translator.info, wish.beam, wish.n_best, wish.rerank, state.settings.max_beam)
     glossary = wished_glossary(wish, translator)
-    options = Options(
-        wish.source, wish.target, beam, wish.n_best, wish.length_penalty, wish.alignments, glossary=glossary
-    )
-    client = request.client.host if request.client else "unknown"
+    links = wish.alignments or wish.is_html
+    options = Options(wish.source, wish.target, beam, wish.n_best, wish.length_penalty, links, glossary=glossary)
+    client, seconds = request.client.host if request.client else "unknown", state.settings.deadline_seconds
     with one_of_few(state.clients, client, state.settings.client_requests), while_there(request):
-        found = await translator.translate(wish.texts, options, state.settings.deadline_seconds, client, reverse)
+        if wish.is_html:
+            documents = await asyncio.to_thread(lambda: list(map(read, wish.texts)))
+            parts = await translator.translate(texts(documents), options, seconds, client, reverse)
+            found = await asyncio.to_thread(put_back, documents, parts)
+        else:
+            found = await translator.translate(wish.texts, options, seconds, client, reverse)
     usage = {
         "characters": sum(map(len, wish.texts)),
         "sentences": sum(one.sentences for one in found),
@@ -147,15 +169,25 @@ async def translate(wish: TranslateRequest, request: Request) -> Response:
     }
     doubtful = sum(len(one.doubtful) for one in found)
     request.scope[USAGE] = {**usage, "doubtful": doubtful}  # counted when the answer is on its way
+    return Work(translator.info.name, found, usage)
+
+
+async def translate(wish: TranslateRequest, request: Request) -> Response:
+    """Translate one text or a list of texts; the answers stand in the same order."""
+    done = await work(wish, request)
     answer = {
-        "model": translator.info.name,
+        "model": done.model,
         "source": wish.source,
         "target": wish.target,
-        "translations": [present(one, wish) for one in found],
-        "usage": usage,
+        "translations": [present(one, wish) for one in done.translations],
+        "usage": done.usage,
     }
-    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
-    return Response(text, media_type="application/json")
+    return as_json(answer)
+
+
+def as_json(answer: dict[str, Any]) -> Response:
+    """An answer of plain data: pydantic has checked what came, not what is made here."""
+    return Response(json.dumps(answer, ensure_ascii=False, separators=(",", ":")), media_type="application/json")
 
 
 def present(one: Translation, wish: TranslateRequest) -> dict[str, Any]:

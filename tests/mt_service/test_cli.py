@@ -79,6 +79,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["translate", *TO_BB, "--bundle", "nowhere"], "nowhere is no bundle: there is no such folder"),
         (["translate", *TO_BB, "--batch", "0"], "--batch must be at least 1, but is 0"),
         (["translate", *TO_BB, "--n-best", "3"], "--n-best needs --format json or --format moses"),
+        (["translate", *TO_BB, "--html", "--format", "json"], "--html gives HTML: leave --format json out"),
         (["translate", *TO_BB, "--input", "no.txt"], "cannot read no.txt: No such file or directory"),
         (["translate", *TO_BB, "--output", "no/where"], "cannot write no/where: No such file or directory"),
         (["train", "no.toml"], "no.toml"),
@@ -128,6 +129,14 @@ def test_broken_bytes_are_replaced_and_their_line_is_named(translate) -> None:  
     assert code == 0
     assert out.count(b"\n") == 2
     assert "mt: line 2 is no UTF-8" in said
+
+
+def test_a_document_comes_out_with_its_tags(translate) -> None:  # type: ignore[no-untyped-def]
+    code, out, said = translate(b"<p>ba dei</p>\r\n<!-- ka \xff -->\n<b>ka ba dei</b>\n", "--html")
+    assert (code, out) == (0, "<p>dei ba</p>\r\n<!-- ka \ufffd -->\n<b>dei ba ka</b>\n".encode())
+    assert "mt: line 2 is no UTF-8" in said
+    assert "(2 lines, 2 sentences" in said
+    assert translate(b"", "--html")[:2] == (0, b"")
 
 
 def test_the_last_line_tells_how_fast(translate) -> None:  # type: ignore[no-untyped-def]

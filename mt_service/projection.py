@@ -1,0 +1,205 @@
+"""Mark-up put where it belongs in a translation, by which words were looked at for which.
+
+The attention of a network tells for each word of a translation which words of the text it came from. An element goes
+around those neighbours that came from its own words; what an element is within, it stays within.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+
+from mt_service.alignment import Alignment
+from mt_service.markup import SPACES, Block, Document, Element
+from mt_service.translation import Alternative, Translation
+
+OF_WORD = re.compile(r"[\w{}]")  # or of a literal
+FAIR = 0.5  # of a word's attention: with less on an element's words, it is rather none of the element's
+
+
+def texts(documents: Iterable[Document]) -> list[str]:
+    """All that is to be translated of some documents."""
+    return [part.text for document in documents for part in document if isinstance(part, Block)]
+
+
+def put_back(documents: Iterable[Document], translations: Iterable[Translation]) -> list[Translation]:
+    """Translated documents from the translations of their texts, with alignments, in the same order."""
+    remaining = iter(translations)
+    return [whole(document, remaining) for document in documents]
+
+
+def whole(document: Document, translations: Iterator[Translation]) -> Translation:
+    """One document."""
+    parts, warnings, used = [], list[str](), list[Translation]()
+    for part in document:
+        if isinstance(part, Block):
+            used.append(next(translations))
+            text, lost = marked_up(part, used[-1])
+            parts.append(text)
+            warnings += [original(warning, part) for warning in used[-1].warnings]
+            warnings += [f"the translation has no place for {raw}, which stands at its end" for raw in lost]
+        else:
+            parts.append(part)
+    searched = sum(one.sentences for one in used)
+    score = sum(one.score * one.sentences for one in used) / max(1, searched)
+    return Translation(
+        text="".join(parts),
+        score=score,
+        alternatives=[Alternative("".join(parts), score)],
+        alignment=None,
+        tokens=sum(one.tokens for one in used),
+        sentences=searched,
+        warnings=warnings,
+        doubtful=[sentence for one in used for sentence in one.doubtful],
+    )
+
+
+def original(text: str, block: Block) -> str:
+    """A text with what its literals stand for."""
+    for literal, raw in block.kept.items():
+        text = text.replace(literal, raw)
+    return text
+
+
+def marked_up(block: Block, translation: Translation) -> tuple[str, list[str]]:
+    """A block's translation as HTML, and what had no place in it."""
+    text = Projection(block, translation).html()
+    lost = []
+    for literal, raw in block.kept.items():
+        text, stands = text.replace(literal, raw, 1).replace(literal, ""), literal in text
+        if not stands:
+            lost.append(raw)
+    begin, end = SPACES.match(block.raw), SPACES.search(block.raw, len(block.raw.rstrip(" \t\n\r\f")))
+    return "".join([begin[0] if begin else "", text, *lost, end[0] if end else ""]), lost
+
+
+class Projection:
+    """A block and its translation.
+
+    Args:
+        block: text with elements.
+        translation: of that text, with its alignment.
+    """
+
+    def __init__(self, block: Block, translation: Translation) -> None:
+        alignment = translation.alignment or Alignment([], [], [])
+        self.block, self.text = block, translation.text.strip()
+        self.source, self.target = alignment.source_words, alignment.target_words
+        self.source_starts = [word.start for word in self.source]
+        self.target_starts = [word.start for word in self.target]
+        totals: dict[int, float] = defaultdict(float)
+        for link in alignment.links:
+            totals[link.target] += link.weight
+        self.shares: dict[int, list[tuple[int, float]]] = defaultdict(list)  # of target words, by source words
+        for link in alignment.links:
+            self.shares[link.source].append((link.target, link.weight / totals[link.target]))
+
+    def html(self) -> str:
+        """The translation with all elements."""
+        return self.render(self.block.elements, (0, len(self.block.text)), (0, len(self.text)))
+
+    def render(self, elements: Sequence[Element], source: tuple[int, int], target: tuple[int, int]) -> str:
+        """A part of the translation with the elements in it.
+
+        Args:
+            elements: that are not within each other.
+            source: characters of the text that hold them.
+            target: characters of the translation that they belong to.
+        """
+        taken: set[int] = set()
+        spans = {id(one): self.span(one, source, target, taken) for one in elements if one.end > one.start}
+        around = sorted(spans.values())
+        spans |= {id(one): self.point(one, source, target, around) for one in elements if one.end <= one.start}
+        parts, position = list[str](), target[0]
+        for element in sorted(elements, key=lambda one: spans[id(one)][0]):
+            start, end = (max(position, place) for place in spans[id(element)])
+            within = self.render(element.children, (element.start, element.end), (start, end))
+            parts += [escape(self.text[position:start], quote=False), element.opening, within, element.closing]
+            position = end
+        return "".join([*parts, escape(self.text[position : target[1]], quote=False)])
+
+    def span(
+        self, element: Element, source: tuple[int, int], target: tuple[int, int], taken: set[int]
+    ) -> tuple[int, int]:
+        """The characters that an element is around; it takes their words."""
+        text = self.block.text
+        if not (text[source[0] : element.start] + text[element.end : source[1]]).strip():
+            return target
+        first, last = bisect_left(self.target_starts, target[0]), bisect_left(self.target_starts, target[1])
+        shares: dict[int, float] = defaultdict(float)
+        for word in self.words(element):
+            for other, share in self.shares[word]:
+                if first <= other < last and other not in taken:
+                    shares[other] += share
+        if not shares:
+            return self.unlinked(element, target)
+        start, end = best_run(shares, taken)
+        taken.update(range(start, end))
+        return self.trimmed(element, self.target[start].start, min(self.target[end - 1].end, target[1]))
+
+    def words(self, element: Element) -> range:
+        """The source words that an element has characters of."""
+        first = bisect_right(self.source_starts, element.start)
+        if first and self.source[first - 1].end > element.start:
+            first -= 1
+        return range(first, bisect_left(self.source_starts, element.end))
+
+    def trimmed(self, element: Element, start: int, end: int) -> tuple[int, int]:
+        """Characters without the marks at their ends that the element does not have at its own."""
+        own = self.block.text[element.start : element.end].strip()
+        while OF_WORD.match(own[-1:]) and end > start + 1 and not OF_WORD.match(self.text[end - 1]):
+            end -= 1
+        while OF_WORD.match(own) and start < end - 1 and not OF_WORD.match(self.text[start]):
+            start += 1
+        return start, end
+
+    def point(
+        self, element: Element, source: tuple[int, int], target: tuple[int, int], around: Sequence[tuple[int, int]]
+    ) -> tuple[int, int]:
+        """Where an element stands that is around nothing: before the word that came from the one behind it."""
+        place = element.start
+        if not self.block.text[source[0] : place].strip():
+            return target[0], target[0]
+        if not self.block.text[place : source[1]].strip():
+            return target[1], target[1]
+        following = bisect_left(self.source_starts, place)
+        links = self.shares[following]
+        found = self.target[max(links, key=lambda one: one[1])[0]].start if links else self.near(place, target)
+        found = min(max(found, target[0]), target[1])
+        found = next((end for start, end in around if start < found < end), found)
+        return found, found
+
+    def unlinked(self, element: Element, target: tuple[int, int]) -> tuple[int, int]:
+        """Where an element goes whose words nothing is linked to: where it was, or in another text about there."""
+        if self.text == self.block.text:
+            return max(element.start, target[0]), min(element.end, target[1])
+        start = self.near(element.start, target)
+        end = self.text.find(" ", start, target[1])
+        return self.trimmed(element, start, target[1] if end < 0 else end)
+
+    def near(self, place: int, target: tuple[int, int]) -> int:
+        """The beginning of a word, as far into the translation as a place is into the text."""
+        share = place / max(1, len(self.block.text))
+        place = round(share * len(self.text))
+        while 0 < place < len(self.text) and not self.text[place - 1].isspace():
+            place -= 1
+        return min(max(place, target[0]), target[1])
+
+
+def best_run(shares: dict[int, float], taken: set[int]) -> tuple[int, int]:
+    """Neighbours of which most came from an element: first, and one after the last.
+
+    Args:
+        shares: how much of them came from there.
+        taken: words that belong to other elements.
+    """
+    best, total, start = (float("-inf"), 0, 0), 0.0, min(shares)
+    for word in range(min(shares), max(shares) + 1):
+        if total <= 0.0:
+            total, start = 0.0, word
+        total += float("-inf") if word in taken else shares.get(word, 0.0) - FAIR
+        best = max(best, (total, start, word + 1), key=lambda one: one[0])
+    return best[1], best[2]

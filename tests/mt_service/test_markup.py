@@ -1,0 +1,195 @@
+"""HTML into blocks of text, and back with the tags where their words went."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+import pytest
+
+from models.bundle import read_bundle
+from mt_service.alignment import Alignment, Link, words_of
+from mt_service.markup import Block, Document, read
+from mt_service.projection import put_back, texts
+from mt_service.translation import Alternative, Options, Translation
+from mt_service.translator import Translator
+
+DOCUMENTS = [
+    "",
+    " \n",
+    "ka ba",
+    "<p>ka <b>ba</b> lo</p>\n<p>mo</p>",
+    '<!doctype html>\n<html><head><title>ka</title><meta charset="utf-8"></head><body>ba</body></html>\n',
+    "<script>if (a < b) { c = '<p>'; }</script>ka<style>b > i {}</style>",
+    "ka <!-- a <b>comment</b> --> ba",
+    "ka < ba > lo & mo &amp; &lt;b&gt; &#228; &nosuch; &",
+    "<a href='x>y' title=\"a<b\">ka</a> ba",
+    "ka <b>ba</p> lo</b> <i>mo",
+    "</b>ka</i> <td>ba<td>lo",
+    "ka <br/> ba <img src=x> lo",
+    "<p>ka <code>x &lt; y</code> ba</p><pre>  ka\n  ba</pre>",
+    "<div translate=no><div>ka</div> ba</div> lo <span class='notranslate big'>mo</span> ka",
+    "ka <b",
+    "ka </",
+    "<![CDATA[ka]]> ba <?php ka ?> lo",
+    "<svg><text>ka</text></svg><textarea>ba <b>lo</b></textarea>",
+    "ka\r\n\r\n<B>ba</B>\x00 \ue000",
+]
+
+
+def raw(document: Document) -> str:
+    return "".join(part.raw if isinstance(part, Block) else part for part in document)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_nothing_of_a_document_is_lost(document: str) -> None:
+    assert raw(read(document)) == document
+
+
+def test_nothing_of_any_text_is_lost() -> None:
+    rng = random.Random(3)
+    parts = [
+        "<",
+        ">",
+        "</",
+        "b",
+        "p",
+        " ",
+        "ka",
+        "&",
+        "amp;",
+        '"',
+        "'",
+        "=",
+        "<!--",
+        "-->",
+        "<script>",
+        "</script>",
+        "<b>",
+    ]
+    for _ in range(2000):
+        document = "".join(rng.choice(parts) for _ in range(rng.randrange(20)))
+        found = read(document)
+        assert raw(found) == document
+        put_back([found], map(mirrored, texts([found])))
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        ("<p>ka <b>ba</b>\n  lo</p>\n<p>mo</p>", ["ka ba lo", "mo"]),
+        ("<ul><li>ka<li>ba</ul>", ["ka", "ba"]),
+        ("ka<br>ba", ["ka", "ba"]),
+        ("ka<!-- x --> ba", ["ka ba"]),
+        ("&auml; &lt;b&gt; &amp;amp;", ["ä <b> &amp;"]),
+        ("<p>12</p><p> &nbsp; </p><p>-</p>", ["12"]),
+        ("<title>ka</title><script>ba</script><textarea>lo</textarea>", ["ka"]),
+        ("ka <code>x</code> ba <kbd>y</kbd>", ["ka {{m0}} ba {{m1}}"]),
+        ("{{mm}} <code>x</code> ba", ["{{mm}} {{mmm0}} ba"]),
+        ("<code>x</code>", []),
+        ("<p translate=no>ka <p>ba</p></p> lo", ["lo"]),
+    ],
+)
+def test_what_is_translated_of_a_document(document: str, found: list[str]) -> None:
+    assert texts([read(document)]) == found
+
+
+def mirrored(text: str) -> Translation:
+    """A text with its words from the last to the first, each linked to itself."""
+    there = text.split()[::-1]
+    translated = " ".join(there)
+    source, target = words_of(text), words_of(translated)
+    links = [Link(len(source) - 1 - index, index, 1.0) for index in range(len(source))]
+    aligned = Alignment(source, target, links)
+    return Translation(translated, -1.0, [Alternative(translated, -1.0)], aligned, len(there) + 1, 1, [], [])
+
+
+@pytest.mark.parametrize(
+    ("document", "translation"),
+    [
+        ("ka <b>ba</b> lo", "lo <b>ba</b> ka"),
+        ("<p>ka <b>ba lo</b> mo\n</p>", "<p>mo <b>lo ba</b> ka\n</p>"),
+        ("<b>ka ba</b>", "<b>ba ka</b>"),
+        ("<b>ka <i>ba</i></b> lo", "lo <b><i>ba</i> ka</b>"),
+        ("<b>ka</b> <i>ba</i> lo", "lo <i>ba</i> <b>ka</b>"),
+        ("ka <a href='x&amp;y'>ba &amp; lo</a>", "<a href='x&amp;y'>lo &amp; ba</a> ka"),
+        ("ka <b>ba</b>, lo", "lo <b>ba</b>, ka"),
+        ("ka (<b>ba</b>) lo", "lo (<b>ba</b>) ka"),
+        ("ka <img src=x>ba lo", "lo <img src=x>ba ka"),
+        ("ka ba<img src=x>", "ba ka<img src=x>"),
+        ("<img src=x>ka ba", "<img src=x>ba ka"),
+        ("ka <b></b>ba", "<b></b>ba ka"),
+        ("ka <b>ba<br>lo</b> mo", "<b>ba ka<br>mo lo</b>"),  # around the rest of a line, and its beginning
+        ("ka <code>x &lt; y</code> ba", "ba <code>x &lt; y</code> ka"),
+        ("ka <em>ba <span translate=no>Lo</span></em> mo", "mo <em><span translate=no>Lo</span> ba</em> ka"),
+        ("<p>2024</p>", "<p>2024</p>"),
+        ("&lt;b&gt; ka", "ka &lt;b&gt;"),
+        ("<p>-</p>", "<p>-</p>"),
+        ("k<b>a</b> ba", "ba <b>ka</b>"),
+    ],
+)
+def test_tags_go_where_their_words_went(document: str, translation: str) -> None:
+    found = read(document)
+    done = put_back([found], map(mirrored, texts([found])))[0]
+    assert (done.text, done.warnings) == (translation, [])
+
+
+def linked(text: str, translated: str, *links: tuple[int, int, float]) -> Translation:
+    aligned = Alignment(words_of(text), words_of(translated), [Link(*link) for link in links])
+    return Translation(translated, -1.0, [], aligned, 9, 1, [], [])
+
+
+def test_an_element_is_around_neighbours_that_are_mostly_its_own() -> None:
+    document = read("one <b>two three</b> four")
+    links = [(0, 0, 1.0), (1, 1, 1.0), (3, 2, 0.6), (2, 2, 0.4), (2, 3, 1.0), (1, 4, 0.2), (3, 4, 0.8)]
+    done = put_back([document], [linked("one two three four", "eins zwei und drei vier", *links)])[0]
+    assert done.text == "eins <b>zwei und drei</b> vier"
+    links = [(0, 0, 1.0), (1, 1, 1.0), (3, 2, 1.0), (0, 3, 1.0), (2, 4, 0.6), (3, 4, 0.4)]
+    done = put_back([document], [linked("one two three four", "eins zwei und so drei", *links)])[0]
+    assert done.text == "eins <b>zwei</b> und so drei"
+
+
+def test_an_element_without_links_stays_about_where_it_was() -> None:
+    document = read("one two <b>three</b> four")
+    done = put_back([document], [linked("one two three four", "eins zwei drei vier")])[0]
+    assert done.text == "eins <b>zwei</b> drei vier"
+
+
+def test_what_a_translation_has_no_place_for_stands_at_its_end() -> None:
+    document = read("<p>ka <code>x</code> ba </p>")
+    done = put_back([document], [linked("ka {{m0}} ba", "ka ba")])[0]
+    assert done.text == "<p>ka ba<code>x</code> </p>"
+    assert done.warnings == ["the translation has no place for <code>x</code>, which stands at its end"]
+    done = put_back([document], [linked("ka {{m0}} ba", "{{m0}} ka {{m0}}")])[0]
+    assert done.text == "<p><code>x</code> ka  </p>"
+
+
+def test_a_document_is_counted_as_a_whole() -> None:
+    document = read("<p>ka</p><p>ba lo</p>")
+    one = mirrored("ka")._replace(score=-1.0, warnings=["a"], doubtful=["ka"])
+    done = put_back([document], [one, mirrored("ba lo")._replace(score=-2.0, sentences=3)])[0]
+    assert (done.score, done.tokens, done.sentences, done.warnings, list(done.doubtful)) == (-1.75, 5, 4, ["a"], ["ka"])
+
+
+@pytest.mark.parametrize("document", ["<b>" * 5000 + "ka" + "</b>" * 5000, "</b>ka " * 3000, "<b>ka</b> " * 3000])
+def test_documents_of_tags_alone_take_no_time(document: str) -> None:
+    started = time.perf_counter()
+    found = read(document)
+    done = put_back([found], map(mirrored, texts([found])))[0]
+    assert done.text.count("b>") == document.count("b>")
+    assert time.perf_counter() - started < 3
+
+
+def test_code_is_carried_over(backwards: Translator) -> None:
+    document = read("<p>ka <code>mt --help</code> lo <b>mo</b></p>")
+    options = Options("aa", "bb", alignments=True)
+    found = asyncio.run(backwards.translate(texts([document]), options))
+    assert "<code>mt --help</code>" in put_back([document], found)[0].text
+
+
+def test_a_network_that_knows_no_symbols_loses_no_code(translator: Translator) -> None:
+    assert not read_bundle(translator.bundle.folder).placeholders
+    document = read("<p>ka <code>mt --help</code> lo</p>")
+    found = asyncio.run(translator.translate(texts([document]), Options("aa", "bb", alignments=True)))
+    assert "<code>mt --help</code>" in put_back([document], found)[0].text
