@@ -9,6 +9,13 @@ from typing import NamedTuple
 CHINESE = ("zh", "cmn", "yue")
 UNPARTED = ("ja", "th", "lo", "km", "my")  # whose words nobody parts either
 
+NAMES = {
+    "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
+    "fi": "Finnish", "fr": "French", "hu": "Hungarian", "it": "Italian", "ja": "Japanese", "ko": "Korean",
+    "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "sv": "Swedish",
+    "tr": "Turkish", "uk": "Ukrainian", "zh": "Chinese",
+}  # fmt: skip
+
 
 class NumberMarks(NamedTuple):
     """How a language writes large and broken numbers."""
@@ -61,6 +68,11 @@ HALF_HOURS = {
 def primary(code: str) -> str:
     """A language without its script or region: `zh` of `zh_Hant`, `de` of `de-AT`."""
     return re.split("[-_]", code)[0].lower()
+
+
+def name_of(code: str) -> str:
+    """What a language is called in English; its code, where that is not known here."""
+    return NAMES.get(primary(code), code)
 
 
 def of_file(path: Path) -> str:

@@ -37,7 +37,7 @@ def respond(status: int, problem: Problem, retry_after: float | None = None) -> 
 
 def field_name(location: Sequence[Any]) -> str:
     """A field as people write it: text[3]."""
-    kinds = ("str", "list[str]") if location[1:2] == ("text",) else ()
+    kinds = ("str", "list[str]") if location[1:2] in (("text",), ("q",)) else ()
     parts = [*location[1:2], *(part for part in location[2:] if part not in kinds)]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
 
@@ -112,3 +112,9 @@ HANDLERS: dict[type[Exception], Handler] = {  # which give every error the same 
     EngineError: on_engine,
     HTTPException: on_http,
 }
+
+
+async def told(request: Request, error: Exception) -> Response:
+    """The answer to an error of a kind that is handled."""
+    handler = next(HANDLERS[kind] for kind in type(error).__mro__ if kind in HANDLERS)
+    return await handler(request, error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mt_service.problems import Handler, RefusedError
+from mt_service.problems import HANDLERS, RefusedError, told
 from mt_service.routes.translate import PROBLEMS, translate
 from mt_service.schemas import TranslateAnswer, TranslateRequest
 
@@ -72,17 +72,10 @@ class Direct:
         app: answers all else.
         route: of translations, as FastAPI has it.
         around: what a translation is answered within.
-        handlers: make answers of errors.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        route: BaseRoute,
-        around: Callable[[ASGIApp], ASGIApp],
-        handlers: Mapping[type[Exception], Handler],
-    ) -> None:
-        self.app, self.route, self.handlers = app, route, handlers
+    def __init__(self, app: ASGIApp, route: BaseRoute, around: Callable[[ASGIApp], ASGIApp]) -> None:
+        self.app, self.route = app, route
         self.direct = around(self.answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,9 +89,8 @@ class Direct:
         request = Request(scope, receive)
         try:
             response = await answer(request)
-        except tuple(self.handlers) as error:
-            handler = next(self.handlers[kind] for kind in type(error).__mro__ if kind in self.handlers)
-            response = await handler(request, error)
+        except tuple(HANDLERS) as error:
+            response = await told(request, error)
         await response(scope, receive, send)
 
 
