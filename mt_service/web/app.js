@@ -2,6 +2,7 @@
 
 const PAUSE = 300; // milliseconds without a key before a translation is asked for
 const ALTERNATIVES = 4;
+const CHECKED = 2000; // characters of a text that is read backwards, too: better, and several times slower
 const MEMORY = "mt";
 
 const element = (id) => document.getElementById(id);
@@ -41,8 +42,10 @@ function fillTargets(wish) {
   showTerms();
 }
 
+const hasReverse = () => directions.some((one) => one.source === to.value && one.target === from.value);
+
 function allowSwap() {
-  element("swap").disabled = !directions.some((one) => one.source === to.value && one.target === from.value);
+  element("swap").disabled = !hasReverse();
 }
 
 // Both sides of a line, which its first "=" parts.
@@ -186,6 +189,7 @@ async function translate() {
   const text = source.value;
   const body = { text, source: from.value, target: to.value, alignments: true, n_best: Math.min(ALTERNATIVES, limits.n_best) };
   body.glossary = glossary();
+  body.rerank = hasReverse() && text.length <= CHECKED;
   try {
     const answer = await fetch("v1/translate", {
       method: "POST",
