@@ -26,6 +26,7 @@ SUFFIXES = (
     "pdf|txt|docx?|xlsx?|pptx?|od[st]|csv|json|xml|html?|zip|jpe?g|png|gif|svg|mp[34]|py|sh|exe|md|toml|ya?ml|log"
 )
 KINDS = {
+    "verbatim": r"`[^`]+`",
     "address": rf"{URL}|{EMAIL}|(?<![\w.-])(?:[\w-]+\.)+(?:{DOMAINS})(?:/[^\s<>\"]*[\w/])?(?![\w-]|\.\w)",
     "path": r"(?<!\w)[A-Za-z]:\\[^\s<>\"]*\w|(?<![\w./])~?(?:/[\w.-]*\w){2,}/?",
     "file": rf"(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:{SUFFIXES})\b",
@@ -45,7 +46,7 @@ UNIT = re.compile(
 SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()))
 OTHERS: tuple[Carry, ...] = ("times", "all", "none")
 PRIVATE = [chr(code) for code in range(FIRST_PLACEHOLDER, 0xF900)]
-HINT = re.compile(r"[_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]")  # without any of these, and
+HINT = re.compile(r"[`_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]")  # without any of these, and
 OWN_LETTER = re.compile(r"[^\W\d_A-Za-zÀ-ɏ]")  # of a script that does not part words, beside which a literal may stand
 FIRST_SIGN = re.compile(r"[^\W_]|[\ue000-\uf8ff]")  # a letter, a digit or a symbol
 INNER_DOT = re.compile(r"\.\w")  # without this, no span is found

@@ -13,8 +13,14 @@ MARKS = 16  # in a row that are never cut from their character; no language has 
 OPENERS = "\"'“„‚‘«»‹›([{¿¡"
 CLOSERS = "\"'”“’‘»«›‹)]}」』）】》"
 ENDERS = ".!?…"
-MAY_END = frozenset(CLOSERS + ENDERS)
-LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
+BULLETS = "-–—*+#>•·◦▪‣♪"
+BAR = "|"  # between the cells of a table
+MAY_END = frozenset(CLOSERS + ENDERS + BULLETS + BAR)
+LINE_ENDS = r"\n\r\v\f\x85\u2028\u2029"
+LINE_END = re.compile(f"[{LINE_ENDS}]")
+LIST_MARK = re.compile(  # from the beginning of a line up to where one looks
+    rf"(?:\A|(?<=[{LINE_ENDS}]))[ \t]*(?:[{re.escape(BULLETS)}]{{1,6}}|\(?(?:\d{{1,3}}|[a-z])\))\Z"
+)
 GAP = re.compile(r"[。！？｡]+[」』”’）】》\"')\]]*\s*|\s+")
 WORD = re.compile(r"\w+")
 DOTTED = re.compile(r"(?:\w\.)+\w")
@@ -58,9 +64,10 @@ class Segment(NamedTuple):
 def split(text: str, longest: int = LONGEST) -> list[Segment]:
     """Split a text in German, English, French, Spanish or Chinese into sentences; `join` is the exact inverse.
 
-    Line ends always split. White space at the start becomes a segment with an empty text, the only one there is.
-    Sentences of more than `longest` characters are cut at the best punctuation or space, else anywhere between
-    characters.
+    Line ends always split. Marks of lists, quotations and headings at the beginning of a line are segments of their
+    own, and so are bars between the cells of a table. White space at the start becomes a segment with an empty text,
+    the only one there is. Sentences of more than `longest` characters are cut at the best punctuation or space, else
+    anywhere between characters.
     """
     segments = []
     start = 0
@@ -84,14 +91,21 @@ def gaps(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of the white space between sentences; empty after a Chinese full stop."""
     for match in GAP.finditer(text):
         end = match.end()
-        if match[0] == " " and 1 < end < len(text) and text[end - 2] not in MAY_END:
+        if match[0] == " " and 1 < end < len(text) and text[end - 2] not in MAY_END and text[end] != BAR:
             continue  # between two words, as most are: no need to look closer
         start = match.start() + len(match[0].rstrip())
         first_or_last = start == 0 or end == len(text)
         wide = not match[0][0].isspace()
         line_end = LINE_END.search(text, start, end) is not None
-        if wide or first_or_last or line_end or ends(text[max(0, start - CONTEXT) : start], text[end : end + CONTEXT]):
+        before, after = text[max(0, start - CONTEXT) : start], text[end : end + CONTEXT]
+        if wide or first_or_last or line_end or parted_by_mark(text, start, end) or ends(before, after):
             yield start, end
+
+
+def parted_by_mark(text: str, start: int, end: int) -> bool:
+    """Whether the white space of a text from `start` to `end` stands behind a list's mark, or beside a table's bar."""
+    bar = BAR in (text[start - 1 : start], text[end : end + 1])
+    return bar or LIST_MARK.search(text, max(0, start - CONTEXT), start) is not None
 
 
 def ends(before: str, after: str) -> bool:

@@ -37,6 +37,7 @@ def literals(masked: Masked) -> list[str]:
         ("Es liegt in /etc/mt/config oder ~/a/b.", ["/etc/mt/config", "~/a/b"]),
         ("Öffne die Datei bericht_2024.pdf.", ["bericht_2024.pdf"]),
         ("Danke @anna_m, siehe #Berlin", ["@anna_m", "#Berlin"]),
+        ("Starte es mit `make serve` oder `a b`.", ["`make serve`", "`a b`"]),
         ("Hallo {name}, du hast %d Nachrichten.", ["{name}", "%d"]),
         ("Klicke auf <b>Speichern</b>, dann&nbsp;geh.", ["<b>", "</b>", "&nbsp;"]),
         ("Siehe <a href='x y'>hier</a>.", ["<a href='x y'>", "</a>"]),

@@ -5,7 +5,7 @@ import pytest
 
 from data.segment import Segment, join, split
 
-ALPHABET = " \n\t.!?。，,;:\"'aBc3DrI“”–\u0301\u200d\xa0\u2028…"
+ALPHABET = " \n\t.!?-|*)。，,;:\"'aBc3DrI“”–\u0301\u200d\xa0\u2028…"
 
 
 def texts(text: str) -> list[str]:
@@ -29,6 +29,24 @@ def texts(text: str) -> list[str]:
 )
 def test_sentences_are_told_apart(sentences: list[str]) -> None:
     assert texts(" ".join(sentences)) == sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        (
+            "- Wohin gehst du?\n– Weiß nicht.\n  * Nach Hause",
+            ["-", "Wohin gehst du?", "–", "Weiß nicht.", "*", "Nach Hause"],
+        ),
+        ("## Titel\n> Zitat - mit Strich\n>> Noch eins", ["##", "Titel", ">", "Zitat - mit Strich", ">>", "Noch eins"]),
+        ("a) Eins\n(2) Zwei\n1. Drei\n3. Oktober", ["a)", "Eins", "(2)", "Zwei", "1. Drei", "3. Oktober"]),
+        ("| Name | Preis |\n|---|---|", ["|", "Name", "|", "Preis", "|", "|---|---|"]),
+        ("-5 Grad, a|b und (siehe a) Punkt eins", ["-5 Grad, a|b und (siehe a) Punkt eins"]),
+        ("♪ Lalala ♪", ["♪", "Lalala ♪"]),
+    ],
+)
+def test_marks_of_lists_and_tables_are_no_part_of_sentences(text: str, sentences: list[str]) -> None:
+    assert [one for one in texts(text) if one] == sentences
 
 
 def test_chinese_sentences_need_no_space() -> None:
