@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from mt_service.alignment import Alignment
+from mt_service.alignment import Alignment, Span
 from mt_service.markup import SPACES, Block, Document, Element
 from mt_service.translation import Alternative, Translation
 
@@ -128,24 +128,17 @@ class Projection:
         text = self.block.text
         if not (text[source[0] : element.start] + text[element.end : source[1]]).strip():
             return target
-        first, last = bisect_left(self.target_starts, target[0]), bisect_left(self.target_starts, target[1])
+        within = words_between(self.target, self.target_starts, *target)
         shares: dict[int, float] = defaultdict(float)
-        for word in self.words(element):
+        for word in words_between(self.source, self.source_starts, element.start, element.end):
             for other, share in self.shares[word]:
-                if first <= other < last and other not in taken:
+                if other in within and other not in taken:
                     shares[other] += share
         if not shares:
             return self.unlinked(element, target)
         start, end = best_run(shares, taken)
         taken.update(range(start, end))
-        return self.trimmed(element, self.target[start].start, min(self.target[end - 1].end, target[1]))
-
-    def words(self, element: Element) -> range:
-        """The source words that an element has characters of."""
-        first = bisect_right(self.source_starts, element.start)
-        if first and self.source[first - 1].end > element.start:
-            first -= 1
-        return range(first, bisect_left(self.source_starts, element.end))
+        return self.trimmed(element, max(self.target[start].start, target[0]), min(self.target[end - 1].end, target[1]))
 
     def trimmed(self, element: Element, start: int, end: int) -> tuple[int, int]:
         """Characters without the marks at their ends that the element does not have at its own."""
@@ -187,6 +180,14 @@ class Projection:
         while 0 < place < len(self.text) and not self.text[place - 1].isspace():
             place -= 1
         return min(max(place, target[0]), target[1])
+
+
+def words_between(words: Sequence[Span], starts: Sequence[int], start: int, end: int) -> range:
+    """The words that have characters from `start` to `end`; `starts` are their first ones."""
+    first = bisect_right(starts, start)
+    if first and words[first - 1].end > start:
+        first -= 1
+    return range(first, bisect_left(starts, end))
 
 
 def best_run(shares: dict[int, float], taken: set[int]) -> tuple[int, int]:

@@ -150,6 +150,13 @@ def test_an_element_is_around_neighbours_that_are_mostly_its_own() -> None:
     assert done.text == "eins <b>zwei</b> und so drei"
 
 
+def test_elements_within_each_other_share_a_word_that_marks_are_left_out_of() -> None:
+    document = read("one <b><i>two</i> three</b>")
+    links = [(0, 0, 1.0), (1, 1, 1.0), (2, 2, 1.0)]
+    done = put_back([document], [linked("one two three", "eins (zwei drei)", *links)])[0]
+    assert done.text == "eins (<b><i>zwei</i> drei</b>)"
+
+
 def test_an_element_without_links_stays_about_where_it_was() -> None:
     document = read("one two <b>three</b> four")
     done = put_back([document], [linked("one two three four", "eins zwei drei vier")])[0]
