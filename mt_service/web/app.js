@@ -2,7 +2,7 @@
 
 const PAUSE = 300; // milliseconds without a key before a translation is asked for
 const ALTERNATIVES = 4;
-const CHECKED = 2000; // characters of a text that is read backwards, too: better, and several times slower
+const CHECKED = 5000; // characters of a text that is read backwards, too: better, and three times slower
 const MEMORY = "mt";
 
 const element = (id) => document.getElementById(id);
@@ -15,7 +15,7 @@ const terms = element("terms");
 const names = new Intl.DisplayNames([navigator.language, "en"], { type: "language" });
 
 let directions = [];
-let limits = { characters: Infinity, n_best: 1 };
+let limits = { characters: Infinity, beam: 1, n_best: 1 };
 let timer = 0;
 let asking = null; // AbortController of the request under way
 let translation = ""; // as shown
@@ -42,10 +42,10 @@ function fillTargets(wish) {
   showTerms();
 }
 
-const hasReverse = () => directions.some((one) => one.source === to.value && one.target === from.value);
+const served = (source, target) => directions.find((one) => one.source === source && one.target === target);
 
 function allowSwap() {
-  element("swap").disabled = !hasReverse();
+  element("swap").disabled = !served(to.value, from.value);
 }
 
 // Both sides of a line, which its first "=" parts.
@@ -56,8 +56,7 @@ function sides(line) {
 
 // What was typed for this direction, or what was typed for the other one with its sides exchanged.
 function showTerms() {
-  const served = directions.find((one) => one.source === from.value && one.target === to.value);
-  element("glossary").hidden = !served?.glossary;
+  element("glossary").hidden = !served(from.value, to.value)?.glossary;
   const other = glossaries[`${to.value}-${from.value}`] ?? "";
   const turned = other.split("\n").map((line) => (line.includes("=") ? sides(line).reverse().join(" = ").trim() : line));
   terms.value = glossaries[`${from.value}-${to.value}`] ?? turned.join("\n");
@@ -189,7 +188,8 @@ async function translate() {
   const text = source.value;
   const body = { text, source: from.value, target: to.value, alignments: true, n_best: Math.min(ALTERNATIVES, limits.n_best) };
   body.glossary = glossary();
-  body.rerank = hasReverse() && text.length <= CHECKED;
+  body.rerank = Boolean(served(to.value, from.value)) && text.length <= CHECKED;
+  body.beam = Math.min(limits.beam, Math.max(served(from.value, to.value)?.beam ?? 1, body.n_best)); // a beam to rerank would be wider
   try {
     const answer = await fetch("v1/translate", {
       method: "POST",
