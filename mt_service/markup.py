@@ -25,7 +25,7 @@ INLINE = words("""
 POINTS = words("img input wbr")  # within a line as well, but around nothing
 EMPTY = words("area base br col embed hr link meta param source track") | POINTS  # which have no end
 KEPT = words("""
-    audio code canvas iframe kbd math noscript object pre samp script select style svg template textarea tt var video
+    audio code canvas iframe kbd math noscript object pre samp script style svg template textarea tt var video
 """)
 
 

@@ -88,6 +88,7 @@ def test_nothing_of_any_text_is_lost() -> None:
         ("ka <code>x</code> ba <kbd>y</kbd>", ["ka {{m0}} ba {{m1}}"]),
         ("{{mm}} <code>x</code> ba", ["{{mm}} {{mmm0}} ba"]),
         ("<code>x</code>", []),
+        ("<select><option value=1>ka<option>ba</select>", ["ka", "ba"]),
         ("<p translate=no>ka <p>ba</p></p> lo", ["lo"]),
     ],
 )
