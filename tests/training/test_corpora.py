@@ -27,7 +27,7 @@ def test_every_line_is_a_normal_pair_that_stands_there_once(name: str) -> None:
     assert all(side and side == normalize(side) for pair in found for side in pair)
 
 
-@pytest.mark.parametrize("name", ["requests-dev.de-en.tsv", "requests-test.de-en.tsv"])
+@pytest.mark.parametrize("name", ["requests-dev.de-en.tsv", "requests-test.de-en.tsv", "words-test.de-en.tsv"])
 def test_what_is_scored_is_in_no_other_corpus(name: str) -> None:
     others = {
         (side, fingerprint(pair[side]))
@@ -44,7 +44,7 @@ def test_each_place_has_one_name_in_each_language() -> None:
         assert len(set(side)) == len(side)
 
 
-@pytest.mark.parametrize("name", ["phrase-book.toml", "phrases-de-en.toml", "phrases-de-en-terms.toml"])
+@pytest.mark.parametrize("name", ["phrase-book.toml", "phrases-de-en.toml", "phrases-de-en-words.toml"])
 def test_recipes_find_them_beside_themselves(name: str) -> None:
     data = load_recipe(ROOT / "recipes" / name, ["data.root=elsewhere"]).data
     ours = [corpus for corpus in (*data.train, *data.names, data.dev["requests"]) if corpus.root != Path()]
