@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from training.closest import write_closest
 from training.config import Recipe, TeacherConfig
 from training.export import export
 from training.export_job import add_arguments
+from training.in_parts import parts_folder, translate_parts
 from training.run_folder import CHECKPOINTS
 from training.teachers import Lesson, Plan, Teacher
 from training.telemetry import say
@@ -75,7 +77,8 @@ def corpus_of(folder: Path, direction: str, home: Path) -> TrainCorpusConfig:
 def synthesize(student: Recipe, lesson: Lesson, home: Path, translate: Translate) -> None:
     """Let a trained teacher translate the student's texts into `home/corpora/STUDENT/TEACHER/DIRECTION`.
 
-    What was made before by the same teacher from the same text is kept; a direction appears whole or not at all.
+    What was made before by the same teacher from the same text is kept, of a direction that was interrupted the parts
+    that were whole; a direction appears whole or not at all.
 
     Raises:
         UserError: when the teacher cannot be exported, or something else lies where its translations belong.
@@ -89,17 +92,28 @@ def synthesize(student: Recipe, lesson: Lesson, home: Path, translate: Translate
         if is_made_from(folder, origin):
             say(f"translations by {teacher} are kept: {folder}")
             continue
+        parts = parts_folder(folder, origin)
         with atomic_folder(folder) as temporary:
-            translate_direction(temporary, student.data, direction, lesson.config, bundle, translate)
+            translate_direction(temporary, student.data, direction, lesson.config, bundle, translate, parts)
             sums = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
             write_json(temporary / MANIFEST, {**origin, "files": sums})
+        shutil.rmtree(parts)
         say(f"translations by {teacher}: {folder}")
 
 
 def translate_direction(
-    folder: Path, data: DataConfig, direction: str, config: TeacherConfig, bundle: Bundle, translate: Translate
+    folder: Path,
+    data: DataConfig,
+    direction: str,
+    config: TeacherConfig,
+    bundle: Bundle,
+    translate: Translate,
+    parts: Path,
 ) -> None:
-    """Write a direction's real side, and its translation, into files named by language."""
+    """Write a direction's real side, and its translation, into files named by language.
+
+    Parts of the translation wait in a folder of their own, where whoever is killed finds them again.
+    """
     source, target = (folder / language for language in direction.split("-"))
     references, texts = dict[str, Sequence[str]](), 0
     with source.open("w", encoding="utf-8", newline="\n") as stream:
@@ -112,7 +126,9 @@ def translate_direction(
     check(texts > 0, f"no corpus that people wrote serves {direction}: leave it out of the teacher's 'directions'")
     say(f"{bundle.info.name} translates {texts:,} texts, {direction}, beam {config.beam}")
     if config.choose != "closest":
-        translate(bundle.folder, Wish(direction, config.beam, rerank=config.choose == "reranked"), source, target)
+        wish = Wish(direction, config.beam, rerank=config.choose == "reranked")
+        translate_parts(lambda some, made: translate(bundle.folder, wish, some, made), source, target, parts)
+        flush(target)
         return
     candidates = folder / CANDIDATES
     translate(bundle.folder, Wish(direction, config.beam, config.beam), source, candidates)

@@ -102,6 +102,34 @@ def test_translations_both_ways_stand_beside_the_real_text(finished: tuple[Path,
     assert manifest["files"].keys() == {"aa", "bb"}
 
 
+def test_a_translation_that_was_interrupted_goes_on_where_it_was(
+    taught: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Killed(Translator):
+        """Ends with the second part."""
+
+        def __call__(self, bundle: Path, wish: Wish, source: Path, target: Path) -> None:
+            if self.asked:
+                raise KeyboardInterrupt
+            super().__call__(bundle, wish, source, target)
+
+    made = taught / "home" / "corpora" / "student" / "teacher"
+    whole = [(made / "aa-bb" / name).read_bytes() for name in ("aa", "bb")]
+    count = len(lines(made / "aa-bb" / "aa"))
+    shutil.rmtree(made / "aa-bb")
+    (made / ".aa-bb-0123.parts").mkdir()  # of another origin
+    monkeypatch.setattr("training.in_parts.PART", count // 3 + 1)
+    with pytest.raises(KeyboardInterrupt):
+        train(taught, Killed(), "training.updates=6")
+    assert [path.name for path in made.iterdir() if "aa-bb" in path.name and path.name.endswith("-0123.parts")] == []
+    translator = Translator()
+    train(taught, translator, "training.updates=6")
+    assert translator.asked == [("aa-bb", 5)] * 2
+    assert f"texts 1 to {count // 3 + 1} are translated already" in capsys.readouterr().err
+    assert [(made / "aa-bb" / name).read_bytes() for name in ("aa", "bb")] == whole
+    assert sorted(path.name for path in made.iterdir()) == ["aa-bb", "bb-aa"]
+
+
 def test_what_was_made_is_kept_as_is_its_teacher(taught: Path) -> None:
     translator, home = Translator(), taught / "home"
     teacher = home / "runs" / "teacher"
