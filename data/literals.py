@@ -26,7 +26,7 @@ SUFFIXES = (
     "pdf|txt|docx?|xlsx?|pptx?|od[st]|csv|json|xml|html?|zip|jpe?g|png|gif|svg|mp[34]|py|sh|exe|md|toml|ya?ml|log"
 )
 KINDS = {
-    "verbatim": r"`[^`]+`",
+    "verbatim": r"(?<![\w`])`(?:[^\s`']|[^\s`][^`]*[^\s`'])`(?![\w`])",
     "address": rf"{URL}|{EMAIL}|(?<![\w.-])(?:[\w-]+\.)+(?:{DOMAINS})(?:/[^\s<>\"]*[\w/])?(?![\w-]|\.\w)",
     "path": r"(?<!\w)[A-Za-z]:\\[^\s<>\"]*\w|(?<![\w./])~?(?:/[\w.-]*\w){2,}/?",
     "file": rf"(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:{SUFFIXES})\b",

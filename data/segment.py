@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 LONGEST = 400  # characters
@@ -19,8 +20,9 @@ MAY_END = frozenset(CLOSERS + ENDERS + BULLETS + BAR)
 LINE_ENDS = r"\n\r\v\f\x85\u2028\u2029"
 LINE_END = re.compile(f"[{LINE_ENDS}]")
 LIST_MARK = re.compile(  # from the beginning of a line up to where one looks
-    rf"(?:\A|(?<=[{LINE_ENDS}]))[ \t]*(?:[{re.escape(BULLETS)}]{{1,6}}|\(?(?:\d{{1,3}}|[a-z])\))\Z"
+    rf"(?:\A|(?<=[{LINE_ENDS}]))(?:[ \t]*(?:[{re.escape(BULLETS)}]{{1,6}}|\(?\d{{1,3}}\)|\[[ xX]\]))+\Z"
 )
+TABLE_ROW = re.compile(rf"(?:\A|(?<=[{LINE_ENDS}]))[ \t]*[|](?=\s)[^{LINE_ENDS}]*")
 GAP = re.compile(r"[。！？｡]+[」』”’）】》\"')\]]*\s*|\s+")
 WORD = re.compile(r"\w+")
 DOTTED = re.compile(r"(?:\w\.)+\w")
@@ -89,6 +91,7 @@ def join(segments: Iterable[Segment]) -> str:
 
 def gaps(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of the white space between sentences; empty after a Chinese full stop."""
+    rows = [match.span() for match in TABLE_ROW.finditer(text)] if BAR in text else []
     for match in GAP.finditer(text):
         end = match.end()
         if match[0] == " " and 1 < end < len(text) and text[end - 2] not in MAY_END and text[end] != BAR:
@@ -98,14 +101,18 @@ def gaps(text: str) -> Iterator[tuple[int, int]]:
         wide = not match[0][0].isspace()
         line_end = LINE_END.search(text, start, end) is not None
         before, after = text[max(0, start - CONTEXT) : start], text[end : end + CONTEXT]
-        if wide or first_or_last or line_end or parted_by_mark(text, start, end) or ends(before, after):
+        mark = LIST_MARK.search(text, max(0, start - CONTEXT), start) is not None
+        if wide or first_or_last or line_end or mark or beside_bar(text, start, end, rows) or ends(before, after):
             yield start, end
 
 
-def parted_by_mark(text: str, start: int, end: int) -> bool:
-    """Whether the white space of a text from `start` to `end` stands behind a list's mark, or beside a table's bar."""
-    bar = BAR in (text[start - 1 : start], text[end : end + 1])
-    return bar or LIST_MARK.search(text, max(0, start - CONTEXT), start) is not None
+def beside_bar(text: str, start: int, end: int, rows: Sequence[tuple[int, int]]) -> bool:
+    """Whether the white space of a text from `start` to `end` parts a bar from a cell, in a row of a table."""
+    row = bisect_right(rows, (start, len(text))) - 1
+    if row < 0 or start > rows[row][1]:
+        return False
+    before, after = text[max(0, start - 2) : start], text[end : end + 2]
+    return before.strip() == BAR or after.strip() == BAR
 
 
 def ends(before: str, after: str) -> bool:

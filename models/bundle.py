@@ -86,14 +86,18 @@ class Bundle:
         return self.tokenizer.placeholders if self.info.placeholders else ()
 
     @property
+    def has_shortlist(self) -> bool:
+        """Whether there are words that a sentence is never translated with."""
+        return (self.folder / SHORTLIST).exists()
+
+    @property
     def shortlist(self) -> Shortlist | None:
         """The words that each source id may be translated with, if the bundle limits them.
 
         Raises:
             UserError: when the file is none for its tokenizer.
         """
-        path = self.folder / SHORTLIST
-        return read_shortlist(path, len(self.tokenizer)) if path.exists() else None
+        return read_shortlist(self.folder / SHORTLIST, len(self.tokenizer)) if self.has_shortlist else None
 
     def network(self, device: str = "cpu") -> Seq2Seq:
         """The network in float32, in evaluation mode and without gradients.

@@ -16,7 +16,7 @@ from mt_service.metrics import Metrics
 from mt_service.middleware import BYTES_PER_CHARACTER, Around
 from mt_service.problems import HANDLERS
 from mt_service.registry import Registry
-from mt_service.routes import about, libre, pages
+from mt_service.routes import about, detect, libre, pages
 from mt_service.routes.direct import Direct, add_translation
 from mt_service.settings import Settings
 
@@ -62,7 +62,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
     route = add_translation(app)
-    for router in (about.router, libre.router, pages.router):
+    for router in (about.router, detect.router, libre.router, pages.router):
         app.include_router(router)
     around = partial(Around, metrics=metrics, max_body=2 * settings.max_characters * BYTES_PER_CHARACTER + OVERHEAD)
     app.add_middleware(around)

@@ -227,7 +227,7 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             registry.close()
     rate = f"{work.sentences / seconds:.1f} sentences/s, {work.tokens / seconds:.0f} tokens/s"
-    if work.doubtful:
+    if work.doubtful and not arguments.html:
         say(f"mt: the model is unsure of {work.doubtful:,} of {work.sentences:,} sentences; --format json names them")
     say(f"{seconds:.2f} s, {rate} ({work.lines:,} lines, {work.sentences:,} sentences, {work.tokens:,} tokens)")
     return 0
@@ -253,8 +253,8 @@ def write_document(
     document = read("\n".join(text_of(line, number) for number, line in lines))
     found = list(translator.translate_windows([texts([document])], options, reverse))
     whole = put_back([document], found)[0]
-    for warning in whole.warnings:
-        say(f"mt: {warning}")
+    for remark in whole.remarks:
+        say(f"mt: {remark}")
     target.write(whole.text.encode("utf-8"))
     target.flush()
     return Work(len(found), whole.sentences, whole.tokens, len(whole.doubtful))

@@ -8,25 +8,32 @@ be translated, such as code, stands a literal (`data.literals`), which is carrie
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
-from itertools import accumulate, pairwise
+from itertools import accumulate, count, product
+from string import ascii_lowercase
 from typing import NamedTuple, TypeAlias
 
 from data.segment import words
+from mt_service.tags import TEXT_ALONE, Event, events
 
 SPACES = re.compile(r"[ \t\n\r\f]+")  # what HTML takes for white space
 DEEPEST = 30  # elements within each other; deeper ones are around nothing
+SHORT_WORD = re.compile(
+    r"(?<![^\W_])[^\W\d_]{1,2}\Z"
+)  # such as m, H or CO, whose raised or lowered digits belong to it
 INLINE = words("""
-    a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label mark q s samp small span strike strong
-    sub sup time tt u var
+    a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd mark q s samp small span strike strong sub sup
+    time tt u var
 """)
 POINTS = words("img input wbr")  # within a line as well, but around nothing
 EMPTY = words("area base br col embed hr link meta param source track") | POINTS  # which have no end
 KEPT = words("""
     audio code canvas iframe kbd math noscript object pre samp script style svg template textarea tt var video
 """)
+RAISED = words("sub sup")
+ENDED_BY_NEXT = words("dd dt li option p td th tr")  # whose end may be left out
 
 
 @dataclass
@@ -52,89 +59,52 @@ class Block(NamedTuple):
 Document: TypeAlias = list[str | Block]  # text between blocks stays as it is
 
 
-class Event(NamedTuple):
-    """What a parser finds, with all that is written until it finds something else."""
-
-    kind: str  # start, end, text, other; or kept, a whole element
-    raw: str
-    name: str = ""  # of the element, in small letters
-    text: str = ""  # without character references
-    kept: bool = False  # whether an attribute says that it is not to be translated
-
-
-class Parser(HTMLParser):
-    """Lists what stands in a document, and where."""
-
-    def __init__(self, document: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found = [(0, Event("other", ""))]  # what the parser passes over before it finds anything
-        self.lines = [0, *accumulate(len(line) + 1 for line in document.split("\n"))]
-        self.feed(document)
-        self.close()
-        spans = pairwise([*(place for place, _ in self.found), len(document)])
-        self.events = [
-            event._replace(raw=document[start:end])
-            for (_, event), (start, end) in zip(self.found, spans, strict=True)
-            if end > start
-        ]
-
-    def note(self, event: Event) -> None:
-        """Add an event that begins here."""
-        line, column = self.getpos()
-        self.found.append((self.lines[line - 1] + column, event))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An element begins."""
-        said = dict(attrs)
-        kept = said.get("translate") == "no" or "notranslate" in (said.get("class") or "").split()
-        self.note(Event("start", "", tag, kept=kept))
-
-    def handle_endtag(self, tag: str) -> None:
-        """An element ends."""
-        self.note(Event("end", "", tag))
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A tag with a stroke at its end, which in HTML says nothing."""
-        self.handle_starttag(tag, attrs)
-
-    def handle_data(self, data: str) -> None:
-        """Text."""
-        self.note(Event("text", "", text=data))
-
-    def handle_comment(self, data: str) -> None:
-        """A comment, or what is taken for one."""
-        self.note(Event("other", "", text=data))
-
-    def handle_decl(self, decl: str) -> None:
-        """Of the type of the document."""
-        self.handle_comment(decl)
-
-    def handle_pi(self, data: str) -> None:
-        """An instruction for whoever reads it."""
-        self.handle_comment(data)
-
-    def unknown_decl(self, data: str) -> None:
-        """Such as CDATA."""
-        self.handle_comment(data)
-
-
-def gathered(events: Iterable[Event]) -> Iterator[Event]:
-    """Events, those of an element that is not to be translated made one."""
-    name, depth, raw = "", 0, ""
-    for event in events:
-        begins = event.kind == "start" and (event.kept or event.name in KEPT) and event.name not in EMPTY
-        if not (depth or begins):
+def gathered(found: Sequence[Event]) -> Iterator[Event]:
+    """Events, made one for each element that is not to be translated, or is raised or lowered and has no letter."""
+    last, place = ends(found), 0
+    letters = [0, *accumulate(any(map(str.isalpha, event.text)) for event in found)]
+    while place < len(found):
+        event, end = found[place], last.get(place, -1)
+        kept = event.kept or event.name in KEPT
+        mark = event.name in RAISED and letters[end + 1] == letters[place]
+        if end >= 0 and (kept or mark):
+            raw = "".join(one.raw for one in found[place : end + 1])
+            yield Event("kept" if kept else "mark", raw, event.name)
+            place = end
+        else:
             yield event
-            continue
-        name = name if depth else event.name
-        raw += event.raw
-        if event.name == name:
-            depth += {"start": 1, "end": -1}.get(event.kind, 0)
-        if not depth:
-            yield Event("kept", raw, name)
-            raw = ""
-    if raw:
-        yield Event("kept", raw, name)
+        place += 1
+
+
+def ends(found: Sequence[Event]) -> dict[int, int]:
+    """For each event that begins an element the last one of it, if it has an end, or may go without."""
+    last, open_of = dict[int, int](), defaultdict[str, list[int]](list)
+    for place, event in enumerate(found):
+        if event.kind == "start" and event.name not in EMPTY:
+            if event.closed and event.name in ("svg", "math"):
+                last[place] = place
+            elif event.name in TEXT_ALONE:
+                last[place] = len(found) - 1  # unless its end comes
+                open_of[event.name] = [place]
+            else:
+                open_of[event.name].append(place)
+        elif event.kind == "end" and open_of[event.name]:
+            last[open_of[event.name].pop()] = place
+    following: dict[str, int] = {}
+    for place in range(len(found) - 1, -1, -1):
+        event = found[place]
+        if event.kind == "start" and event.name in ENDED_BY_NEXT:
+            if place not in last and event.name in following:
+                last[place] = following[event.name] - 1
+            following[event.name] = place
+    return last
+
+
+def free_prefix(found: Sequence[Event]) -> str:
+    """What literals may begin with, since no text does."""
+    text = "".join(event.text for event in found)
+    names = ("".join(letters) for length in count(1) for letters in product(ascii_lowercase, repeat=length))
+    return next(prefix for name in names if (prefix := "{{" + name) not in text)
 
 
 class Reader:
@@ -146,75 +116,109 @@ class Reader:
 
     def __init__(self, document: str) -> None:
         self.parts: Document = []
-        self.prefix = "{{m"  # of literals, which the document has none of
-        while self.prefix in document:
-            self.prefix += "m"
+        found = list(events(document))
+        self.prefix = free_prefix(found)
         self.begin()
-        for event in gathered(Parser(document).events):
+        for event in gathered(found):
             self.take(event)
         self.finish()
 
     def begin(self) -> None:
         """A new block."""
-        self.raw = self.text = ""
+        self.raw: list[str] = []
+        self.texts: list[str] = []
+        self.length = 0
+        self.last = ""  # character of the text
         self.elements: list[Element] = []
         self.open: list[tuple[str, Element]] = []
         self.kept: dict[str, str] = {}
         self.wrapped = 0
+        self.worded = False  # whether there is a letter or digit beside what is kept
+        self.ended = False  # whether an element has ended since the last text
+        self.edge = 0  # where an element began or ended last
 
     def finish(self) -> None:
         """The end of a block; one without a letter or digit stays as it is."""
         for _, element in self.open:
-            element.end = len(self.text)
-        own = self.text
-        for literal in self.kept:
-            own = own.replace(literal, "")
-        if any(map(str.isalnum, own)):
-            self.parts.append(Block(self.raw, self.text.rstrip(" "), self.elements, self.kept))
-        elif self.raw:
-            self.parts.append(self.raw)
+            element.end = self.length
+        raw = "".join(self.raw)
+        if self.worded:
+            self.parts.append(Block(raw, "".join(self.texts).rstrip(" "), self.elements, self.kept))
+        elif raw:
+            self.parts.append(raw)
         self.begin()
 
     def take(self, event: Event) -> None:
         """What an event adds to a block, or that it ends one."""
-        within = event.kind == "text" or (event.kind == "other" and bool(self.text or self.open))
+        aside = event.kind == "other" and event.closed and bool(self.length or self.open)
+        within = event.kind == "text" or aside
         if not (within or event.name in INLINE or event.name in POINTS):
             self.finish()
             self.parts.append(event.raw)
             return
-        self.raw += event.raw
+        if self.ended and self.last.isalnum() and event.kind in ("start", "kept") and event.name in INLINE:
+            self.finish()  # where two elements touch without white space, they are no parts of one word
+        self.raw.append(event.raw)
         if event.kind == "text":
-            text = SPACES.sub(" ", event.text)
-            self.text += text.removeprefix(" ") if self.text[-1:] in ("", " ") else text
+            self.add_text(SPACES.sub(" ", event.text))
         elif event.kind == "kept":
-            literal = f"{self.prefix}{len(self.kept)}}}}}"
-            self.kept[literal] = event.raw
-            self.text += literal
+            self.keep(event.raw)
+        elif event.kind == "mark":
+            self.add_mark(event)
         elif event.kind == "end":
             self.close(event)
         else:
             self.add(event)
 
+    def add_text(self, text: str) -> None:
+        """Text, whose white space is one with that before it."""
+        text = text.removeprefix(" ") if self.last in ("", " ") else text
+        self.worded = self.worded or any(map(str.isalnum, text))
+        self.put(text)
+
+    def put(self, text: str) -> None:
+        """Characters of the block's text."""
+        if text:
+            self.texts.append(text)
+            self.length, self.last, self.ended = self.length + len(text), text[-1], False
+
+    def keep(self, raw: str) -> None:
+        """What is not translated: a literal stands for it."""
+        literal = f"{self.prefix}{len(self.kept)}}}}}"
+        self.kept[literal] = raw
+        self.put(literal)
+
+    def add_mark(self, event: Event) -> None:
+        """A raised or lowered number or sign: a short word is kept together with it, as units and formulas are."""
+        text = self.texts[-1] if self.texts else ""
+        word = SHORT_WORD.search(text)
+        if word is None or self.edge > self.length - len(word[0]):
+            self.add(event._replace(name=""))
+            return
+        self.texts[-1], self.length = text[: word.start()], self.length - len(word[0])
+        self.keep(word[0] + event.raw)
+
     def add(self, event: Event) -> None:
         """The beginning of an element; comments and what is around nothing have no more than that."""
-        element = Element(len(self.text), len(self.text), event.raw)
+        element, self.edge = Element(self.length, self.length, event.raw), self.length
         (self.open[-1][1].children if self.open else self.elements).append(element)
         if event.name in INLINE and len(self.open) < DEEPEST:
             self.open.append((event.name, element))
 
     def close(self, event: Event) -> None:
         """The end of an element and of all that were begun within it; one from before the block is around all of it."""
+        self.ended, self.edge = True, self.length
         if any(name == event.name for name, _ in self.open):
             name = ""
             while name != event.name:
                 name, element = self.open.pop()
-                element.end = len(self.text)
+                element.end = self.length
             element.closing = event.raw
         elif self.open or self.wrapped == DEEPEST:
             self.add(event._replace(name=""))
         else:
             self.wrapped += 1
-            self.elements = [Element(0, len(self.text), "", event.raw, self.elements)]
+            self.elements = [Element(0, self.length, "", event.raw, self.elements)]
 
 
 def read(document: str) -> Document:

@@ -71,7 +71,7 @@ def separators(pieces: Sequence[Piece], target: str) -> list[str]:
     for i, piece in enumerate(pieces[:-1]):
         if spaced and not found[i] and piece.text.rstrip(CLOSERS)[-1:] in WIDE:
             found[i] = " "
-        elif not parted and piece.text and found[i] == " ":
+        elif not parted and piece.ids and found[i] == " ":  # not behind marks of lists and bars of tables
             found[i] = ""
     return found
 

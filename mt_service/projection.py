@@ -16,6 +16,8 @@ from mt_service.alignment import Alignment, Span
 from mt_service.markup import SPACES, Block, Document, Element
 from mt_service.translation import Alternative, Translation
 
+LITERAL = re.compile(r"\{\{[a-z]+\d+\}\}")
+LAST_SPACES = re.compile(r"(?<![ \t\n\r\f])[ \t\n\r\f]+\Z")
 OF_WORD = re.compile(r"[\w{}]")  # or of a literal
 FAIR = 0.5  # of a word's attention: with less on an element's words, it is rather none of the element's
 
@@ -33,13 +35,14 @@ def put_back(documents: Iterable[Document], translations: Iterable[Translation])
 
 def whole(document: Document, translations: Iterator[Translation]) -> Translation:
     """One document."""
-    parts, warnings, used = [], list[str](), list[Translation]()
+    parts, warnings, doubtful, used = list[str](), list[str](), list[str](), list[Translation]()
     for part in document:
         if isinstance(part, Block):
             used.append(next(translations))
             text, lost = marked_up(part, used[-1])
             parts.append(text)
             warnings += [original(warning, part) for warning in used[-1].warnings]
+            doubtful += [original(sentence, part) for sentence in used[-1].doubtful]
             warnings += [f"the translation has no place for {raw}, which stands at its end" for raw in lost]
         else:
             parts.append(part)
@@ -53,26 +56,25 @@ def whole(document: Document, translations: Iterator[Translation]) -> Translatio
         tokens=sum(one.tokens for one in used),
         sentences=searched,
         warnings=warnings,
-        doubtful=[sentence for one in used for sentence in one.doubtful],
+        doubtful=doubtful,
     )
 
 
 def original(text: str, block: Block) -> str:
     """A text with what its literals stand for."""
-    for literal, raw in block.kept.items():
-        text = text.replace(literal, raw)
-    return text
+    return LITERAL.sub(lambda match: block.kept.get(match[0], match[0]), text) if block.kept else text
 
 
 def marked_up(block: Block, translation: Translation) -> tuple[str, list[str]]:
     """A block's translation as HTML, and what had no place in it."""
-    text = Projection(block, translation).html()
-    lost = []
-    for literal, raw in block.kept.items():
-        text, stands = text.replace(literal, raw, 1).replace(literal, ""), literal in text
-        if not stands:
-            lost.append(raw)
-    begin, end = SPACES.match(block.raw), SPACES.search(block.raw, len(block.raw.rstrip(" \t\n\r\f")))
+    left = dict(block.kept)
+
+    def put(match: re.Match[str]) -> str:
+        return left.pop(match[0], "") if match[0] in block.kept else match[0]
+
+    text = LITERAL.sub(put, Projection(block, translation).html())
+    begin, end = SPACES.match(block.raw), LAST_SPACES.search(block.raw)
+    lost = list(left.values())
     return "".join([begin[0] if begin else "", text, *lost, end[0] if end else ""]), lost
 
 
@@ -88,6 +90,9 @@ class Projection:
         alignment = translation.alignment or Alignment([], [], [])
         self.block, self.text = block, translation.text.strip()
         self.source, self.target = alignment.source_words, alignment.target_words
+        self.next_word = [len(block.text)] * (len(block.text) + 1)  # place of the next character that is no white space
+        for place in range(len(block.text) - 1, -1, -1):
+            self.next_word[place] = self.next_word[place + 1] if block.text[place].isspace() else place
         self.source_starts = [word.start for word in self.source]
         self.target_starts = [word.start for word in self.target]
         totals: dict[int, float] = defaultdict(float)
@@ -112,7 +117,7 @@ class Projection:
         taken: set[int] = set()
         spans = {id(one): self.span(one, source, target, taken) for one in elements if one.end > one.start}
         around = sorted(spans.values())
-        spans |= {id(one): self.point(one, source, target, around) for one in elements if one.end <= one.start}
+        spans |= {id(one): (self.point(one, source, target, around),) * 2 for one in elements if one.end <= one.start}
         parts, position = list[str](), target[0]
         for element in sorted(elements, key=lambda one: spans[id(one)][0]):
             start, end = (max(position, place) for place in spans[id(element)])
@@ -125,8 +130,7 @@ class Projection:
         self, element: Element, source: tuple[int, int], target: tuple[int, int], taken: set[int]
     ) -> tuple[int, int]:
         """The characters that an element is around; it takes their words."""
-        text = self.block.text
-        if not (text[source[0] : element.start] + text[element.end : source[1]]).strip():
+        if self.is_space(source[0], element.start) and self.is_space(element.end, source[1]):
             return target
         within = words_between(self.target, self.target_starts, *target)
         shares: dict[int, float] = defaultdict(float)
@@ -151,24 +155,38 @@ class Projection:
 
     def point(
         self, element: Element, source: tuple[int, int], target: tuple[int, int], around: Sequence[tuple[int, int]]
-    ) -> tuple[int, int]:
-        """Where an element stands that is around nothing: before the word that came from the one behind it."""
+    ) -> int:
+        """Where an element stands that is around nothing: beside the word that came from the one that it touches.
+
+        Where it touches none, or two, that is the one behind it.
+        """
         place = element.start
-        if not self.block.text[source[0] : place].strip():
-            return target[0], target[0]
-        if not self.block.text[place : source[1]].strip():
-            return target[1], target[1]
-        following = bisect_left(self.source_starts, place)
-        links = self.shares[following]
-        found = self.target[max(links, key=lambda one: one[1])[0]].start if links else self.near(place, target)
-        found = min(max(found, target[0]), target[1])
-        found = next((end for start, end in around if start < found < end), found)
-        return found, found
+        if self.is_space(source[0], place):
+            return target[0]
+        if self.is_space(place, source[1]):
+            return target[1]
+        text, word = self.block.text, bisect_left(self.source_starts, place)
+        behind = word > 0 and not text[place - 1].isspace() and text[place].isspace()
+        links = self.shares[word - behind]
+        if links:
+            found = self.target[max(links, key=lambda one: one[1])[0]]
+            place = found.end if behind else found.start
+        else:
+            place = self.near(place, target)
+        place = min(max(place, target[0]), target[1])
+        before = bisect_left(around, (place,)) - 1
+        return max(place, around[before][1]) if before >= 0 and around[before][1] > place else place
+
+    def is_space(self, start: int, end: int) -> bool:
+        """Whether a part of the text has nothing but white space."""
+        last = len(self.block.text)
+        return self.next_word[min(start, last)] >= min(end, last)
 
     def unlinked(self, element: Element, target: tuple[int, int]) -> tuple[int, int]:
         """Where an element goes whose words nothing is linked to: where it was, or in another text about there."""
         if self.text == self.block.text:
-            return max(element.start, target[0]), min(element.end, target[1])
+            start = min(max(element.start, target[0]), target[1])
+            return start, max(start, min(element.end, target[1]))
         start = self.near(element.start, target)
         end = self.text.find(" ", start, target[1])
         return self.trimmed(element, start, target[1] if end < 0 else end)

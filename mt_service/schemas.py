@@ -134,6 +134,27 @@ class TranslateAnswer(BaseModel):
     usage: Usage
 
 
+class DetectRequest(BaseModel):
+    """Whose language is asked for."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "Ich habe keine Zeit."}]})
+
+    text: str = Field(description="Any text; its first 300 characters count.")
+
+
+class LanguageGuess(BaseModel):
+    """A language that a text may be in."""
+
+    language: str
+    probability: float = Field(description="Of the languages that are served, 0 to 1.")
+
+
+class DetectAnswer(BaseModel):
+    """Languages that a text may be in, the likeliest first."""
+
+    languages: list[LanguageGuess]
+
+
 class Direction(BaseModel):
     """A pair of languages that can be translated."""
 
@@ -160,6 +181,7 @@ class LanguagesAnswer(BaseModel):
 
     directions: list[Direction]
     limits: LimitsAnswer
+    detection: bool = Field(description="Whether `/v1/detect` tells the languages of texts apart.")
 
 
 class Problem(BaseModel):

@@ -61,7 +61,7 @@ class Settings:
     client_requests: int = 32  # at once from one address
     deadline_seconds: float = 60.0  # from arrival to answer
     drain_seconds: float = 20.0  # for requests under way when the server is told to stop
-    root_path: str = ""  # where a reverse proxy mounts the server, such as /translate
+    root_path: str = ""  # where a reverse proxy mounts the server, such as /mt
     admin_token: str = ""  # lets /v1/reload be called from elsewhere than this machine
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -70,7 +70,7 @@ class Settings:
             value = getattr(self, name)
             check(least <= value <= most, f"{known_as(name)} must be from {least:,} to {most:,}, but is {value}")
         bare = self.root_path == "" or (self.root_path.startswith("/") and not self.root_path.endswith("/"))
-        check(bare, f"{known_as('root_path')} must look like /translate, but is '{self.root_path}'")
+        check(bare, f"{known_as('root_path')} must look like /mt, but is '{self.root_path}'")
 
 
 def known_as(name: str) -> str:

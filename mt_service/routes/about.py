@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from data.errors import UserError
+from mt_service.detection import writers
 from mt_service.problems import RefusedError
 from mt_service.schemas import Direction, LanguagesAnswer, LimitsAnswer
 
@@ -39,7 +40,7 @@ async def languages(request: Request) -> LanguagesAnswer:
         beam=settings.max_beam,
         n_best=min(settings.max_n_best, settings.max_beam),
     )
-    return LanguagesAnswer(directions=directions, limits=limits)
+    return LanguagesAnswer(directions=directions, limits=limits, detection=bool(writers(request.app.state.registry)))
 
 
 @router.head("/health/live", include_in_schema=False)

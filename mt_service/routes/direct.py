@@ -9,13 +9,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mt_service.problems import HANDLERS, RefusedError, told
-from mt_service.routes.translate import PROBLEMS, translate
+from mt_service.routes.translate import PROBLEMS, body_of, translate
 from mt_service.schemas import TranslateAnswer, TranslateRequest
 
 PATH = "/v1/translate"
@@ -33,10 +32,7 @@ async def read(request: Request) -> TranslateRequest:
         raise RefusedError(
             415, "not_json", f"the body is {said}: send JSON, and the header Content-Type: application/json"
         )
-    try:
-        body = await request.body()
-    except ClientDisconnect:
-        raise RefusedError(499, "client_left", "the client left") from None
+    body = await body_of(request)
     if not body:
         raise RefusedError(422, "invalid", "the body is empty; send a JSON object with text, source and target")
     try:

@@ -1,13 +1,14 @@
-"""The interface of LibreTranslate, for programs that were made for that: /translate and /languages.
+"""The interface of LibreTranslate, for programs that were made for that: /translate, /detect and /languages.
 
-Its requests have other names for the same things, come as JSON or as a form, and are refused in one sentence without a
-code. What tells languages apart is not here: `auto` is understood where only one language leads to the target.
+Its requests have other names for the same things, come as JSON or as a form, and what is wrong with them is told in one
+sentence without a code. A text that is in the language which is wished for comes back as it is.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
@@ -16,36 +17,53 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
 from data.languages import name_of
+from mt_service.detection import SAMPLE, Guess, writers
+from mt_service.markup import read
 from mt_service.problems import HANDLERS, RefusedError, told
-from mt_service.registry import Registry
-from mt_service.routes.translate import as_json, work
+from mt_service.projection import texts
+from mt_service.routes.detect import UNABLE, guesses
+from mt_service.routes.translate import as_json, body_of, work
 from mt_service.schemas import Language, TranslateRequest
 
 router = APIRouter()
 FORM = "application/x-www-form-urlencoded"
+AHEAD = 20  # times the characters of a sample that are read of HTML, which is mostly tags
 
 
-class Wish(BaseModel):
-    """What LibreTranslate can be asked for; keys and whatever else it may know are passed over."""
+class Asked(BaseModel):
+    """A text, or several; keys, and whatever else LibreTranslate may know, are passed over."""
 
     q: str | list[str]
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts as a list."""
+        return [self.q] if isinstance(self.q, str) else self.q
+
+
+class Wish(Asked):
+    """What a text is to become."""
+
     source: Language = "auto"
     target: Language
-    format: Literal["text", "html"] = "text"
-    alternatives: int = Field(0, ge=0)
+    format: Literal["text", "html"] | None = None
+    alternatives: int | None = Field(None, ge=0)
 
 
-async def read_wish(request: Request) -> Wish:
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_as(model: type[Model], request: Request) -> Model:
     """A request's body.
 
     Raises:
         RefusedError, RequestValidationError: naming what is wrong.
     """
-    body = await request.body()
+    kind, body = request.headers.get("Content-Type", ""), await body_of(request)
+    if kind.startswith("multipart/"):
+        raise RefusedError(415, "not_json", f"the body is a form of many parts: send JSON, or a form as {FORM}")
     try:
-        if request.headers.get("Content-Type", "").startswith(FORM):
-            return Wish.model_validate(form(body))
-        return Wish.model_validate_json(body)
+        return model.model_validate(form(body)) if kind.startswith(FORM) else model.model_validate_json(body)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
@@ -58,51 +76,95 @@ def form(body: bytes) -> dict[str, Any]:
     return {**dict(pairs), **({"q": several} if len(several) > 1 else {})}
 
 
-def source_of(wish: Wish, registry: Registry) -> str:
-    """The language of a text: the one that is named, or the only one that can be translated to what it is to become.
+def sample(some: Sequence[str], is_html: bool) -> str:
+    """Enough of some texts to tell their language."""
+    if is_html:
+        some = texts(read(text[: AHEAD * SAMPLE]) for text in some[:SAMPLE])
+    return "\n".join(some[:SAMPLE])[:SAMPLE]
+
+
+async def source_of(wish: Wish, request: Request) -> Guess:
+    """The language of a text: the one that is named, or the likeliest of those that can become what is wished for.
 
     Raises:
-        RefusedError: when there are several.
+        RefusedError: when these are several, and not told apart.
     """
+    registry = request.app.state.registry
     directions = [name.split("-") for name in registry.directions()]
     sources = sorted(source for source, target in directions if target == wish.target)
     if wish.source != "auto" or not sources:
-        return wish.source
+        return Guess(wish.source, 1.0)
+    candidates = {name: one for name, one in writers(registry).items() if name in (*sources, wish.target)}
+    if candidates:
+        return (await guesses(request, candidates, sample(wish.texts, wish.format == "html")))[0]
     if len(sources) > 1:
-        message = f"field 'source': languages are not told apart here; name one of {', '.join(sources)}"
-        raise RefusedError(422, "invalid", message, field="source")
-    return sources[0]
+        raise RefusedError(
+            422, "invalid", f"field 'source': {UNABLE}; name one of {', '.join(sources)}", field="source"
+        )
+    return Guess(sources[0], 0.0)
 
 
-async def answer(request: Request) -> Response:
+async def translated(request: Request) -> Response:
     """Translate.
 
     Raises:
         RefusedError, RequestValidationError, OverloadError, DeadlineError, EngineError: for `problems.HANDLERS`.
     """
-    wish, state = await read_wish(request), request.app.state
-    source, settings = source_of(wish, state.registry), state.settings
-    n_best = min(1 + wish.alternatives, settings.max_n_best, settings.max_beam)
-    asked = {"text": wish.q, "source": source, "target": wish.target, "format": wish.format, "n_best": n_best}
-    found = (await work(TranslateRequest.model_validate(asked), request)).translations
-    said: dict[str, Any] = {"translatedText": [one.text for one in found]}
-    if wish.source == "auto":
-        said["detectedLanguage"] = [{"language": source, "confidence": 0} for _ in found]  # nothing was looked at
-    if wish.alternatives:
+    wish, settings = await read_as(Wish, request), request.app.state.settings
+    source, is_html = await source_of(wish, request), wish.format == "html"
+    said: dict[str, Any] = {"translatedText": wish.texts, "alternatives": [[] for _ in wish.texts]}
+    if source.language != wish.target or wish.source != "auto":
+        n_best = 1 if is_html else min(1 + (wish.alternatives or 0), settings.max_n_best, settings.max_beam)
+        kind = "html" if is_html else "text"
+        asked = {"text": wish.q, "source": source.language, "target": wish.target, "format": kind, "n_best": n_best}
+        found = (await work(TranslateRequest.model_validate(asked), request)).translations
+        said["translatedText"] = [one.text for one in found]
         said["alternatives"] = [[other.text for other in one.alternatives[1:]] for one in found]
+    if wish.source == "auto":
+        said["detectedLanguage"] = [as_libre(source) for _ in wish.texts]
+    if not wish.alternatives:
+        del said["alternatives"]
     return as_json(said if isinstance(wish.q, list) else {name: values[0] for name, values in said.items()})
 
 
-@router.post("/translate", include_in_schema=False)
-async def translate(request: Request) -> Response:
-    """Translate a text or several, or tell in one sentence why not."""
+def as_libre(guess: Guess) -> dict[str, Any]:
+    """A guess in other words."""
+    return {"language": guess.language, "confidence": round(100 * guess.probability, 1)}
+
+
+async def detected(request: Request) -> Response:
+    """Tell the language of a text.
+
+    Raises:
+        RefusedError, RequestValidationError, OverloadError, DeadlineError, EngineError: for `problems.HANDLERS`.
+    """
+    asked, candidates = await read_as(Asked, request), writers(request.app.state.registry)
+    if not candidates:
+        raise RefusedError(422, "cannot_detect", UNABLE)
+    return as_json([as_libre(one) for one in await guesses(request, candidates, sample(asked.texts, is_html=False))])
+
+
+async def in_a_sentence(respond: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    """An answer, or in one sentence why there is none."""
     try:
-        return await answer(request)
+        return await respond(request)
     except tuple(HANDLERS) as error:
         refused = await told(request, error)
         message = json.loads(bytes(refused.body))["error"]["message"].replace("field 'text'", "field 'q'")
         kept = {name: value for name, value in refused.headers.items() if name == "retry-after"}
         return Response(json.dumps({"error": message}), refused.status_code, kept, "application/json")
+
+
+@router.post("/translate", include_in_schema=False)
+async def translate(request: Request) -> Response:
+    """A text or several, translated."""
+    return await in_a_sentence(translated, request)
+
+
+@router.post("/detect", include_in_schema=False)
+async def detect(request: Request) -> Response:
+    """The languages that a text may be in, the likeliest first."""
+    return await in_a_sentence(detected, request)
 
 
 @router.get("/languages", include_in_schema=False)

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from data.errors import UserError
@@ -82,6 +83,18 @@ def wished_glossary(wish: TranslateRequest, translator: Translator) -> Glossary 
     except UserError as error:
         raise RefusedError(422, "invalid", f"field 'glossary': {error}", field="glossary") from None
     return glossary
+
+
+async def body_of(request: Request) -> bytes:
+    """All of a request's body.
+
+    Raises:
+        RefusedError: when the client leaves meanwhile.
+    """
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        raise RefusedError(499, "client_left", "the client left") from None
 
 
 @contextmanager
@@ -185,7 +198,7 @@ async def translate(wish: TranslateRequest, request: Request) -> Response:
     return as_json(answer)
 
 
-def as_json(answer: dict[str, Any]) -> Response:
+def as_json(answer: Any) -> Response:
     """An answer of plain data: pydantic has checked what came, not what is made here."""
     return Response(json.dumps(answer, ensure_ascii=False, separators=(",", ":")), media_type="application/json")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,11 +10,11 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from fastapi import Request
 from serving import Served, ask, metric, serve
 
 from models.bundle import shipped_bundles
 from mt_service.problems import RefusedError
-from mt_service.registry import Registry
 from mt_service.routes.libre import Wish, source_of
 
 
@@ -76,11 +77,38 @@ def test_alternatives_come_beside_the_translation(server: Served) -> None:
     assert len(libre(server, q=["ba", "dei"], alternatives=99).json()["alternatives"]) == 2
 
 
-def test_the_only_language_that_leads_there_is_the_source(server: Served, shipped: Served) -> None:
+def test_the_only_language_that_leads_there_is_the_source_where_languages_are_not_told_apart(server: Served) -> None:
     found = libre(server, source="auto").json()
     assert found == {"translatedText": "dei ba", "detectedLanguage": {"language": "aa", "confidence": 0}}
-    found = libre(shipped, q=["Ich habe keine Zeit."], source="auto", target="en").json()
-    assert found["detectedLanguage"] == [{"language": "de", "confidence": 0}]
+    assert libre(server, source="auto", target="aa").json() == {
+        "error": "no model translates auto to aa; there are: aa-bb"
+    }
+    answer = httpx.post(server.url + "/v1/detect", json={"text": "ba"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "cannot_detect")
+    assert (
+        httpx.post(server.url + "/detect", json={"q": "ba"}).json()["error"].startswith("languages are told apart only")
+    )
+
+
+def test_languages_are_told_apart(shipped: Served) -> None:
+    for language, text in (("de", "Wir haben gestern lange gewartet."), ("en", "We waited for a long time yesterday.")):
+        found = httpx.post(shipped.url + "/v1/detect", json={"text": text}).json()["languages"]
+        assert found[0]["language"] == language
+        assert found[0]["probability"] > 0.99
+        assert sum(one["probability"] for one in found) == pytest.approx(1, abs=0.001)
+        found = httpx.post(shipped.url + "/detect", json={"q": text}).json()
+        assert (found[0]["language"], found[0]["confidence"] > 99) == (language, True)
+    found = httpx.post(shipped.url + "/v1/detect", json={"text": " 12 \U0001f600"}).json()["languages"]
+    assert [one["probability"] for one in found] == [0.5, 0.5]
+    assert httpx.get(shipped.url + "/v1/languages").json()["detection"]
+
+
+def test_a_text_is_translated_from_the_language_that_it_is_in(shipped: Served) -> None:
+    found = libre(shipped, q=["<p>I have no time.</p>", "<p>12</p>"], source="auto", target="de", format="html").json()
+    assert found["detectedLanguage"] == [{"language": "en", "confidence": 100.0}] * 2
+    assert found["translatedText"] == ["<p>Ich habe keine Zeit.</p>", "<p>12</p>"]
+    found = libre(shipped, q="Ich habe keine Zeit.", source="auto", target="de", alternatives=1).json()
+    assert (found["translatedText"], found["alternatives"]) == ("Ich habe keine Zeit.", [])
 
 
 @pytest.mark.parametrize(
@@ -113,6 +141,18 @@ def test_what_is_refused_is_told_in_a_sentence(
     assert (answer.status_code, answer.json()) == (status, {"error": message})
 
 
+def test_what_is_null_is_as_if_it_were_not_there_and_html_has_no_alternatives(server: Served) -> None:
+    assert libre(server, format=None, alternatives=None).json() == {"translatedText": "dei ba"}
+    found = libre(server, q="<p>ba dei</p>", format="html", alternatives=3).json()
+    assert found == {"translatedText": "<p>dei ba</p>", "alternatives": []}
+
+
+def test_forms_of_many_parts_are_refused(server: Served) -> None:
+    answer = httpx.post(server.url + "/translate", files={"q": b"ba"}, data={"target": "bb"})
+    assert answer.status_code == 415
+    assert answer.json()["error"].startswith("the body is a form of many parts: send JSON")
+
+
 def test_broken_bodies_are_told(server: Served) -> None:
     for body in (b"{", b"", b"\xff", b"[]"):
         answer = httpx.post(server.url + "/translate", content=body)
@@ -127,9 +167,11 @@ def test_languages_are_listed(golden: Path) -> None:
     assert {"code": "aa", "name": "aa", "targets": ["bb"]} in listed
 
 
-def test_where_several_languages_lead_to_one_the_source_must_be_named() -> None:
-    registry = cast(Registry, SimpleNamespace(directions=lambda: {"fr-en": None, "de-en": None, "en-de": None}))
-    assert source_of(Wish(q="ba", target="de"), registry) == "en"
-    assert source_of(Wish(q="ba", source="fr", target="en"), registry) == "fr"
-    with pytest.raises(RefusedError, match="languages are not told apart here; name one of de, fr"):
-        source_of(Wish(q="ba", target="en"), registry)
+def test_where_languages_are_not_told_apart_the_source_must_be_named() -> None:
+    unable = SimpleNamespace(bundle=SimpleNamespace(has_shortlist=True))
+    registry = SimpleNamespace(directions=lambda: dict.fromkeys(("fr-en", "de-en", "en-de"), unable))
+    request = cast(Request, SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(registry=registry))))
+    assert asyncio.run(source_of(Wish(q="ba", target="de"), request)) == ("en", 0.0)
+    assert asyncio.run(source_of(Wish(q="ba", source="fr", target="en"), request)) == ("fr", 1.0)
+    with pytest.raises(RefusedError, match=r"told apart only where .*; name one of de, fr"):
+        asyncio.run(source_of(Wish(q="ba", target="en"), request))

@@ -5,16 +5,59 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from html import escape
+from string import ascii_lowercase
 
 import pytest
 
 from models.bundle import read_bundle
 from mt_service.alignment import Alignment, Link, words_of
 from mt_service.markup import Block, Document, read
-from mt_service.projection import put_back, texts
+from mt_service.projection import marked_up, put_back, texts
+from mt_service.tags import events
 from mt_service.translation import Alternative, Options, Translation
 from mt_service.translator import Translator
 
+PARTS = [
+    *(
+        "<",
+        ">",
+        "</",
+        "b",
+        "p",
+        " ",
+        " ",
+        "ka",
+        "lo",
+        "(",
+        "&",
+        "amp;",
+        '"',
+        "'",
+        "=",
+        "<!--",
+        "-->",
+        "<![",
+        "&#",
+        "12",
+    ),
+    *(
+        "<script>",
+        "</script>",
+        "<b>",
+        "</b>",
+        "<i>",
+        "</i>",
+        "<p>",
+        "</p>",
+        "<sup>",
+        "</sup>",
+        "<img>",
+        "<code>",
+        "</code>",
+    ),
+    *("<li translate=no>", "<svg/>", "<a title='x>'>", "</a>"),
+]
 DOCUMENTS = [
     "",
     " \n",
@@ -49,30 +92,33 @@ def test_nothing_of_a_document_is_lost(document: str) -> None:
 
 def test_nothing_of_any_text_is_lost() -> None:
     rng = random.Random(3)
-    parts = [
-        "<",
-        ">",
-        "</",
-        "b",
-        "p",
-        " ",
-        "ka",
-        "&",
-        "amp;",
-        '"',
-        "'",
-        "=",
-        "<!--",
-        "-->",
-        "<script>",
-        "</script>",
-        "<b>",
-    ]
-    for _ in range(2000):
-        document = "".join(rng.choice(parts) for _ in range(rng.randrange(20)))
+    for _ in range(4000):
+        document = "".join(rng.choice(PARTS) for _ in range(rng.randrange(20)))
         found = read(document)
         assert raw(found) == document
-        put_back([found], map(mirrored, texts([found])))
+        for block in (part for part in found if isinstance(part, Block)):
+            for translate in (mirrored, mislinked):
+                done, lost = marked_up(block, translate(block.text))
+                assert lost == []
+                assert sorted(tags(done)) == sorted(tags(block.raw))
+                if not (block.kept or "<sup" in block.raw):
+                    assert shown(done) == shown(escape(translate(block.text).text))
+
+
+def shown(html: str) -> str:
+    """What a reader sees of a document without kept elements."""
+    return " ".join("".join(event.text for event in events(html)).split())
+
+
+def tags(html: str) -> list[str]:
+    return [event.raw for event in events(html) if event.kind != "text"]
+
+
+def mislinked(text: str) -> Translation:
+    """A text that stays as it is, of which half of the words are linked to others."""
+    source = words_of(text)
+    links = [Link(index, (index * 7 + 3) % len(source), 1.0) for index in range(0, len(source), 2)]
+    return mirrored(text)._replace(text=text, alignment=Alignment(source, source, links))
 
 
 @pytest.mark.parametrize(
@@ -85,9 +131,28 @@ def test_nothing_of_any_text_is_lost() -> None:
         ("&auml; &lt;b&gt; &amp;amp;", ["ä <b> &amp;"]),
         ("<p>12</p><p> &nbsp; </p><p>-</p>", ["12"]),
         ("<title>ka</title><script>ba</script><textarea>lo</textarea>", ["ka"]),
-        ("ka <code>x</code> ba <kbd>y</kbd>", ["ka {{m0}} ba {{m1}}"]),
-        ("{{mm}} <code>x</code> ba", ["{{mm}} {{mmm0}} ba"]),
+        ("ka <code>x</code> ba <kbd>y</kbd>", ["ka {{a0}} ba {{a1}}"]),
+        ("{{a}} <code>x</code> ba", ["{{a}} {{b0}} ba"]),
         ("<code>x</code>", []),
+        ("<nav><a href=/>Home</a><a href=/a>About us</a></nav>", ["Home", "About us"]),
+        ("<label><input>I agree</label><label><input>Mail me</label>", ["I agree", "Mail me"]),
+        ("un<b>believ</b>able <i>x</i><b>y</b>", ["unbelievable x", "y"]),
+        ("H<sub>2</sub>O, 20 m<sup>2</sup>, x<sup>n</sup>", ["{{a0}}O, 20 {{a1}}, xn"]),
+        ("Born there.<sup>1</sup> He left<sup><a href=x>[2]</a></sup>.", ["Born there. He left."]),
+        ("<svg class=i /> ka <svg><text>ba</text></svg>", ["ka"]),
+        ("<ul><li class=notranslate>ka<li>ba</ul>", ["ba"]),
+        ("<p translate=no>ka<p>ba", ["ba"]),
+        ("<div translate=no>ka <p>ba", ["ka", "ba"]),  # without an end
+        ("<code>ka <p>ba</p>", ["ka", "ba"]),
+        ("<title>About <script> tags</title><p>ka</p>", ["About <script> tags", "ka"]),
+        ("<script>ka", []),
+        ("<![foo]> ka <![ ba", ["ka"]),
+        ("&#" + "9" * 5000 + "; ka", ["\ufffd ka"]),
+        ("{&#123;a0}} ka <code>x</code>", ["{{a0}} ka {{b0}}"]),
+        ("{<i></i>{a0}} ka <code>x</code>", ["{{a0}} ka {{b0}}"]),
+        ("<!-- ka --!> ba <!--> lo <!-- mo", ["ba lo"]),
+        ("ka </> < ba <", ["ka </> < ba <"]),
+        ("<a title='ka > ba' x=\"'\" =y>lo</a>", ["lo"]),
         ("<select><option value=1>ka<option>ba</select>", ["ka", "ba"]),
         ("<p translate=no>ka <p>ba</p></p> lo", ["lo"]),
     ],
@@ -128,6 +193,10 @@ def mirrored(text: str) -> Translation:
         ("&lt;b&gt; ka", "ka &lt;b&gt;"),
         ("<p>-</p>", "<p>-</p>"),
         ("k<b>a</b> ba", "ba <b>ka</b>"),
+        ("ka<img> ba lo", "lo ba ka<img>"),
+        ("ka <sup>1</sup>ba", "<sup>1</sup>ba ka"),
+        ("ka ba.<sup>1</sup> lo", "lo ba.<sup>1</sup> ka"),
+        ("ka 20 m<sup>2</sup> lo", "lo m<sup>2</sup> 20 ka"),
     ],
 )
 def test_tags_go_where_their_words_went(document: str, translation: str) -> None:
@@ -166,10 +235,10 @@ def test_an_element_without_links_stays_about_where_it_was() -> None:
 
 def test_what_a_translation_has_no_place_for_stands_at_its_end() -> None:
     document = read("<p>ka <code>x</code> ba </p>")
-    done = put_back([document], [linked("ka {{m0}} ba", "ka ba")])[0]
+    done = put_back([document], [linked("ka {{a0}} ba", "ka ba")])[0]
     assert done.text == "<p>ka ba<code>x</code> </p>"
     assert done.warnings == ["the translation has no place for <code>x</code>, which stands at its end"]
-    done = put_back([document], [linked("ka {{m0}} ba", "{{m0}} ka {{m0}}")])[0]
+    done = put_back([document], [linked("ka {{a0}} ba", "{{a0}} ka {{a0}}")])[0]
     assert done.text == "<p><code>x</code> ka  </p>"
 
 
@@ -180,13 +249,36 @@ def test_a_document_is_counted_as_a_whole() -> None:
     assert (done.score, done.tokens, done.sentences, done.warnings, list(done.doubtful)) == (-1.75, 5, 4, ["a"], ["ka"])
 
 
-@pytest.mark.parametrize("document", ["<b>" * 5000 + "ka" + "</b>" * 5000, "</b>ka " * 3000, "<b>ka</b> " * 3000])
-def test_documents_of_tags_alone_take_no_time(document: str) -> None:
+@pytest.mark.parametrize(
+    "document",
+    [
+        "<b>" * 5000 + "ka" + "</b>" * 5000,
+        "</b>ka " * 10_000,
+        "<b>ka</b> " * 10_000,
+        "<b>ka</b><img> " * 10_000,
+        "<tt></tt> ka" * 10_000,
+        "<sup>" * 10_000 + "ka" + "</sup>" * 10_000,
+        "<code>ka " * 10_000,
+        "<a " * 20_000,
+        "<a ='" * 20_000,
+        "<!--" * 50_000,
+        "<p translate=no>ka" * 10_000,
+        "".join(f"{{{{{first}{second} <tt></tt>" for first in ascii_lowercase for second in ascii_lowercase),
+    ],
+)
+def test_hostile_documents_take_no_time(document: str) -> None:
     started = time.perf_counter()
     found = read(document)
+    assert sum(map(len, texts([found]))) <= 2 * len(document)
     done = put_back([found], map(mirrored, texts([found])))[0]
     assert done.text.count("b>") == document.count("b>")
     assert time.perf_counter() - started < 3
+
+
+def test_what_is_unsure_is_told_as_it_stands_in_the_document() -> None:
+    document = read("ka <code>x</code> ba")
+    doubtful = mirrored(texts([document])[0])._replace(doubtful=["ka {{a0}} ba"])
+    assert list(put_back([document], [doubtful])[0].doubtful) == ["ka <code>x</code> ba"]
 
 
 def test_code_is_carried_over(backwards: Translator) -> None:

@@ -1,0 +1,77 @@
+"""Which language a text is in, as the networks that are served know it.
+
+A network that is given a text of the very language that it is to write says it once more. Text of another language it
+would not write. So each language's network is asked how probable it would be to repeat the text, in one step for each
+piece of it and without a search.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple
+
+from data.normalize import normalize
+from mt_service.engine.interface import Job
+from mt_service.engine.worker import outcome
+from mt_service.pieces import LONGEST_IDS
+from mt_service.registry import Registry
+from mt_service.rerank import SCORING
+from mt_service.translator import Translator
+
+SAMPLE = 300  # characters that are looked at
+
+
+class Guess(NamedTuple):
+    """A language that a text may be in."""
+
+    language: str
+    probability: float  # of those that are asked for
+
+
+def writers(registry: Registry) -> dict[str, Translator]:
+    """Who writes each language, of those who may use all words; nobody, unless each that is read is also written."""
+    served = registry.directions().items()
+    free = [(name, translator) for name, translator in served if not translator.bundle.has_shortlist]
+    found = {name.partition("-")[2]: translator for name, translator in reversed(free)}
+    return found if {name.partition("-")[0] for name, _ in served} <= found.keys() else {}
+
+
+def repeat(translator: Translator, text: str, language: str) -> Job:
+    """A text as its own translation."""
+    tokenizer = translator.bundle.tokenizer
+    ids = (*tokenizer.encode(text)[:LONGEST_IDS], tokenizer.eos_id)
+    return Job((tokenizer.tag_id(language), *ids), SCORING, ids)
+
+
+async def detect(
+    candidates: Mapping[str, Translator], text: str, seconds: float, client: Hashable = None
+) -> list[Guess]:
+    """Guess the language of a text, the likeliest first; when this task is cancelled, the engines stop.
+
+    Args:
+        candidates: languages, and who writes each.
+        text: any; what has no letter is in any language alike.
+        seconds: that it may take.
+        client: whose requests share a turn.
+    Raises:
+        QueueFullError, DrainingError, DeadlineError, EngineError: nothing was found out.
+    """
+    sample = normalize(text.strip()[:SAMPLE])
+    if not any(map(str.isalpha, sample)):
+        return [Guess(language, 1 / len(candidates)) for language in candidates]
+    deadline, asked = time.monotonic() + seconds, []
+    try:
+        for language, translator in candidates.items():
+            name, job = next(translator.names), repeat(translator, sample, language)
+            asked.append((translator, name, translator.worker.submit(name, [job], deadline, client)))
+        found = [(await outcome(futures[0]))[0].log_probability for _, _, futures in asked]
+    finally:
+        for translator, name, _ in asked:
+            translator.worker.cancel(name)
+    total = math.fsum(math.exp(one - max(found)) for one in found)
+    guesses = [
+        Guess(language, math.exp(one - max(found)) / total) for language, one in zip(candidates, found, strict=True)
+    ]
+    return sorted(guesses, key=lambda one: -one.probability)
