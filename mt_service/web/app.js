@@ -4,6 +4,8 @@ const PAUSE = 300; // milliseconds without a key before a translation is asked f
 const ALTERNATIVES = 4;
 const CHECKED = 5000; // characters of a text that is read backwards, too: better, and three times slower
 const MEMORY = "mt";
+const AUTO = "auto"; // for a source language that the server is to tell
+const DETECT = "Detect language";
 
 const element = (id) => document.getElementById(id);
 const source = element("source-text");
@@ -15,6 +17,8 @@ const terms = element("terms");
 const names = new Intl.DisplayNames([navigator.language, "en"], { type: "language" });
 
 let directions = [];
+let detection = false; // whether the server tells languages apart
+let detected = ""; // the language of the text, where the server is to tell it
 let limits = { characters: Infinity, beam: 1, n_best: 1 };
 let timer = 0;
 let asking = null; // AbortController of the request under way
@@ -31,21 +35,32 @@ function languageName(code) {
 }
 
 function fill(select, codes, wish) {
-  select.replaceChildren(...codes.map((code) => new Option(languageName(code), code)));
+  select.replaceChildren(...codes.map((code) => new Option(code === AUTO ? DETECT : languageName(code), code)));
   select.value = codes.includes(wish) ? wish : codes[0];
 }
 
+// The language of the text: as chosen, or as the server told.
+const sourceLanguage = () => (from.value === AUTO ? detected : from.value);
+
 function fillTargets(wish) {
-  const codes = directions.filter((one) => one.source === from.value).map((one) => one.target);
-  fill(to, codes, wish);
+  const language = sourceLanguage();
+  const codes = directions.filter((one) => !language || one.source === language).map((one) => one.target);
+  fill(to, [...new Set(codes)], wish);
   allowSwap();
   showTerms();
+}
+
+function showDetected(language) {
+  if (language === detected) return;
+  detected = language;
+  from.querySelector(`[value="${AUTO}"]`).text = language ? `${languageName(language)} – detected` : DETECT;
+  fillTargets(to.value);
 }
 
 const served = (source, target) => directions.find((one) => one.source === source && one.target === target);
 
 function allowSwap() {
-  element("swap").disabled = !served(to.value, from.value);
+  element("swap").disabled = !served(to.value, sourceLanguage());
 }
 
 // Both sides of a line, which its first "=" parts.
@@ -56,10 +71,10 @@ function sides(line) {
 
 // What was typed for this direction, or what was typed for the other one with its sides exchanged.
 function showTerms() {
-  element("glossary").hidden = !served(from.value, to.value)?.glossary;
-  const other = glossaries[`${to.value}-${from.value}`] ?? "";
+  element("glossary").hidden = !served(sourceLanguage(), to.value)?.glossary;
+  const other = glossaries[`${to.value}-${sourceLanguage()}`] ?? "";
   const turned = other.split("\n").map((line) => (line.includes("=") ? sides(line).reverse().join(" = ").trim() : line));
-  terms.value = glossaries[`${from.value}-${to.value}`] ?? turned.join("\n");
+  terms.value = glossaries[`${sourceLanguage()}-${to.value}`] ?? turned.join("\n");
   countTerms();
 }
 
@@ -182,21 +197,35 @@ function schedule(delay = PAUSE) {
   }
 }
 
+function wish(text) {
+  const [language, target] = [sourceLanguage(), to.value];
+  const n_best = Math.min(ALTERNATIVES, limits.n_best);
+  const beam = Math.min(limits.beam, Math.max(served(language, target)?.beam ?? 1, n_best)); // to rerank it would be wider
+  const rerank = Boolean(served(target, language)) && text.length <= CHECKED;
+  return { text, source: language, target, alignments: true, n_best, beam, rerank, glossary: glossary() };
+}
+
+const post = (path, body, signal) =>
+  fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
+
+// What the server answers; where the language of the text is open, it is asked for that first.
+async function ask(text, signal) {
+  if (from.value === AUTO) {
+    const answer = await post("v1/detect", { text }, signal);
+    if (!answer.ok) return answer;
+    const guesses = (await answer.json()).languages.map((one) => one.language);
+    const language = guesses.find((guess) => directions.some((one) => one.source === guess));
+    if (!signal.aborted) showDetected(language);
+  }
+  return post("v1/translate", wish(text), signal);
+}
+
 async function translate() {
   const controller = new AbortController();
   asking = controller;
   const text = source.value;
-  const body = { text, source: from.value, target: to.value, alignments: true, n_best: Math.min(ALTERNATIVES, limits.n_best) };
-  body.glossary = glossary();
-  body.rerank = Boolean(served(to.value, from.value)) && text.length <= CHECKED;
-  body.beam = Math.min(limits.beam, Math.max(served(from.value, to.value)?.beam ?? 1, body.n_best)); // a beam to rerank would be wider
   try {
-    const answer = await fetch("v1/translate", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-      signal: controller.signal,
-    });
+    const answer = await ask(text, controller.signal);
     const content = await answer.json();
     if (controller.signal.aborted) return;
     if (answer.ok) {
@@ -266,8 +295,9 @@ async function copy() {
 
 function swap() {
   const shown = targetWords.classList.contains("stale") ? "" : translation; // of an older text it is no use
-  const [newFrom, newTo, text] = [to.value, from.value, shown || source.value];
-  from.value = newFrom;
+  const [newFrom, newTo, text] = [to.value, sourceLanguage(), shown || source.value];
+  if (from.value === AUTO) showDetected(newFrom);
+  else from.value = newFrom;
   fillTargets(newTo);
   source.value = text;
   clearResult();
@@ -278,12 +308,13 @@ function swap() {
 function listen() {
   source.addEventListener("input", () => schedule());
   terms.addEventListener("input", () => {
-    glossaries[`${from.value}-${to.value}`] = terms.value;
-    delete glossaries[`${to.value}-${from.value}`];
+    glossaries[`${sourceLanguage()}-${to.value}`] = terms.value;
+    delete glossaries[`${to.value}-${sourceLanguage()}`];
     countTerms();
     schedule();
   });
   from.addEventListener("change", () => {
+    showDetected("");
     fillTargets(to.value);
     schedule(0);
   });
@@ -315,7 +346,7 @@ async function start() {
   try {
     const answer = await fetch("v1/languages");
     if (!answer.ok) throw new Error(String(answer.status));
-    ({ directions, limits } = await answer.json());
+    ({ directions, limits, detection } = await answer.json());
   } catch {
     say("The server cannot be reached; trying again.");
     setTimeout(start, 3000);
@@ -324,7 +355,8 @@ async function start() {
   say("");
   const memory = remembered();
   glossaries = memory.glossaries ?? {};
-  fill(from, [...new Set(directions.map((one) => one.source))], memory.from);
+  const languages = new Set(directions.map((one) => one.source));
+  fill(from, [...(detection ? [AUTO] : []), ...languages], memory.from);
   fillTargets(memory.to);
   if (!source.value) source.value = memory.text ?? "";
   listen();
