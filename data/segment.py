@@ -106,6 +106,11 @@ def gaps(text: str) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
+def is_mark(segment: str) -> bool:
+    """Whether a segment is a list's mark or a table's bar."""
+    return segment == BAR or LIST_MARK.match(segment) is not None
+
+
 def beside_bar(text: str, start: int, end: int, rows: Sequence[tuple[int, int]]) -> bool:
     """Whether the white space of a text from `start` to `end` parts a bar from a cell, in a row of a table."""
     row = bisect_right(rows, (start, len(text))) - 1

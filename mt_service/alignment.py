@@ -38,12 +38,22 @@ class Link(NamedTuple):
     weight: float
 
 
+class Passage(NamedTuple):
+    """Characters of the source text, and those of the translation that came of them; ends are excluded."""
+
+    source_start: int
+    source_end: int
+    target_start: int
+    target_end: int
+
+
 class Alignment(NamedTuple):
     """Links between words, which are given as spans of characters of the source text and of the translation."""
 
     source_words: list[Span]
     target_words: list[Span]
     links: list[Link]
+    unsure: Sequence[Passage] = ()  # where the network is unsure
 
 
 def words_of(text: str, offset: int = 0) -> list[Span]:

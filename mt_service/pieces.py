@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from data.languages import has_spaces, parts_sentences_by_spaces
 from data.literals import Masked, Masking
 from data.normalize import normalize
-from data.segment import CLOSERS, LONGEST, Segment, split
+from data.segment import CLOSERS, LONGEST, Segment, is_mark, split
 from data.tokenizer import Tokenizer
 
 WIDE = ("。", "！", "？", "｡", "；", "：", "，", "、")  # which have their space within
@@ -71,7 +71,7 @@ def separators(pieces: Sequence[Piece], target: str) -> list[str]:
     for i, piece in enumerate(pieces[:-1]):
         if spaced and not found[i] and piece.text.rstrip(CLOSERS)[-1:] in WIDE:
             found[i] = " "
-        elif not parted and piece.ids and found[i] == " ":  # not behind marks of lists and bars of tables
+        elif not parted and piece.text and found[i] == " " and not is_mark(piece.text):
             found[i] = ""
     return found
 

@@ -74,12 +74,22 @@ class WordLink(BaseModel):
     weight: float = Field(description="Share of the attention of the target word, 0 to 1.")
 
 
+class UnsurePassage(BaseModel):
+    """A sentence that the model is unsure of, as characters of the text, and its translation."""
+
+    source_start: int
+    source_end: int
+    target_start: int
+    target_end: int
+
+
 class WordAlignment(BaseModel):
-    """Words of both texts, and links between them."""
+    """Words of both texts, links between them, and sentences that the model is unsure of."""
 
     source_words: list[WordSpan]
     target_words: list[WordSpan]
     links: list[WordLink]
+    unsure: list[UnsurePassage]
 
 
 class AlternativeText(BaseModel):

@@ -24,7 +24,7 @@ from data.normalize import normalize
 from models.bundle import Bundle
 from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
-from mt_service.alignment import Alignment, add_links
+from mt_service.alignment import Alignment, Passage, add_links
 from mt_service.engine.interface import DeadlineError, EngineError, Job, OverloadError
 from mt_service.engine.worker import Worker, outcome
 from mt_service.pieces import Piece, Plan, make_plan, separators
@@ -300,18 +300,16 @@ class Translator:
         endless = sum(not one[0].complete for one in searched)
         warnings = [f"translations that grew too long and were cut off: {endless}"] if endless else []
         warnings += self.lost(plan, found)
-        alignment = self.align(plan, found, gaps) if options.alignments else None
+        alignment = self.align(plan, found, gaps, options) if options.alignments else None
         best, warnings = alternatives[0], plan.warnings + warnings
-        doubtful = self.doubtful(plan, found, options)
+        both = zip(plan.pieces, found, strict=True)
+        doubtful = [piece.text for piece, one in both if self.doubts(one, options)]
         return Translation(best.text, best.score, alternatives, alignment, tokens, len(searched), warnings, doubtful)
 
-    def doubtful(self, plan: Plan, found: Sequence[Found | None], options: Options) -> list[str]:
-        """Sentences whose translation the network holds for less likely than nearly all that it was measured on."""
+    def doubts(self, found: Found | None, options: Options) -> bool:
+        """Whether the network holds a translation for less likely than nearly all that it was measured on."""
         least = self.info.unsure_below.get(options.direction)
-        if least is None:
-            return []
-        both = zip(plan.pieces, found, strict=True)
-        return [piece.text for piece, one in both if one and one[0].per_word < least]
+        return found is not None and least is not None and found[0].per_word < least
 
     def spell(self, piece: Piece, hypothesis: Hypothesis | None, gap: str) -> str:
         """A piece's translation and what follows it; literals alone need no hypothesis."""
@@ -327,15 +325,18 @@ class Translator:
         told |= {"numbers that the translation seems to lack": numbers}
         return [f"{what}: {', '.join(which)}" for what, which in told.items() if which]
 
-    def align(self, plan: Plan, found: Sequence[Found | None], gaps: Sequence[str]) -> Alignment:
+    def align(self, plan: Plan, found: Sequence[Found | None], gaps: Sequence[str], options: Options) -> Alignment:
         """Word links of the best translation; a piece whose words cannot be matched up has none."""
-        alignment, position = Alignment([], [], []), 0
+        alignment, position, unsure = Alignment([], [], []), 0, list[Passage]()
         for piece, one, gap in zip(plan.pieces, found, gaps, strict=True):
             text = self.spell(piece, one[0] if one else None, gap)
             if one:
                 add_links(alignment, self.bundle.tokenizer, piece, one[0], text, position)
+            if self.doubts(one, options):
+                end = position + len(text) - len(gap)
+                unsure.append(Passage(piece.start, piece.start + len(piece.text), position, end))
             position += len(text)
-        return alignment
+        return alignment._replace(unsure=unsure)
 
     def retire(self, seconds: float) -> None:
         """Finish what runs, then stop, without making anybody wait."""

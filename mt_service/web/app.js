@@ -117,15 +117,16 @@ function say(message) {
   problem.hidden = !message;
 }
 
-// Lay words out as spans; offsets count characters (code points), as the server does.
-function layOut(box, text, words) {
+// Lay words out as spans; offsets count characters (code points), as the server does. Of some passages all words are
+// marked.
+function layOut(box, text, words, passages) {
   const characters = Array.from(text);
   const parts = [];
   let position = 0;
   words.forEach(({ start, end }, index) => {
     parts.push(characters.slice(position, start).join(""));
     const word = document.createElement("span");
-    word.className = "word";
+    word.className = passages.some((one) => one.start <= start && end <= one.end) ? "word unsure" : "word";
     word.dataset.index = index;
     word.textContent = characters.slice(start, end).join("");
     parts.push(word);
@@ -138,10 +139,11 @@ function layOut(box, text, words) {
 function show(answer, text) {
   const result = answer.translations[0];
   translation = result.text;
-  const alignment = result.alignment ?? { source_words: [], target_words: [], links: [] };
+  const alignment = result.alignment ?? { source_words: [], target_words: [], links: [], unsure: [] };
   links = alignment.links;
-  layOut(targetWords, translation, alignment.target_words);
-  layOut(sourceWords, text, alignment.source_words);
+  const unsure = alignment.unsure.map((one) => ({ start: one.target_start, end: one.target_end }));
+  layOut(targetWords, translation, alignment.target_words, unsure);
+  layOut(sourceWords, text, alignment.source_words, []);
   targetWords.lang = to.value;
   const others = (result.alternatives ?? []).map((one) => one.text);
   const different = [...new Set(others)].filter((one) => one !== translation);

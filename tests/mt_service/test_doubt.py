@@ -47,6 +47,18 @@ def test_doubtful_sentences_are_named(doubting: Path, golden: Path) -> None:
         assert [one.remarks == one.warnings for one in found] == [not expected, True]
 
 
+def test_where_they_stand_is_told_with_alignments(doubting: Path) -> None:
+    translator = make_translator(read_bundle(doubting), Settings(device="cpu", threads=1))
+    text = f"ba dei. {STRANGE} \n12"
+    (found,) = translator.translate_lines([text], Options("aa", "bb", alignments=True))
+    translator.worker.close()
+    assert found.alignment is not None
+    (passage,) = found.alignment.unsure
+    assert text[passage.source_start : passage.source_end] == STRANGE
+    assert found.text[: passage.target_start] == "dei ba "
+    assert found.text[passage.target_end :] == " \n12"
+
+
 def test_long_sentences_are_named_by_their_beginning() -> None:
     found = Translation("", 0.0, [], None, 1, 2, ["cut"], ["x" * 70, "short"])
     assert found.remarks == ["cut", f"the model is unsure of: {'x' * EXCERPT}… | short"]

@@ -51,6 +51,8 @@ def test_chinese_gets_no_space_that_another_language_has_between_sentences() -> 
     pieces = [Piece(text, 0, gap, (), Masked(text, {}, {})) for text, gap in texts]
     assert separators(pieces, "zh") == separators(pieces, "ja") == [" ", "", "  ", "\n", " "]
     assert separators(pieces, "th") == separators(pieces, "de") == [gap for _, gap in texts]
+    pieces = [Piece(text, 0, " ", (), Masked(text, {}, {})) for text in ("-", "2)", "|", "I.", "He.")]
+    assert separators(pieces, "zh") == [" ", " ", " ", "", " "]
 
 
 def test_words_after_such_a_space_are_found_where_they_stand(translator: Translator) -> None:
