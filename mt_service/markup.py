@@ -107,24 +107,15 @@ def free_prefix(found: Sequence[Event]) -> str:
     return next(prefix for name in names if (prefix := "{{" + name) not in text)
 
 
-class Reader:
-    """Puts blocks together from events.
+class Draft:
+    """A block that is being read.
 
     Args:
-        document: HTML, a page or a part of one; whatever it is, nothing of it is lost.
+        prefix: of literals for what is kept.
     """
 
-    def __init__(self, document: str) -> None:
-        self.parts: Document = []
-        found = list(events(document))
-        self.prefix = free_prefix(found)
-        self.begin()
-        for event in gathered(found):
-            self.take(event)
-        self.finish()
-
-    def begin(self) -> None:
-        """A new block."""
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
         self.raw: list[str] = []
         self.texts: list[str] = []
         self.length = 0
@@ -137,27 +128,18 @@ class Reader:
         self.ended = False  # whether an element has ended since the last text
         self.edge = 0  # where an element began or ended last
 
-    def finish(self) -> None:
-        """The end of a block; one without a letter or digit stays as it is."""
-        for _, element in self.open:
-            element.end = self.length
-        raw = "".join(self.raw)
-        if self.worded:
-            self.parts.append(Block(raw, "".join(self.texts).rstrip(" "), self.elements, self.kept))
-        elif raw:
-            self.parts.append(raw)
-        self.begin()
+    def takes(self, event: Event) -> bool:
+        """Whether an event is a part of a block, and not beside it."""
+        if event.kind == "other":  # a comment within text; what has no end must stay at the document's
+            return event.closed and bool(self.length or self.open)
+        return event.kind == "text" or event.name in INLINE or event.name in POINTS
+
+    def parted_from(self, event: Event) -> bool:
+        """Whether an element that an event begins touches another one without white space, as words of a menu do."""
+        return self.ended and self.last.isalnum() and event.kind in ("start", "kept") and event.name in INLINE
 
     def take(self, event: Event) -> None:
-        """What an event adds to a block, or that it ends one."""
-        aside = event.kind == "other" and event.closed and bool(self.length or self.open)
-        within = event.kind == "text" or aside
-        if not (within or event.name in INLINE or event.name in POINTS):
-            self.finish()
-            self.parts.append(event.raw)
-            return
-        if self.ended and self.last.isalnum() and event.kind in ("start", "kept") and event.name in INLINE:
-            self.finish()  # where two elements touch without white space, they are no parts of one word
+        """Add what an event says."""
         self.raw.append(event.raw)
         if event.kind == "text":
             self.add_text(SPACES.sub(" ", event.text))
@@ -169,6 +151,13 @@ class Reader:
             self.close(event)
         else:
             self.add(event)
+
+    def finished(self) -> str | Block:
+        """The block; one without a letter or digit stays as it is."""
+        for _, element in self.open:
+            element.end = self.length
+        raw = "".join(self.raw)
+        return Block(raw, "".join(self.texts).rstrip(" "), self.elements, self.kept) if self.worded else raw
 
     def add_text(self, text: str) -> None:
         """Text, whose white space is one with that before it."""
@@ -222,5 +211,22 @@ class Reader:
 
 
 def read(document: str) -> Document:
-    """The blocks of a document, and what stands between them."""
-    return Reader(document).parts
+    """The blocks of a document, and what stands between them.
+
+    Args:
+        document: HTML, a page or a part of one; whatever it is, nothing of it is lost.
+    """
+    found = list(events(document))
+    prefix = free_prefix(found)
+    parts: Document = []
+    draft = Draft(prefix)
+    for event in gathered(found):
+        inside = draft.takes(event)
+        if not inside or draft.parted_from(event):
+            parts.append(draft.finished())
+            draft = Draft(prefix)
+        if inside:
+            draft.take(event)
+        else:
+            parts.append(event.raw)
+    return [part for part in (*parts, draft.finished()) if part]
