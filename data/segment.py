@@ -19,10 +19,14 @@ BAR = "|"  # between the cells of a table
 MAY_END = frozenset(CLOSERS + ENDERS + BULLETS + BAR)
 LINE_ENDS = r"\n\r\v\f\x85\u2028\u2029"
 LINE_END = re.compile(f"[{LINE_ENDS}]")
-LIST_MARK = re.compile(  # from the beginning of a line up to where one looks
-    rf"(?:\A|(?<=[{LINE_ENDS}]))(?:[ \t]*(?:[{re.escape(BULLETS)}]{{1,6}}|\(?\d{{1,3}}\)|\[[ xX]\]))+\Z"
+BULLET = f"[{re.escape(BULLETS)}]"
+LIST_MARK = re.compile(  # from the beginning of a line up to where one looks; each sign can be read in one way alone
+    rf"(?:\A|(?<=[{LINE_ENDS}]))(?:[ \t]*(?:{BULLET}{{1,6}}(?!{BULLET})|\(?\d{{1,3}}\)|\[[ xX]\]))+\Z"
 )
-TABLE_ROW = re.compile(rf"(?:\A|(?<=[{LINE_ENDS}]))[ \t]*[|](?=\s)[^{LINE_ENDS}]*")
+CELL = rf"[^{LINE_ENDS}|([{{]*"
+TABLE_ROW = re.compile(  # begins with a bar, or has two with white space around and no bracket before them
+    rf"(?:\A|(?<=[{LINE_ENDS}]))(?:[ \t]*[|](?=\s)|{CELL}(?<=\s)[|](?=\s){CELL}(?<=\s)[|](?=\s))[^{LINE_ENDS}]*"
+)
 GAP = re.compile(r"[。！？｡]+[」』”’）】》\"')\]]*\s*|\s+")
 WORD = re.compile(r"\w+")
 DOTTED = re.compile(r"(?:\w\.)+\w")

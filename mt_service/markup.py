@@ -19,20 +19,26 @@ from data.segment import words
 from mt_service.tags import TEXT_ALONE, Event, events
 
 SPACES = re.compile(r"[ \t\n\r\f]+")  # what HTML takes for white space
+LAST_SPACES = re.compile(r"(?<![ \t\n\r\f])[ \t\n\r\f]+\Z")
 DEEPEST = 30  # elements within each other; deeper ones are around nothing
-SHORT_WORD = re.compile(
-    r"(?<![^\W_])[^\W\d_]{1,2}\Z"
-)  # such as m, H or CO, whose raised or lowered digits belong to it
-INLINE = words("""
-    a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd mark q s samp small span strike strong sub sup
-    time tt u var
-""")
-POINTS = words("img input wbr")  # within a line as well, but around nothing
-EMPTY = words("area base br col embed hr link meta param source track") | POINTS  # which have no end
-KEPT = words("""
-    audio code canvas iframe kbd math noscript object pre samp script style svg template textarea tt var video
-""")
+TAIL = 8  # characters before a raised or lowered sign that are looked at
+SIGNED = {  # what a sign belongs to: symbols, which stand alone, elements, and units behind a number
+    "sub": re.compile(r"(?<![^\W_])(?:[^\W\d_]|[A-Z][a-z]|[A-Z]{2})\Z"),
+    "sup": re.compile(r"(?<![^\W_])(?:[b-zB-HJ-Z]|(?<=\d[ \xa0])[a-z]{2})\Z"),
+}
+BLOCKS = words("""
+    address article aside blockquote body br button caption center col colgroup dd details dialog dir div dl dt fieldset
+    figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html label legend li link main
+    menu meta nav noscript ol optgroup option p pre script section select style summary table tbody td template textarea
+    tfoot th thead title tr ul iframe
+""")  # all else stands within a line
+POINTS = words("img input wbr embed source track param area")  # around nothing
+EMPTY = words("base br col hr link meta") | POINTS  # which have no end
+SILENT = words("audio canvas math object svg video")  # kept within a line, and say nothing
+KEPT = words("code kbd samp tt var pre textarea iframe noscript script style template") | SILENT
 RAISED = words("sub sup")
+ADDRESS = re.compile(r"\s*(?:https?://|www\.)\S+\s*")
+FEW = 20  # events of a link that is looked at closer
 ENDED_BY_NEXT = words("dd dt li option p td th tr")  # whose end may be left out
 
 
@@ -54,6 +60,8 @@ class Block(NamedTuple):
     text: str  # without tags, character references, and white space at its ends
     elements: list[Element]  # in order; what is within them are their children
     kept: dict[str, str]  # what literals of the text stand for
+    before: str = ""  # white space, as it stands or as it is shown
+    behind: str = ""
 
 
 Document: TypeAlias = list[str | Block]  # text between blocks stays as it is
@@ -65,15 +73,27 @@ def gathered(found: Sequence[Event]) -> Iterator[Event]:
     letters = [0, *accumulate(any(map(str.isalpha, event.text)) for event in found)]
     while place < len(found):
         event, end = found[place], last.get(place, -1)
-        kept = event.kept or event.name in KEPT
+        kept = (
+            event.kept
+            or event.name in KEPT
+            or (event.name == "a" and place < end <= place + FEW and is_address(found[place : end + 1]))
+        )
         mark = event.name in RAISED and letters[end + 1] == letters[place]
         if end >= 0 and (kept or mark):
-            raw = "".join(one.raw for one in found[place : end + 1])
-            yield Event("kept" if kept else "mark", raw, event.name)
+            raw, text = (
+                "".join(parts) for parts in zip(*((one.raw, one.text) for one in found[place : end + 1]), strict=True)
+            )
+            closed = found[end].kind == "end" or event.closed
+            yield Event("kept" if kept else "mark", raw, event.name, text, closed=closed)
             place = end
         else:
             yield event
         place += 1
+
+
+def is_address(some: Sequence[Event]) -> bool:
+    """Whether a link shows its address, of which parts may be hidden."""
+    return ADDRESS.fullmatch("".join(event.text for event in some)) is not None
 
 
 def ends(found: Sequence[Event]) -> dict[int, int]:
@@ -101,8 +121,8 @@ def ends(found: Sequence[Event]) -> dict[int, int]:
 
 
 def free_prefix(found: Sequence[Event]) -> str:
-    """What literals may begin with, since no text does."""
-    text = "".join(event.text for event in found)
+    """What literals may begin with, since nothing else does."""
+    text = "".join(event.text for event in found) + "".join(event.raw for event in found)
     names = ("".join(letters) for length in count(1) for letters in product(ascii_lowercase, repeat=length))
     return next(prefix for name in names if (prefix := "{{" + name) not in text)
 
@@ -125,25 +145,34 @@ class Draft:
         self.kept: dict[str, str] = {}
         self.wrapped = 0
         self.worded = False  # whether there is a letter or digit beside what is kept
-        self.ended = False  # whether an element has ended since the last text
+        self.spaced = False  # whether white space stands before the text
+        self.ended: set[str] = set()  # names of elements that have ended since the last text
         self.edge = 0  # where an element began or ended last
+        self.point: Element | None = None  # the last one around nothing since the last text
 
     def takes(self, event: Event) -> bool:
         """Whether an event is a part of a block, and not beside it."""
-        if event.kind == "other":  # a comment within text; what has no end must stay at the document's
-            return event.closed and bool(self.length or self.open)
-        return event.kind == "text" or event.name in INLINE or event.name in POINTS
+        if event.kind == "other" or (event.kind == "kept" and event.name in SILENT):
+            return event.closed and bool(self.length or self.open)  # what has no end stays at the document's
+        return event.name not in BLOCKS
 
-    def parted_from(self, event: Event) -> bool:
-        """Whether an element that an event begins touches another one without white space, as words of a menu do."""
-        return self.ended and self.last.isalnum() and event.kind in ("start", "kept") and event.name in INLINE
+    def parted_from(self, event: Event, following: str) -> bool:
+        """Whether an event begins a link behind another element, or the other way round, without white space between.
+
+        Args:
+            event: that comes next.
+            following: the first character of what it is around.
+        """
+        link = event.name == "a" or "a" in self.ended
+        touches = self.last.isalnum() and following.isalnum()
+        return bool(self.ended) and link and touches and event.kind in ("start", "kept")
 
     def take(self, event: Event) -> None:
         """Add what an event says."""
         self.raw.append(event.raw)
         if event.kind == "text":
             self.add_text(SPACES.sub(" ", event.text))
-        elif event.kind == "kept":
+        elif event.kind == "kept" and event.name not in SILENT:
             self.keep(event.raw)
         elif event.kind == "mark":
             self.add_mark(event)
@@ -156,12 +185,25 @@ class Draft:
         """The block; one without a letter or digit stays as it is."""
         for _, element in self.open:
             element.end = self.length
-        raw = "".join(self.raw)
-        return Block(raw, "".join(self.texts).rstrip(" "), self.elements, self.kept) if self.worded else raw
+        raw, text = "".join(self.raw), "".join(self.texts)
+        if not self.worded:
+            return raw
+        before, behind = SPACES.match(raw), LAST_SPACES.search(raw)
+        return Block(
+            raw,
+            text.rstrip(" "),
+            self.elements,
+            self.kept,
+            before[0] if before else " " * self.spaced,
+            behind[0] if behind else " " * text.endswith(" "),
+        )
 
     def add_text(self, text: str) -> None:
-        """Text, whose white space is one with that before it."""
-        text = text.removeprefix(" ") if self.last in ("", " ") else text
+        """Text, whose white space is one with that before it; but behind a picture between words it is shown."""
+        if text.startswith(" ") and self.last in ("", " "):
+            text, self.spaced = text[1:], self.spaced or not self.last
+            if self.last and self.point:
+                self.point.closing = " "
         self.worded = self.worded or any(map(str.isalnum, text))
         self.put(text)
 
@@ -169,7 +211,8 @@ class Draft:
         """Characters of the block's text."""
         if text:
             self.texts.append(text)
-            self.length, self.last, self.ended = self.length + len(text), text[-1], False
+            self.length, self.last = self.length + len(text), text[-1]
+            self.ended, self.point = set(), None
 
     def keep(self, raw: str) -> None:
         """What is not translated: a literal stands for it."""
@@ -178,25 +221,35 @@ class Draft:
         self.put(literal)
 
     def add_mark(self, event: Event) -> None:
-        """A raised or lowered number or sign: a short word is kept together with it, as units and formulas are."""
+        """A raised or lowered number or sign: what it belongs to in units and formulas is kept together with it."""
         text = self.texts[-1] if self.texts else ""
-        word = SHORT_WORD.search(text)
-        if word is None or self.edge > self.length - len(word[0]):
+        word = SIGNED[event.name].search(text, max(0, len(text) - TAIL))
+        begins = self.length - len(word[0]) if word else 0
+        whole = word is not None and (word.start() > 0 or len(self.texts) < 2 or not self.texts[-2][-1].isalnum())
+        if (
+            word is None
+            or not whole
+            or self.edge > begins
+            or not any(map(str.isdigit, event.text))
+            or "[" in event.text
+        ):
             self.add(event._replace(name=""))
             return
-        self.texts[-1], self.length = text[: word.start()], self.length - len(word[0])
+        self.texts[-1], self.length = text[: word.start()], begins
         self.keep(word[0] + event.raw)
 
     def add(self, event: Event) -> None:
         """The beginning of an element; comments and what is around nothing have no more than that."""
         element, self.edge = Element(self.length, self.length, event.raw), self.length
         (self.open[-1][1].children if self.open else self.elements).append(element)
-        if event.name in INLINE and len(self.open) < DEEPEST:
+        if event.kind == "start" and event.name not in POINTS and event.name and len(self.open) < DEEPEST:
             self.open.append((event.name, element))
+        else:
+            self.point = element
 
     def close(self, event: Event) -> None:
         """The end of an element and of all that were begun within it; one from before the block is around all of it."""
-        self.ended, self.edge = True, self.length
+        self.ended, self.edge = self.ended | {event.name}, self.length
         if any(name == event.name for name, _ in self.open):
             name = ""
             while name != event.name:
@@ -210,6 +263,18 @@ class Draft:
             self.elements = [Element(0, self.length, "", event.raw, self.elements)]
 
 
+def first_said(found: Sequence[Event]) -> list[str]:
+    """For each event the first character of the text, if it begins an element, that is within that one."""
+    said, following = list[str](), ""
+    for event in reversed(found):
+        if event.kind in ("text", "kept"):
+            following = event.text[:1]
+        elif event.kind == "end":
+            following = ""
+        said.append(following)
+    return said[::-1]
+
+
 def read(document: str) -> Document:
     """The blocks of a document, and what stands between them.
 
@@ -217,12 +282,12 @@ def read(document: str) -> Document:
         document: HTML, a page or a part of one; whatever it is, nothing of it is lost.
     """
     found = list(events(document))
-    prefix = free_prefix(found)
+    prefix, whole = free_prefix(found), list(gathered(found))
     parts: Document = []
     draft = Draft(prefix)
-    for event in gathered(found):
+    for event, following in zip(whole, first_said(whole), strict=True):
         inside = draft.takes(event)
-        if not inside or draft.parted_from(event):
+        if not inside or draft.parted_from(event, following):
             parts.append(draft.finished())
             draft = Draft(prefix)
         if inside:
@@ -230,3 +295,12 @@ def read(document: str) -> Document:
         else:
             parts.append(event.raw)
     return [part for part in (*parts, draft.finished()) if part]
+
+
+def visible(document: str) -> Iterator[str]:
+    """The texts of a document one after the other, without scripts and the like."""
+    name = ""
+    for event in events(document):
+        if event.kind == "text" and name not in KEPT:
+            yield event.text
+        name = event.name if event.kind == "start" else ""

@@ -13,11 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from mt_service.alignment import Alignment, Span
-from mt_service.markup import SPACES, Block, Document, Element
+from mt_service.markup import Block, Document, Element
 from mt_service.translation import Alternative, Translation
 
 LITERAL = re.compile(r"\{\{[a-z]+\d+\}\}")
-LAST_SPACES = re.compile(r"(?<![ \t\n\r\f])[ \t\n\r\f]+\Z")
 OF_WORD = re.compile(r"[\w{}]")  # or of a literal
 FAIR = 0.5  # of a word's attention: with less on an element's words, it is rather none of the element's
 
@@ -67,15 +66,10 @@ def original(text: str, block: Block) -> str:
 
 def marked_up(block: Block, translation: Translation) -> tuple[str, list[str]]:
     """A block's translation as HTML, and what had no place in it."""
-    left = dict(block.kept)
-
-    def put(match: re.Match[str]) -> str:
-        return left.pop(match[0], "") if match[0] in block.kept else match[0]
-
-    text = LITERAL.sub(put, Projection(block, translation).html())
-    begin, end = SPACES.match(block.raw), LAST_SPACES.search(block.raw)
-    lost = list(left.values())
-    return "".join([begin[0] if begin else "", text, *lost, end[0] if end else ""]), lost
+    projection = Projection(block, translation)
+    text = projection.html()
+    lost = list(projection.left.values())
+    return "".join([block.before, text, *lost, block.behind]), lost
 
 
 class Projection:
@@ -88,11 +82,13 @@ class Projection:
 
     def __init__(self, block: Block, translation: Translation) -> None:
         alignment = translation.alignment or Alignment([], [], [])
-        self.block, self.text = block, translation.text.strip()
+        self.block, self.text = block, translation.text
+        self.left = dict(block.kept)  # literals that were not put yet
         self.source, self.target = alignment.source_words, alignment.target_words
         self.next_word = [len(block.text)] * (len(block.text) + 1)  # place of the next character that is no white space
         for place in range(len(block.text) - 1, -1, -1):
             self.next_word[place] = self.next_word[place + 1] if block.text[place].isspace() else place
+        self.spaces = [place for place, character in enumerate(self.text) if character.isspace()]
         self.source_starts = [word.start for word in self.source]
         self.target_starts = [word.start for word in self.target]
         totals: dict[int, float] = defaultdict(float)
@@ -122,9 +118,17 @@ class Projection:
         for element in sorted(elements, key=lambda one: spans[id(one)][0]):
             start, end = (max(position, place) for place in spans[id(element)])
             within = self.render(element.children, (element.start, element.end), (start, end))
-            parts += [escape(self.text[position:start], quote=False), element.opening, within, element.closing]
+            parts += [self.shown(position, start), element.opening, within, element.closing]
             position = end
-        return "".join([*parts, escape(self.text[position : target[1]], quote=False)])
+        return "".join([*parts, self.shown(position, target[1])])
+
+    def shown(self, start: int, end: int) -> str:
+        """A part of the translation as HTML, with what its literals stand for, each once."""
+
+        def put(match: re.Match[str]) -> str:
+            return self.left.pop(match[0], "") if match[0] in self.block.kept else match[0]
+
+        return LITERAL.sub(put, escape(self.text[start:end], quote=False))
 
     def span(
         self, element: Element, source: tuple[int, int], target: tuple[int, int], taken: set[int]
@@ -188,16 +192,14 @@ class Projection:
             start = min(max(element.start, target[0]), target[1])
             return start, max(start, min(element.end, target[1]))
         start = self.near(element.start, target)
-        end = self.text.find(" ", start, target[1])
-        return self.trimmed(element, start, target[1] if end < 0 else end)
+        end = bisect_right(self.spaces, start)
+        return self.trimmed(element, start, min(self.spaces[end], target[1]) if end < len(self.spaces) else target[1])
 
     def near(self, place: int, target: tuple[int, int]) -> int:
         """The beginning of a word, as far into the translation as a place is into the text."""
-        share = place / max(1, len(self.block.text))
-        place = round(share * len(self.text))
-        while 0 < place < len(self.text) and not self.text[place - 1].isspace():
-            place -= 1
-        return min(max(place, target[0]), target[1])
+        place = round(place / max(1, len(self.block.text)) * len(self.text))
+        before = bisect_left(self.spaces, place)
+        return min(max(self.spaces[before - 1] + 1 if before else 0, target[0]), target[1])
 
 
 def words_between(words: Sequence[Span], starts: Sequence[int], start: int, end: int) -> range:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from itertools import count, islice
@@ -26,23 +27,28 @@ def parts_folder(folder: Path, origin: Mapping[str, Any]) -> Path:
     """
     key = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:16]
     parts = folder.with_name(f".{folder.name}-{key}.parts")
-    for other in folder.parent.glob(f".{glob.escape(folder.name)}-*.parts"):
-        if other != parts:
-            shutil.rmtree(other)
+    forget_parts(folder, parts)
     parts.mkdir(parents=True, exist_ok=True)
     return parts
 
 
+def forget_parts(folder: Path, but: Path | None = None) -> None:
+    """Remove the parts that wait beside a folder, but those of one origin."""
+    for parts in folder.parent.glob(f".{glob.escape(folder.name)}-*.parts"):
+        if parts != but:
+            shutil.rmtree(parts, ignore_errors=True)
+
+
 def translate_parts(translate: Callable[[Path, Path], None], source: Path, target: Path, parts: Path) -> None:
-    """Translate a file, keeping the parts of it that were translated before.
+    """Translate a file, keeping the parts of it that were translated before, which their texts tell.
 
     Args:
         translate: makes as many lines of a file's lines; what it makes appears whole or not at all.
         source: texts, one to a line.
         target: gets their translations.
-        parts: a folder for them, which only this process writes to.
+        parts: a folder for them.
     """
-    texts = parts / "texts"
+    texts = parts / f"texts.{os.getpid()}"
     with (
         source.open(encoding="utf-8", newline="\n") as lines,
         target.open("w", encoding="utf-8", newline="\n") as whole,
@@ -50,11 +56,12 @@ def translate_parts(translate: Callable[[Path, Path], None], source: Path, targe
         for number in count():
             if not (some := list(islice(lines, PART))):
                 break
-            part = parts / f"{number:06}"
+            text = "".join(some)
+            part = parts / hashlib.sha256(text.encode()).hexdigest()[:32]
             if part.exists():
                 say(f"texts {number * PART + 1:,} to {number * PART + len(some):,} are translated already")
             else:
-                write_text(texts, "".join(some))
+                write_text(texts, text)
                 translate(texts, part)
-            with part.open(encoding="utf-8", newline="\n") as translations:
-                shutil.copyfileobj(translations, whole)
+                texts.unlink()
+            whole.write(part.read_text(encoding="utf-8"))

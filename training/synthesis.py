@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from training.closest import write_closest
 from training.config import Recipe, TeacherConfig
 from training.export import export
 from training.export_job import add_arguments
-from training.in_parts import parts_folder, translate_parts
+from training.in_parts import forget_parts, parts_folder, translate_parts
 from training.run_folder import CHECKPOINTS
 from training.teachers import Lesson, Plan, Teacher
 from training.telemetry import say
@@ -91,13 +90,14 @@ def synthesize(student: Recipe, lesson: Lesson, home: Path, translate: Translate
         check(not foreign, f"{folder} holds something else than translations: move it away, or choose another 'name'")
         if is_made_from(folder, origin):
             say(f"translations by {teacher} are kept: {folder}")
+            forget_parts(folder)
             continue
         parts = parts_folder(folder, origin)
         with atomic_folder(folder) as temporary:
             translate_direction(temporary, student.data, direction, lesson.config, bundle, translate, parts)
             sums = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
             write_json(temporary / MANIFEST, {**origin, "files": sums})
-        shutil.rmtree(parts)
+        forget_parts(folder)
         say(f"translations by {teacher}: {folder}")
 
 

@@ -7,7 +7,9 @@ sentence without a code. A text that is in the language which is wished for come
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable
+from itertools import chain
 from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
@@ -18,16 +20,15 @@ from starlette.responses import Response
 
 from data.languages import name_of
 from mt_service.detection import SAMPLE, Guess, writers
-from mt_service.markup import read
+from mt_service.markup import visible
 from mt_service.problems import HANDLERS, RefusedError, told
-from mt_service.projection import texts
 from mt_service.routes.detect import UNABLE, guesses
-from mt_service.routes.translate import as_json, body_of, work
+from mt_service.routes.translate import as_json, body_of, check_limits, work
 from mt_service.schemas import Language, TranslateRequest
 
 router = APIRouter()
 FORM = "application/x-www-form-urlencoded"
-AHEAD = 20  # times the characters of a sample that are read of HTML, which is mostly tags
+AUTO = "auto"  # for a source that is to be told
 
 
 class Asked(BaseModel):
@@ -44,7 +45,7 @@ class Asked(BaseModel):
 class Wish(Asked):
     """What a text is to become."""
 
-    source: Language = "auto"
+    source: Language = AUTO
     target: Language
     format: Literal["text", "html"] | None = None
     alternatives: int | None = Field(None, ge=0)
@@ -76,11 +77,16 @@ def form(body: bytes) -> dict[str, Any]:
     return {**dict(pairs), **({"q": several} if len(several) > 1 else {})}
 
 
-def sample(some: Sequence[str], is_html: bool) -> str:
+def sample(wish: Asked, is_html: bool) -> str:
     """Enough of some texts to tell their language."""
-    if is_html:
-        some = texts(read(text[: AHEAD * SAMPLE]) for text in some[:SAMPLE])
-    return "\n".join(some[:SAMPLE])[:SAMPLE]
+    said, length = list[str](), 0
+    for part in chain.from_iterable(visible(text) if is_html else (text,) for text in wish.texts):
+        some = part.strip()[:SAMPLE]
+        said.append(some)
+        length += len(some)
+        if length >= SAMPLE:
+            break
+    return "\n".join(said)
 
 
 async def source_of(wish: Wish, request: Request) -> Guess:
@@ -92,11 +98,12 @@ async def source_of(wish: Wish, request: Request) -> Guess:
     registry = request.app.state.registry
     directions = [name.split("-") for name in registry.directions()]
     sources = sorted(source for source, target in directions if target == wish.target)
-    if wish.source != "auto" or not sources:
+    if wish.source != AUTO or not sources:
         return Guess(wish.source, 1.0)
     candidates = {name: one for name, one in writers(registry).items() if name in (*sources, wish.target)}
     if candidates:
-        return (await guesses(request, candidates, sample(wish.texts, wish.format == "html")))[0]
+        found = await guesses(request, candidates, sample(wish, wish.format == "html"))
+        return min(found, key=lambda one: (-one.probability, one.language == wish.target))
     if len(sources) > 1:
         raise RefusedError(
             422, "invalid", f"field 'source': {UNABLE}; name one of {', '.join(sources)}", field="source"
@@ -110,17 +117,20 @@ async def translated(request: Request) -> Response:
     Raises:
         RefusedError, RequestValidationError, OverloadError, DeadlineError, EngineError: for `problems.HANDLERS`.
     """
-    wish, settings = await read_as(Wish, request), request.app.state.settings
-    source, is_html = await source_of(wish, request), wish.format == "html"
+    started, wish, settings = time.monotonic(), await read_as(Wish, request), request.app.state.settings
+    is_html = wish.format == "html"
+    n_best = 1 if is_html else min(1 + (wish.alternatives or 0), settings.max_n_best, settings.max_beam)
+    fields = {"source": wish.source, "target": wish.target, "format": "html" if is_html else "text", "n_best": n_best}
+    asked = TranslateRequest.model_validate({"text": wish.q, **fields})
+    check_limits(asked, settings)
+    source = await source_of(wish, request)
     said: dict[str, Any] = {"translatedText": wish.texts, "alternatives": [[] for _ in wish.texts]}
-    if source.language != wish.target or wish.source != "auto":
-        n_best = 1 if is_html else min(1 + (wish.alternatives or 0), settings.max_n_best, settings.max_beam)
-        kind = "html" if is_html else "text"
-        asked = {"text": wish.q, "source": source.language, "target": wish.target, "format": kind, "n_best": n_best}
-        found = (await work(TranslateRequest.model_validate(asked), request)).translations
+    if source.language != wish.target or wish.source != AUTO or wish.target == AUTO:
+        asked = asked.model_copy(update={"source": source.language})
+        found = (await work(asked, request, settings.deadline_seconds - (time.monotonic() - started))).translations
         said["translatedText"] = [one.text for one in found]
         said["alternatives"] = [[other.text for other in one.alternatives[1:]] for one in found]
-    if wish.source == "auto":
+    if wish.source == AUTO:
         said["detectedLanguage"] = [as_libre(source) for _ in wish.texts]
     if not wish.alternatives:
         del said["alternatives"]
@@ -141,7 +151,7 @@ async def detected(request: Request) -> Response:
     asked, candidates = await read_as(Asked, request), writers(request.app.state.registry)
     if not candidates:
         raise RefusedError(422, "cannot_detect", UNABLE)
-    return as_json([as_libre(one) for one in await guesses(request, candidates, sample(asked.texts, is_html=False))])
+    return as_json([as_libre(one) for one in await guesses(request, candidates, sample(asked, is_html=False))])
 
 
 async def in_a_sentence(respond: Callable[[Request], Awaitable[Response]], request: Request) -> Response:

@@ -152,9 +152,13 @@ class Work(NamedTuple):
     usage: dict[str, float]
 
 
-async def work(wish: TranslateRequest, request: Request) -> Work:
+async def work(wish: TranslateRequest, request: Request, seconds: float | None = None) -> Work:
     """Translate what a request asks for.
 
+    Args:
+        wish: what that is.
+        request: whose client waits.
+        seconds: that it may take, by default as many as the settings say.
     Raises:
         RefusedError, OverloadError, DeadlineError, EngineError: nothing was translated.
     """
@@ -166,7 +170,8 @@ async def work(wish: TranslateRequest, request: Request) -> Work:
     glossary = wished_glossary(wish, translator)
     links = wish.alignments or wish.is_html
     options = Options(wish.source, wish.target, beam, wish.n_best, wish.length_penalty, links, glossary=glossary)
-    client, seconds = request.client.host if request.client else "unknown", state.settings.deadline_seconds
+    client = request.client.host if request.client else "unknown"
+    seconds = state.settings.deadline_seconds if seconds is None else seconds
     with one_of_few(state.clients, client, state.settings.client_requests), while_there(request):
         if wish.is_html:
             documents = await asyncio.to_thread(lambda: list(map(read, wish.texts)))

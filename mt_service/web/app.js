@@ -18,6 +18,7 @@ const names = new Intl.DisplayNames([navigator.language, "en"], { type: "languag
 
 let directions = [];
 let detection = false; // whether the server tells languages apart
+let wished = ""; // the target language that was chosen, though guesses may lead elsewhere meanwhile
 let detected = ""; // the language of the text, where the server is to tell it
 let limits = { characters: Infinity, beam: 1, n_best: 1 };
 let timer = 0;
@@ -54,7 +55,7 @@ function showDetected(language) {
   if (language === detected) return;
   detected = language;
   from.querySelector(`[value="${AUTO}"]`).text = language ? `${languageName(language)} – detected` : DETECT;
-  fillTargets(to.value);
+  fillTargets(wished);
 }
 
 const served = (source, target) => directions.find((one) => one.source === source && one.target === target);
@@ -95,7 +96,7 @@ function countTerms() {
 }
 
 function remember() {
-  const state = { from: from.value, to: to.value, text: source.value, glossaries };
+  const state = { from: from.value, to: wished, text: source.value, glossaries };
   try {
     localStorage.setItem(MEMORY, JSON.stringify(state));
   } catch {
@@ -190,6 +191,7 @@ function schedule(delay = PAUSE) {
   const over = count();
   remember();
   if (!source.value.trim()) {
+    if (from.value === AUTO) showDetected("");
     clearResult();
     say("");
   } else if (over) {
@@ -298,9 +300,10 @@ async function copy() {
 function swap() {
   const shown = targetWords.classList.contains("stale") ? "" : translation; // of an older text it is no use
   const [newFrom, newTo, text] = [to.value, sourceLanguage(), shown || source.value];
-  if (from.value === AUTO) showDetected(newFrom);
-  else from.value = newFrom;
-  fillTargets(newTo);
+  from.value = newFrom; // a guess might turn it back
+  showDetected("");
+  wished = newTo;
+  fillTargets(wished);
   source.value = text;
   clearResult();
   schedule(0);
@@ -317,10 +320,11 @@ function listen() {
   });
   from.addEventListener("change", () => {
     showDetected("");
-    fillTargets(to.value);
+    fillTargets(wished);
     schedule(0);
   });
   to.addEventListener("change", () => {
+    wished = to.value;
     allowSwap();
     showTerms();
     schedule(0);
@@ -359,7 +363,8 @@ async function start() {
   glossaries = memory.glossaries ?? {};
   const languages = new Set(directions.map((one) => one.source));
   fill(from, [...(detection ? [AUTO] : []), ...languages], memory.from);
-  fillTargets(memory.to);
+  wished = memory.to ?? "";
+  fillTargets(wished);
   if (!source.value) source.value = memory.text ?? "";
   listen();
   schedule(0);

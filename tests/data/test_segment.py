@@ -45,6 +45,11 @@ def test_sentences_are_told_apart(sentences: list[str]) -> None:
         ("> > Zitat\n- [ ] Aufgabe", [">", ">", "Zitat", "-", "[ ]", "Aufgabe"]),
         ("Wenn |x| größer ist, P(A | B) und {x | x > 0}", ["Wenn |x| größer ist, P(A | B) und {x | x > 0}"]),
         ("|x| ist | y", ["|x| ist | y"]),
+        (
+            "Start | Über uns | Kontakt\nP(A | B) + P(B | C)",
+            ["Start", "|", "Über uns", "|", "Kontakt", "P(A | B) + P(B | C)"],
+        ),
+        ("------- Anhang\n--- Ende", ["------- Anhang", "---", "Ende"]),
         ("Erst a | b\n| c | d", ["Erst a | b", "|", "c", "|", "d"]),
         ("♪ Lalala ♪", ["♪", "Lalala ♪"]),
     ],
@@ -103,7 +108,21 @@ def test_any_text_comes_back_exactly() -> None:
             assert sentence or index == 0
 
 
-@pytest.mark.parametrize("text", [" " * 200_000, "a" * 200_000, ". " * 100_000, "。" * 200_000, '"' * 100_000 + " a"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        " " * 200_000,
+        "a" * 200_000,
+        ". " * 100_000,
+        "。" * 200_000,
+        '"' * 100_000 + " a",
+        ("-" * 45 + "x\n") * 4000,
+        ("#" * 44 + " x\n") * 4000,
+        "- " * 100_000,
+        "a | " * 50_000,
+        "| a" * 70_000,
+    ],
+)
 def test_hostile_texts_take_no_longer_than_plain_ones(text: str) -> None:
     start = time.perf_counter()
     assert join(split(text)) == text

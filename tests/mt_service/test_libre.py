@@ -107,6 +107,13 @@ def test_a_text_is_translated_from_the_language_that_it_is_in(shipped: Served) -
     found = libre(shipped, q=["<p>I have no time.</p>", "<p>12</p>"], source="auto", target="de", format="html").json()
     assert found["detectedLanguage"] == [{"language": "en", "confidence": 100.0}] * 2
     assert found["translatedText"] == ["<p>Ich habe keine Zeit.</p>", "<p>12</p>"]
+    mail = f"<html><head><style>{'p {color: red} ' * 600}</style></head><body><p>I have no time.</p></body></html>"
+    found = libre(shipped, q=mail, source="auto", target="de", format="html").json()
+    assert "<p>Ich habe keine Zeit.</p>" in found["translatedText"]
+    found = libre(shipped, q=["\n" * 500, "I have no time."], source="auto", target="de").json()
+    assert found["translatedText"][1] == "Ich habe keine Zeit."
+    found = libre(shipped, q="12", source="auto", target="de").json()
+    assert found == {"translatedText": "12", "detectedLanguage": {"language": "en", "confidence": 50.0}}
     found = libre(shipped, q="Ich habe keine Zeit.", source="auto", target="de", alternatives=1).json()
     assert (found["translatedText"], found["alternatives"]) == ("Ich habe keine Zeit.", [])
 
@@ -131,6 +138,12 @@ def test_a_form_is_read_too(server: Served, body: str, text: str | list[str]) ->
         ({"target": "xx"}, 422, "no model translates aa to xx; there are: aa-bb"),
         ({"target": "xx", "source": "auto"}, 422, "no model translates auto to xx; there are: aa-bb"),
         ({"q": ["ba"] * 4}, 422, "field 'q': 4 texts asked for, but at most 3 are allowed"),
+        ({"target": "auto", "source": "auto"}, 422, "no model translates auto to auto; there are: aa-bb"),
+        (
+            {"q": "x" * 20_001, "source": "auto"},
+            422,
+            "field 'q': 20001 characters in all asked for, but at most 20000 are allowed",
+        ),
         ({"format": "xml"}, 422, "field 'format': input should be 'text' or 'html'"),
     ],
 )
