@@ -21,6 +21,7 @@ from mt_service.rerank import SCORING
 from mt_service.translator import Translator
 
 SAMPLE = 300  # characters that are looked at
+IMPOSSIBLE = -1e9  # the log-probability of what a network cannot say
 
 
 class Guess(NamedTuple):
@@ -60,18 +61,26 @@ async def detect(
     """
     sample = normalize(text.strip()[:SAMPLE])
     if not any(map(str.isalpha, sample)):
-        return [Guess(language, 1 / len(candidates)) for language in candidates]
+        return as_guesses(dict.fromkeys(candidates, 0.0))
     deadline, asked = time.monotonic() + seconds, []
     try:
         for language, translator in candidates.items():
             name, job = next(translator.names), repeat(translator, sample, language)
             asked.append((translator, name, translator.worker.submit(name, [job], deadline, client)))
-        found = [(await outcome(futures[0]))[0].log_probability for _, _, futures in asked]
+        found = [await outcome(futures[0]) for _, _, futures in asked]
     finally:
         for translator, name, _ in asked:
             translator.worker.cancel(name)
-    total = math.fsum(math.exp(one - max(found)) for one in found)
-    guesses = [
-        Guess(language, math.exp(one - max(found)) / total) for language, one in zip(candidates, found, strict=True)
-    ]
+    scores = {
+        language: one[0].log_probability if one else IMPOSSIBLE for language, one in zip(candidates, found, strict=True)
+    }
+    return as_guesses(scores)
+
+
+def as_guesses(scores: Mapping[str, float]) -> list[Guess]:
+    """Languages from the log-probabilities that they give a text, the likeliest first."""
+    most = max(scores.values())
+    weights = {language: math.exp(score - most) for language, score in scores.items()}
+    total = math.fsum(weights.values())
+    guesses = [Guess(language, weight / total) for language, weight in weights.items()]
     return sorted(guesses, key=lambda one: -one.probability)
