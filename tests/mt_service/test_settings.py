@@ -61,7 +61,7 @@ def test_variables_that_kubernetes_sets_beside_a_service_are_passed_over(variabl
         ("MT_MAX_ROWS", "-1", "'max_rows' (MT_MAX_ROWS) must be from 0 to"),
         ("MT_DEADLINE_SECONDS", "nan", "MT_DEADLINE_SECONDS"),
         ("MT_DEVICE", "tpu", "MT_DEVICE"),
-        ("MT_ROOT_PATH", "translate/", "'root_path' (MT_ROOT_PATH) must look like /translate"),
+        ("MT_ROOT_PATH", "translate/", "'root_path' (MT_ROOT_PATH) must look like /mt"),
     ],
 )
 def test_a_bad_value_names_variable_and_range(variable: str, value: str, message: str) -> None:

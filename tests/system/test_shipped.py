@@ -161,8 +161,30 @@ def test_lines_are_translated_from_a_pipe() -> None:
 
 
 def test_a_visitor_sees_a_translation_when_typing_stops(page: Page) -> None:
-    assert (page.value("source-language"), page.value("target-language")) == ("de", "en")
     assert "time" in page.type(GERMAN)
+
+
+def test_the_page_tells_the_language_and_keeps_one_that_is_chosen(page: Page) -> None:
+    def languages() -> tuple[str, str, str]:
+        shown = page.browser.find_element("css selector", "#source-language option:checked").text
+        return page.value("source-language"), shown, page.value("target-language")
+
+    assert languages()[:2] == ("auto", "Detect language")
+    page.type(GERMAN)
+    assert languages() == ("auto", "German – detected", "en")
+    page.element("clear").click()
+    assert languages()[:2] == ("auto", "Detect language")
+    page.type("I have no time today.")
+    assert languages() == ("auto", "English – detected", "de")
+    page.element("swap").click()
+    assert languages() == ("de", "German", "en")
+
+
+def test_a_sentence_that_the_model_is_unsure_of_is_underlined(page: Page) -> None:
+    page.type("Good morning! Beyond thrice whilst albeit hitherto notwithstanding perchance.")
+    unsure = [one.text for one in page.browser.find_elements("css selector", "#target-words .unsure")]
+    words = [one.text for one in page.browser.find_elements("css selector", "#target-words .word")]
+    assert 0 < len(unsure) < len(words)
 
 
 def test_pointing_at_a_word_shows_where_it_came_from(page: Page) -> None:
