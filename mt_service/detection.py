@@ -7,6 +7,7 @@ piece of it and without a search.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Hashable, Mapping
@@ -14,7 +15,6 @@ from typing import NamedTuple
 
 from data.normalize import normalize
 from mt_service.engine.interface import Job
-from mt_service.engine.worker import outcome
 from mt_service.pieces import LONGEST_IDS
 from mt_service.registry import Registry
 from mt_service.rerank import SCORING
@@ -62,15 +62,12 @@ async def detect(
     sample = normalize(text.strip()[:SAMPLE])
     if not any(map(str.isalpha, sample)):
         return as_guesses(dict.fromkeys(candidates, 0.0))
-    deadline, asked = time.monotonic() + seconds, []
-    try:
-        for language, translator in candidates.items():
-            name, job = next(translator.names), repeat(translator, sample, language)
-            asked.append((translator, name, translator.worker.submit(name, [job], deadline, client)))
-        found = [await outcome(futures[0]) for _, _, futures in asked]
-    finally:
-        for translator, name, _ in asked:
-            translator.worker.cancel(name)
+    deadline = time.monotonic() + seconds
+    asked = [
+        translator.answers([repeat(translator, sample, language)], deadline, client)
+        for language, translator in candidates.items()
+    ]
+    found = [one for (one,) in await asyncio.gather(*asked)]
     scores = {
         language: one[0].log_probability if one else IMPOSSIBLE for language, one in zip(candidates, found, strict=True)
     }

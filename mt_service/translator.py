@@ -168,13 +168,21 @@ class Translator:
 
     async def try_again(self, jobs: Sequence[Job], deadline: float, client: Hashable) -> list[Found]:
         """Ask anew for sentences whose literals and numbers no hypothesis holds, as long as there is time and room."""
-        if not jobs:
-            return []
+        if jobs:
+            with contextlib.suppress(OverloadError, DeadlineError):  # what was found first will do
+                return await self.answers(jobs, deadline, client, awaited=True)
+        return []
+
+    async def answers(
+        self, jobs: Sequence[Job], deadline: float, client: Hashable, awaited: bool = False
+    ) -> list[Found]:
+        """What the engine makes of some jobs; when this task is cancelled, it stops within one step.
+
+        Args and Raises: as `Worker.submit`.
+        """
         name = next(self.names)
         try:
-            with contextlib.suppress(OverloadError, DeadlineError):  # what was found first will do
-                return [await outcome(one) for one in self.worker.submit(name, jobs, deadline, client, awaited=True)]
-            return []
+            return [await outcome(one) for one in self.worker.submit(name, jobs, deadline, client, awaited)]
         finally:
             self.worker.cancel(name)
 
@@ -190,14 +198,9 @@ class Translator:
         """Have n-best lists read backwards, so many hypotheses at once, and order them anew."""
         reranker = self.reranker(reverse, options.source)
         jobs = await asyncio.to_thread(reranker.jobs, plans, found)
-        name, answers = next(reverse.names), list[Found]()
-        try:
-            for start in range(0, len(jobs), ASKED_BACK):
-                some = jobs[start : start + ASKED_BACK]
-                asked = reverse.worker.submit(name, some, deadline, client, awaited=True)
-                answers += [await outcome(one) for one in asked]
-        finally:
-            reverse.worker.cancel(name)
+        answers = list[Found]()
+        for start in range(0, len(jobs), ASKED_BACK):
+            answers += await reverse.answers(jobs[start : start + ASKED_BACK], deadline, client, awaited=True)
         return reordered(found, iter(answers))
 
     def translate_lines(self, lines: Iterable[str], options: Options) -> Iterator[Translation]:
