@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 
 from mt_service.detection import Guess, detect, writers
 from mt_service.problems import RefusedError
-from mt_service.routes.translate import PROBLEMS, one_of_few, while_there
+from mt_service.routes.translate import PROBLEMS, admitted
 from mt_service.schemas import DetectAnswer, DetectRequest, LanguageGuess
 from mt_service.translator import Translator
 
@@ -22,10 +22,8 @@ async def guesses(request: Request, candidates: Mapping[str, Translator], text: 
     Raises:
         RefusedError, OverloadError, DeadlineError, EngineError: nothing was found out.
     """
-    state = request.app.state
-    client = request.client.host if request.client else "unknown"
-    with one_of_few(state.clients, client, state.settings.client_requests), while_there(request):
-        return await detect(candidates, text, state.settings.deadline_seconds, client)
+    with admitted(request) as client:
+        return await detect(candidates, text, request.app.state.settings.deadline_seconds, client)
 
 
 @router.post("/v1/detect", responses=PROBLEMS)

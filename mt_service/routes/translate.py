@@ -144,6 +144,18 @@ def while_there(request: Request) -> Iterator[None]:
             one.cancel()
 
 
+@contextmanager
+def admitted(request: Request) -> Iterator[str]:
+    """Let a client's request in, within its limit and as long as the client is there; gives the client's name.
+
+    Raises:
+        RefusedError: when the client has too many under way, or leaves.
+    """
+    state, client = request.app.state, request.client.host if request.client else "unknown"
+    with one_of_few(state.clients, client, state.settings.client_requests), while_there(request):
+        yield client
+
+
 class Work(NamedTuple):
     """What came of a request."""
 
@@ -170,9 +182,8 @@ async def work(wish: TranslateRequest, request: Request, seconds: float | None =
     glossary = wished_glossary(wish, translator)
     links = wish.alignments or wish.is_html
     options = Options(wish.source, wish.target, beam, wish.n_best, wish.length_penalty, links, glossary=glossary)
-    client = request.client.host if request.client else "unknown"
     seconds = state.settings.deadline_seconds if seconds is None else seconds
-    with one_of_few(state.clients, client, state.settings.client_requests), while_there(request):
+    with admitted(request) as client:
         if wish.is_html:
             documents = await asyncio.to_thread(lambda: list(map(read, wish.texts)))
             parts = await translator.translate(texts(documents), options, seconds, client, reverse)
