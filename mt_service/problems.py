@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -112,6 +114,20 @@ HANDLERS: dict[type[Exception], Handler] = {  # which give every error the same 
     EngineError: on_engine,
     HTTPException: on_http,
 }
+
+
+@contextmanager
+def checking_body() -> Iterator[None]:
+    """Raise what pydantic finds wrong with a body as FastAPI does.
+
+    Raises:
+        RequestValidationError: then.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
 
 
 async def told(request: Request, error: Exception) -> Response:

@@ -6,14 +6,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mt_service.problems import HANDLERS, RefusedError, told
+from mt_service.problems import HANDLERS, RefusedError, checking_body, told
 from mt_service.routes.translate import PROBLEMS, body_of, translate
 from mt_service.schemas import TranslateAnswer, TranslateRequest
 
@@ -35,11 +33,8 @@ async def read(request: Request) -> TranslateRequest:
     body = await body_of(request)
     if not body:
         raise RefusedError(422, "invalid", "the body is empty; send a JSON object with text, source and target")
-    try:
+    with checking_body():
         return TranslateRequest.model_validate_json(body)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
 
 
 async def answer(request: Request) -> Response:

@@ -14,14 +14,13 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from data.languages import name_of
 from mt_service.detection import SAMPLE, Guess, writers
 from mt_service.markup import visible
-from mt_service.problems import HANDLERS, RefusedError, told
+from mt_service.problems import HANDLERS, RefusedError, checking_body, told
 from mt_service.routes.detect import UNABLE, guesses
 from mt_service.routes.translate import as_json, body_of, check_limits, work
 from mt_service.schemas import Language, TranslateRequest
@@ -63,11 +62,8 @@ async def read_as(model: type[Model], request: Request) -> Model:
     kind, body = request.headers.get("Content-Type", ""), await body_of(request)
     if kind.startswith("multipart/"):
         raise RefusedError(415, "not_json", f"the body is a form of many parts: send JSON, or a form as {FORM}")
-    try:
+    with checking_body():
         return model.model_validate(form(body)) if kind.startswith(FORM) else model.model_validate_json(body)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
 
 
 def form(body: bytes) -> dict[str, Any]:
