@@ -73,22 +73,21 @@ def gathered(found: Sequence[Event]) -> Iterator[Event]:
     letters = [0, *accumulate(any(map(str.isalpha, event.text)) for event in found)]
     while place < len(found):
         event, end = found[place], last.get(place, -1)
-        kept = (
-            event.kept
-            or event.name in KEPT
-            or (event.name == "a" and place < end <= place + FEW and is_address(found[place : end + 1]))
-        )
+        address = event.name == "a" and place < end <= place + FEW and is_address(found[place : end + 1])
+        kept = event.kept or event.name in KEPT or address
         mark = event.name in RAISED and letters[end + 1] == letters[place]
         if end >= 0 and (kept or mark):
-            raw, text = (
-                "".join(parts) for parts in zip(*((one.raw, one.text) for one in found[place : end + 1]), strict=True)
-            )
-            closed = found[end].kind == "end" or event.closed
-            yield Event("kept" if kept else "mark", raw, event.name, text, closed=closed)
+            yield as_one("kept" if kept else "mark", found[place : end + 1])
             place = end
         else:
             yield event
         place += 1
+
+
+def as_one(kind: str, some: Sequence[Event]) -> Event:
+    """The events of an element as one."""
+    raw, text = "".join(event.raw for event in some), "".join(event.text for event in some)
+    return Event(kind, raw, some[0].name, text, closed=some[-1].kind == "end" or some[0].closed)
 
 
 def is_address(some: Sequence[Event]) -> bool:

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from html import escape
 
 from mt_service.alignment import Alignment, Span
@@ -85,18 +86,33 @@ class Projection:
         self.block, self.text = block, translation.text
         self.left = dict(block.kept)  # literals that were not put yet
         self.source, self.target = alignment.source_words, alignment.target_words
-        self.next_word = [len(block.text)] * (len(block.text) + 1)  # place of the next character that is no white space
-        for place in range(len(block.text) - 1, -1, -1):
-            self.next_word[place] = self.next_word[place + 1] if block.text[place].isspace() else place
-        self.spaces = [place for place, character in enumerate(self.text) if character.isspace()]
         self.source_starts = [word.start for word in self.source]
         self.target_starts = [word.start for word in self.target]
+        self.links = alignment.links
+
+    @cached_property
+    def shares(self) -> dict[int, list[tuple[int, float]]]:
+        """For each source word the target words linked to it, and how much of their attention it has."""
         totals: dict[int, float] = defaultdict(float)
-        for link in alignment.links:
+        for link in self.links:
             totals[link.target] += link.weight
-        self.shares: dict[int, list[tuple[int, float]]] = defaultdict(list)  # of target words, by source words
-        for link in alignment.links:
-            self.shares[link.source].append((link.target, link.weight / totals[link.target]))
+        shares: dict[int, list[tuple[int, float]]] = defaultdict(list)
+        for link in self.links:
+            shares[link.source].append((link.target, link.weight / totals[link.target]))
+        return shares
+
+    @cached_property
+    def spaces(self) -> list[int]:
+        """Where white space stands in the translation."""
+        return [place for place, character in enumerate(self.text) if character.isspace()]
+
+    @cached_property
+    def next_word(self) -> list[int]:
+        """For each place of the text that of the next character that is no white space."""
+        text, found = self.block.text, [len(self.block.text)]
+        for place in range(len(text) - 1, -1, -1):
+            found.append(found[-1] if text[place].isspace() else place)
+        return found[::-1]
 
     def html(self) -> str:
         """The translation with all elements."""
