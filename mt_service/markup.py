@@ -29,8 +29,8 @@ SIGNED = {  # what a sign belongs to: symbols, which stand alone, elements, and 
 BLOCKS = words("""
     address article aside blockquote body br button caption center col colgroup dd details dialog dir div dl dt fieldset
     figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html label legend li link main
-    menu meta nav noscript ol optgroup option p pre script section select style summary table tbody td template textarea
-    tfoot th thead title tr ul iframe
+    iframe menu meta nav noscript ol optgroup option p pre script section select style summary table tbody td template
+    textarea tfoot th thead title tr ul
 """)  # all else stands within a line
 POINTS = words("img input wbr embed source track param area")  # around nothing
 EMPTY = words("base br col hr link meta") | POINTS  # which have no end
@@ -221,20 +221,12 @@ class Draft:
 
     def add_mark(self, event: Event) -> None:
         """A raised or lowered number or sign: what it belongs to in units and formulas is kept together with it."""
-        text = self.texts[-1] if self.texts else ""
-        word = SIGNED[event.name].search(text, max(0, len(text) - TAIL))
-        begins = self.length - len(word[0]) if word else 0
-        whole = word is not None and (word.start() > 0 or len(self.texts) < 2 or not self.texts[-2][-1].isalnum())
-        if (
-            word is None
-            or not whole
-            or self.edge > begins
-            or not any(map(str.isdigit, event.text))
-            or "[" in event.text
-        ):
+        counts = any(map(str.isdigit, event.text)) and "[" not in event.text  # and is no footnote's
+        word = SIGNED[event.name].search("".join(text[-TAIL:] for text in self.texts[-2:])) if counts else None
+        if word is None or self.edge > self.length - len(word[0]):
             self.add(event._replace(name=""))
             return
-        self.texts[-1], self.length = text[: word.start()], begins
+        self.texts[-1], self.length = self.texts[-1].removesuffix(word[0]), self.length - len(word[0])
         self.keep(word[0] + event.raw)
 
     def add(self, event: Event) -> None:
