@@ -13,6 +13,7 @@ from typing import Literal
 
 import sentencepiece
 
+from data.capitals import lowered, raised
 from data.config import check
 from data.errors import UserError
 from data.files import atomic
@@ -21,6 +22,7 @@ from data.subwords import sampler
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 FIRST_PLACEHOLDER = 0xE000
 MOST_PLACEHOLDERS = 64
+CAPITALS = chr(FIRST_PLACEHOLDER + MOST_PLACEHOLDERS)  # behind a word in small letters that stands there in capitals
 LEAST = 300  # ids of a vocabulary: bytes, special ones, and a few pieces
 LONGEST_LINE = 16_384  # bytes; SentencePiece leaves longer lines out of its training
 TRAINING_THREADS = 4  # a constant, because unigram models depend on it
@@ -29,12 +31,16 @@ TAG = re.compile(r"<2(\w+)>")
 
 @dataclass(frozen=True)
 class TokenizerConfig:
-    """How the vocabulary is learned; `vocabulary_size` counts every id, special ones and 256 bytes included."""
+    """How the vocabulary is learned; `vocabulary_size` counts every id, special ones and 256 bytes included.
+
+    With `mark_capitals`, words in capitals are those in small letters with a mark of their own (see data.capitals).
+    """
 
     kind: Literal["bpe", "unigram"] = "bpe"
     vocabulary_size: int = 8000
     character_coverage: float = 0.9995
     placeholders: int = 8
+    mark_capitals: bool = False
     sample_sentences: int = 1_000_000
 
     def __post_init__(self) -> None:
@@ -53,9 +59,10 @@ def train_tokenizer(
         UserError: if the text is too small for the vocabulary, naming the size that would fit.
     """
     model = io.BytesIO()
+    sample = reservoir(lines, config.sample_sentences, seed)
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(reservoir(lines, config.sample_sentences, seed)),
+            sentence_iterator=iter([lowered(line, CAPITALS) for line in sample] if config.mark_capitals else sample),
             model_writer=model,
             model_type=config.kind,
             vocab_size=config.vocabulary_size,
@@ -68,7 +75,7 @@ def train_tokenizer(
             bos_id=BOS,
             eos_id=EOS,
             control_symbols=[tag(language) for language in languages],
-            user_defined_symbols=[chr(FIRST_PLACEHOLDER + i) for i in range(config.placeholders)],
+            user_defined_symbols=symbols(config),
             max_sentence_length=LONGEST_LINE,
             num_threads=TRAINING_THREADS,
             minloglevel=2,
@@ -77,6 +84,12 @@ def train_tokenizer(
         raise explain(error, config) from None
     with atomic(path) as temporary:
         temporary.write_bytes(model.getvalue())
+
+
+def symbols(config: TokenizerConfig) -> list[str]:
+    """The pieces that stand for something else than themselves."""
+    placeholders = [chr(FIRST_PLACEHOLDER + i) for i in range(config.placeholders)]
+    return [*placeholders, CAPITALS] if config.mark_capitals else placeholders
 
 
 def tag(language: str) -> str:
@@ -116,8 +129,10 @@ class Tokenizer:
         self._processor = processor
         controls = [processor.id_to_piece(i) for i in range(len(processor)) if processor.is_control(i)]
         self.languages = tuple(match[1] for match in map(TAG.fullmatch, controls) if match)
-        symbols = [chr(FIRST_PLACEHOLDER + i) for i in range(MOST_PLACEHOLDERS)]
-        self.placeholders = tuple(s for s in symbols if processor.piece_to_id(s) != UNK)
+        known = [chr(FIRST_PLACEHOLDER + i) for i in range(MOST_PLACEHOLDERS + 1)]
+        known = [symbol for symbol in known if processor.piece_to_id(symbol) != UNK]
+        self.marks_capitals = CAPITALS in known
+        self.placeholders = tuple(symbol for symbol in known if symbol != CAPITALS)
         self._sampler = lru_cache(1)(lambda alpha: sampler(processor, alpha))
 
     @cached_property
@@ -153,8 +168,12 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """The piece ids of a normalised text, without tag, bos or eos."""
-        ids: list[int] = self._processor.encode(text)
+        ids: list[int] = self._processor.encode(self.spelled(text))
         return ids
+
+    def spelled(self, text: str) -> str:
+        """A normalised text as the vocabulary has it."""
+        return lowered(text, CAPITALS) if self.marks_capitals else text
 
     def encode_batch(
         self, texts: Sequence[str], alpha: float = 0.0, rng: random.Random | None = None
@@ -163,12 +182,13 @@ class Tokenizer:
 
         With `alpha` > 0 the pieces are sampled (see data.subwords.sampler): `rng` must be given, and decides alone.
         """
+        texts = [self.spelled(text) for text in texts]
         if alpha > 0:
             if rng is None:
                 raise ValueError("sampling needs a generator")
             encode = self._sampler(alpha)
             return [encode(text, rng) for text in texts]
-        ids: list[list[int]] = self._processor.encode(list(texts), num_threads=1)
+        ids: list[list[int]] = self._processor.encode(texts, num_threads=1)
         return ids
 
     def encode_source(self, text: str, target: str) -> list[int]:
@@ -178,7 +198,7 @@ class Tokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of piece ids; pad, bos, eos and tags are skipped."""
         text: str = self._processor.decode(list(ids))
-        return text
+        return raised(text, CAPITALS)
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The strings of piece ids, control ids included."""

@@ -52,6 +52,28 @@ def test_text_comes_back(trained: Tokenizer, text: str) -> None:
     assert trained.decode(trained.encode_source(text, "en")) == text
 
 
+@pytest.fixture(scope="module")
+def marking(lines: list[str], tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    path = tmp_path_factory.mktemp("marking") / "tokenizer.model"
+    config = TokenizerConfig("bpe", 360, placeholders=4, mark_capitals=True)
+    train_tokenizer([*lines, *("NEIN" for _ in range(20))], ["de", "en"], config, path, seed=1)
+    return Tokenizer.load(path)
+
+
+def test_words_in_capitals_have_the_pieces_of_small_letters_and_a_mark(marking: Tokenizer) -> None:
+    small, large = marking.encode("das nein"), marking.encode("das NEIN")
+    assert large == [*small, marking.encode("XX")[-1]]
+    assert marking.decode(large) == "das NEIN"
+    assert marking.placeholders == ("\ue000", "\ue001", "\ue002", "\ue003")
+    rng = random.Random(1)
+    assert {marking.decode(marking.encode_batch(["das NEIN"], 0.5, rng)[0]) for _ in range(20)} == {"das NEIN"}
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "\ue000 IST DA!", "Im ZDF, der ARD und der EU-Kommission"])
+def test_text_comes_back_with_capitals(marking: Tokenizer, text: str) -> None:
+    assert marking.decode(marking.encode(text)) == text
+
+
 def test_user_text_cannot_spell_special_pieces(trained: Tokenizer) -> None:
     ids = trained.encode("<2de> </s> <pad> <unk> <0x41>")
     assert not set(ids) & set(range(6))
