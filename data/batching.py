@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from data.careless import dashed_off
 from data.collate import Batch, collate
 from data.config import check
 from data.elsewhere import Elsewhere
@@ -18,8 +19,8 @@ from data.placeholders import substitute
 from data.prepared import Pair, Prepared, shard_file
 from data.renaming import renamed
 from data.renumbering import renumbered
-from data.terms import with_terms
-from data.tokenizer import EOS
+from data.terms import Terms, with_capitals, with_terms
+from data.tokenizer import EOS, Tokenizer
 
 log = logging.getLogger(__name__)
 LISTED = 5  # line numbers of over-long pairs in the log
@@ -40,6 +41,8 @@ class BatchingConfig:
         stand in a list become others of that.
     term_rate: the share of pairs that get symbols in place of a word or two and of what translates them, as terms of a
         glossary do.
+    capitals_rate: the share of pairs that are in capitals as a whole, or in which a word and what translates it are.
+    careless_rate: the share of pairs whose texts, where they are read, are as people type them carelessly.
     concatenation_rate: the share of pairs that another random one is appended to, which makes long sentences of short
         ones (Nguyen et al. 2021, Data Augmentation by Concatenation for Low-Resource Translation).
     bucket_noise: how many pieces the lengths that share a batch may differ by; 0 pads least.
@@ -52,6 +55,8 @@ class BatchingConfig:
     number_rate: float = 0.0
     name_rate: float = 0.0
     term_rate: float = 0.0
+    capitals_rate: float = 0.0
+    careless_rate: float = 0.0
     concatenation_rate: float = 0.0
     bucket_noise: float = 1.0
 
@@ -60,7 +65,7 @@ class BatchingConfig:
         least = self.max_length + EXTRA
         check(self.tokens >= least, f"tokens = {self.tokens} cannot hold one pair of max_length; it must be >= {least}")
         check(0 <= self.sampling < 1, f"sampling must be at least 0 and less than 1, but is {self.sampling}")
-        for name in ("placeholder_rate", "number_rate", "name_rate", "term_rate", "concatenation_rate"):
+        for name in (one for one in vars(self) if one.endswith("_rate")):
             check(0 <= getattr(self, name) <= 1, f"{name} must lie in 0..1, but is {getattr(self, name)}")
         check(self.bucket_noise >= 0, f"bucket_noise must be 0 or more, but is {self.bucket_noise}")
 
@@ -88,7 +93,11 @@ class Example(NamedTuple):
 
 
 class Shard(NamedTuple):
-    """A shard as encoded for one epoch; pair i's texts are 2i (source) and 2i + 1 (target) in `ids`."""
+    """A shard as encoded for one epoch.
+
+    Of n pairs, pair i's texts are 2i (source) and 2i + 1 (target) in `ids` as they are written, and 2n more as they are
+    read, which may be less careful.
+    """
 
     ids: list[array[int]]
     batches: list[list[Example]]
@@ -201,7 +210,7 @@ class BatchStream:
     def _collate(self, shard: int, examples: Sequence[Example]) -> Batch:
         ids, first = self._shard.ids, self._prepared.first_line(shard)
         sources = [[one.tag, *ids[one.source], EOS] for one in examples]
-        pairs = [first + one.source // 2 for one in examples]
+        pairs = [first + one.target // 2 for one in examples]
         return collate(sources, [ids[one.target] for one in examples], pairs=pairs)
 
 
@@ -211,11 +220,14 @@ def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: i
     written, tokenizer = prepared.shard(shard), prepared.tokenizer
     symbols, rate = tokenizer.placeholders, config.placeholder_rate
     pairs = renamed(renumbered(written, config.number_rate, rng), config.name_rate, rng, prepared.names)
-    pairs = with_terms(pairs, config.term_rate, symbols, rng)
-    texts = [text for pair in pairs for text in substitute(pair.source, pair.target, symbols, rng, rate)]
-    alone = [array("i", one) for one in tokenizer.encode_batch(texts, config.sampling, rng)]
+    terms = Terms(pairs) if config.term_rate or config.capitals_rate else None
+    if terms is not None:
+        pairs = with_terms(pairs, terms, config.term_rate, symbols, rng)
+        pairs = with_capitals(pairs, terms, config.capitals_rate, rng)
+    texts = [substitute(pair.source, pair.target, symbols, rng, rate) for pair in pairs]
+    alone = encoded(texts, [pair[:2] for pair in pairs], tokenizer, config, rng)
     ids = concatenated(alone, pairs, config, rng) if config.concatenation_rate else alone
-    fits = [max(len(ids[2 * i]), len(ids[2 * i + 1])) <= config.max_length for i in range(len(pairs))]
+    fits = [max(len(ids[j]) for j in places(i, len(pairs))) <= config.max_length for i in range(len(pairs))]
     tags = {direction: tokenizer.tag_id(direction.split("-")[1]) for direction in prepared.directions}
     examples = [one for i, pair in enumerate(pairs) if fits[i] for one in directed(i, pair, tags, ids)]
     batches = cut(examples, config, rng)
@@ -225,6 +237,31 @@ def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: i
 def encode_folder(folder: Path, config: BatchingConfig, seed: int, epoch: int, shard: int) -> Shard:
     """The same for a folder of prepared data, in a process that has not read it yet."""
     return encode_shard(Prepared.load(folder), config, seed, epoch, shard)
+
+
+def encoded(
+    texts: Sequence[tuple[str, str]],
+    languages: Sequence[tuple[str, str]],
+    tokenizer: Tokenizer,
+    config: BatchingConfig,
+    rng: random.Random,
+) -> list[array[int]]:
+    """The ids of pairs' texts as they are written, and then as they are read; most of these are the same objects."""
+    read, written = dashed_off(texts, languages, config.careless_rate, rng)
+    flat, others = [[text for pair in pairs for text in pair] for pairs in (written, read)]
+    changed = [i for i, text in enumerate(others) if text != flat[i]]
+    found = tokenizer.encode_batch([*flat, *(others[i] for i in changed)], config.sampling, rng)
+    ids = [array("i", one) for one in found]
+    reading = ids[: len(flat)]
+    for i, one in zip(changed, ids[len(flat) :], strict=True):
+        reading[i] = one
+    return [*ids[: len(flat)], *reading]
+
+
+def places(index: int, pairs: int) -> tuple[int, int, int, int]:
+    """Where the ids of one of some pairs stand: source and target as they are written, and as they are read."""
+    written, read = 2 * index, 2 * (index + pairs)
+    return written, written + 1, read, read + 1
 
 
 def concatenated(
@@ -237,21 +274,22 @@ def concatenated(
     longer = list(ids)
     for index, pair in enumerate(pairs):
         if rng.random() < config.concatenation_rate:
-            own, other = 2 * index, 2 * rng.choice(partners[pair.direction])
-            both = ids[own] + ids[other], ids[own + 1] + ids[other + 1]
-            if max(map(len, both)) <= config.max_length:
-                longer[own : own + 2] = both
+            own, other = (places(i, len(pairs)) for i in (index, rng.choice(partners[pair.direction])))
+            both = {i: ids[i] + ids[j] for i, j in zip(own, other, strict=True)}
+            if max(map(len, both.values())) <= config.max_length:
+                for i, joined in both.items():
+                    longer[i] = joined
     return longer
 
 
 def directed(index: int, pair: Pair, tags: Mapping[str, int], ids: Sequence[Sequence[int]]) -> list[Example]:
     """A pair in every direction with a tag. Tag and eos lengthen the source, eos the target."""
-    left, right = 2 * index, 2 * index + 1
+    left, right, left_read, right_read = places(index, len(ids) // 4)
     examples = []
     if tag := tags.get(pair.direction):
-        examples.append(Example(left, right, tag, max(len(ids[left]) + EXTRA, len(ids[right]) + 1)))
+        examples.append(Example(left_read, right, tag, max(len(ids[left_read]) + EXTRA, len(ids[right]) + 1)))
     if tag := tags.get(pair.swapped().direction):
-        examples.append(Example(right, left, tag, max(len(ids[right]) + EXTRA, len(ids[left]) + 1)))
+        examples.append(Example(right_read, left, tag, max(len(ids[right_read]) + EXTRA, len(ids[left]) + 1)))
     return examples
 
 

@@ -20,6 +20,7 @@ OFTEN = 0.01  # of the sentences, above which a word is one of grammar
 SELDOM = 3  # sentences, below which nothing can be learned about a word
 LIKELY = 0.25  # how probable a word and its translation must be given each other
 SECOND = 0.3  # of the pairs with a term, which get another one
+WHOLE = 0.5  # of the pairs in capitals, in which all words are
 CAPITAL = 4.0  # times as likely are words with a capital on either side, as German nouns and names are
 
 Table = dict[str, set[str]]  # words, and which they are translated with, in small letters
@@ -50,12 +51,28 @@ class Terms:
         return [one for one in found if once[one[1]] == 1]
 
 
-def with_terms(pairs: Sequence[Pair], rate: float, symbols: Sequence[str], rng: random.Random) -> list[Pair]:
+def with_terms(
+    pairs: Sequence[Pair], terms: Terms, rate: float, symbols: Sequence[str], rng: random.Random
+) -> list[Pair]:
     """With probability `rate`, put a symbol in place of one word of a pair, or of two, and of what translates it."""
     if not rate or not symbols:
         return list(pairs)
-    terms = Terms(pairs)
     return [with_symbols(pair, terms.of(pair), symbols, rng) if rng.random() < rate else pair for pair in pairs]
+
+
+def with_capitals(pairs: Sequence[Pair], terms: Terms, rate: float, rng: random.Random) -> list[Pair]:
+    """With probability `rate`, put a pair into capitals, or a word of it and what translates it."""
+    if not rate:
+        return list(pairs)
+    return [in_capitals(pair, terms.of(pair), rng) if rng.random() < rate else pair for pair in pairs]
+
+
+def in_capitals(pair: Pair, found: Sequence[tuple[str, str]], rng: random.Random) -> Pair:
+    """A pair in capitals, or with capitals for one of the terms that were found in it."""
+    if not found or rng.random() < WHOLE:
+        return pair._replace(source=pair.source.upper(), target=pair.target.upper())
+    word, other = rng.choice(found)
+    return pair._replace(source=put({word: word.upper()}, pair.source), target=put({other: other.upper()}, pair.target))
 
 
 def with_symbols(pair: Pair, found: Sequence[tuple[str, str]], symbols: Sequence[str], rng: random.Random) -> Pair:

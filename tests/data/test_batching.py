@@ -19,6 +19,7 @@ from data.collate import Batch
 from data.config import build
 from data.errors import UserError
 from data.prepare import DataConfig, Pair, Prepared, prepare
+from data.terms import Terms
 
 CONFIG = BatchingConfig(tokens=160, max_length=60, sampling=0.2, placeholder_rate=0.3)
 
@@ -198,7 +199,7 @@ def test_other_names_stand_on_both_sides(prepared: Prepared) -> None:
 
 
 def test_terms_become_symbols_before_what_both_sides_share(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
-    def marked(pairs: list[Pair], rate: float, symbols: tuple[str, ...], _: random.Random) -> list[Pair]:
+    def marked(pairs: list[Pair], _: Terms, rate: float, symbols: tuple[str, ...], __: random.Random) -> list[Pair]:
         assert (rate, symbols) == (0.9, prepared.tokenizer.placeholders)
         return [pair._replace(source=symbols[0], target=symbols[0]) for pair in pairs]
 
@@ -254,6 +255,26 @@ def test_some_pairs_are_continued_by_another_within_the_longest_length(prepared:
     assert 0.5 * len(kept) < appended < 1.1 * len(kept)  # in both directions, but where the two are too long
 
 
+def test_sources_are_careless_and_targets_are_not(prepared: Prepared) -> None:
+    tokenizer = prepared.tokenizer
+    pairs = [pair for number in range(prepared.shards) for pair in prepared.shard(number)]
+    written = {text.rstrip(".!?") for pair in pairs for text in pair[2:]}
+    rates = {"careless_rate": 0.8, "concatenation_rate": 0.2}
+    config = BatchingConfig(tokens=400, max_length=200, sampling=0.2, **rates)
+    careless = total = 0
+    for batch in epochs(stream(prepared, config), 1):
+        for i, number in enumerate(batch.pairs):
+            source = tokenizer.decode(batch.source_BS[i, : batch.source_length_B[i]].tolist())
+            target = tokenizer.decode(batch.target_output_BT[i, : batch.target_length_B[i]].tolist())
+            pair = pairs[number - 1]
+            own = next(text for text in pair[2:] if target.startswith(text.rstrip(".!?")))
+            careless += source[:20] != next((text for text in pair[2:] if text != own), own)[:20]
+            total += 1
+            if len(target) <= len(own):
+                assert target.rstrip(".!?") in written
+    assert 0.2 < careless / total < 0.9
+
+
 def test_too_long_pairs_are_counted_and_logged_once(prepared: Prepared, caplog: pytest.LogCaptureFixture) -> None:
     config = BatchingConfig(tokens=160, max_length=30)
     lengths = [
@@ -298,6 +319,7 @@ def test_shards_without_a_round_are_passed_over(make_config: Callable[..., DataC
         ({"sampling": 1.0}, "sampling"),
         ({"placeholder_rate": 1.5}, "placeholder_rate"),
         ({"concatenation_rate": -0.1}, "concatenation_rate"),
+        ({"careless_rate": 1.1}, "careless_rate"),
         ({"bucket_noise": -1.0}, "bucket_noise"),
     ],
 )

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from data.prepared import Pair
-from data.terms import SECOND, SELDOM, Terms, with_symbols, with_terms
+from data.terms import SECOND, SELDOM, WHOLE, Terms, with_capitals, with_symbols, with_terms
 
 SYMBOLS = ("\ue000", "\ue001", "\ue002")
 ENDS = [first + second for first in "abcdefghijklmnopqrstuvwxyz" for second in "abcdefghijklmnopqrst"]
@@ -51,7 +51,7 @@ def test_words_of_grammar_are_no_terms() -> None:
 def test_symbols_stand_in_place_of_words_and_of_their_translations(rate: float) -> None:
     pairs = text()
     changed = 0
-    for old, new in zip(pairs, with_terms(pairs, rate, SYMBOLS, random.Random(3)), strict=True):
+    for old, new in zip(pairs, with_terms(pairs, Terms(pairs), rate, SYMBOLS, random.Random(3)), strict=True):
         changed += old != new
         left, right = ([side.split() for side in pair[2:]] for pair in (old, new))
         places = [[i for i, word in enumerate(side) if word.strip(".") in SYMBOLS] for side in right]
@@ -67,14 +67,16 @@ def test_symbols_stand_in_place_of_words_and_of_their_translations(rate: float) 
 
 
 def test_the_same_seed_gives_the_same_pairs() -> None:
-    assert with_terms(text(), 0.5, SYMBOLS, random.Random(7)) == with_terms(text(), 0.5, SYMBOLS, random.Random(7))
+    terms = Terms(text())
+    one, other = (with_terms(text(), terms, 0.5, SYMBOLS, random.Random(7)) for _ in range(2))
+    assert one == other
 
 
 def test_text_of_which_nothing_can_be_learned_stays() -> None:
     pairs = [Pair("de", "en", "Ja.", "Yes."), Pair("de", "en", "!", "")]
-    assert with_terms(pairs, 1.0, SYMBOLS, random.Random(1)) == pairs
-    assert with_terms(text(50), 1.0, (), random.Random(1)) == text(50)
-    assert with_terms([], 1.0, SYMBOLS, random.Random(1)) == []
+    assert with_terms(pairs, Terms(pairs), 1.0, SYMBOLS, random.Random(1)) == pairs
+    assert with_terms(text(50), Terms(text(50)), 1.0, (), random.Random(1)) == text(50)
+    assert with_terms([], Terms([]), 1.0, SYMBOLS, random.Random(1)) == []
 
 
 def test_words_with_capitals_come_more_often() -> None:
@@ -97,3 +99,28 @@ def test_words_of_which_none_is_likely_are_no_terms() -> None:
 def test_a_pair_without_terms_is_the_same_one() -> None:
     pair = Pair("de", "en", "Ja.", "Yes.")
     assert with_symbols(pair, [], SYMBOLS, random.Random(1)) is pair
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+def test_pairs_or_words_that_translate_each_other_are_put_into_capitals(rate: float) -> None:
+    pairs = text()
+    whole = words = 0
+    for old, new in zip(pairs, with_capitals(pairs, Terms(pairs), rate, random.Random(3)), strict=True):
+        assert (new.source.lower(), new.target.lower()) == (old.source.lower(), old.target.lower())
+        if new.source == old.source.upper():
+            whole += 1
+            assert new.target == old.target.upper()
+        elif new != old:
+            words += 1
+            large = [next(word for word in side.strip(".").split() if word.strip(".").isupper()) for side in new[2:]]
+            left, right = (word.strip(".").lower() for word in large)
+            assert left[-2:] == right[-2:]
+    assert abs(whole / len(pairs) - rate * WHOLE) < 0.04
+    assert abs(words / len(pairs) - rate * (1 - WHOLE)) < 0.04
+
+
+def test_a_pair_without_terms_is_put_into_capitals_as_a_whole() -> None:
+    pairs = [Pair("de", "en", "Ja, \ue000!", "Yes, \ue000!")]
+    assert with_capitals(pairs, Terms(pairs), 1.0, random.Random(1)) == [
+        Pair("de", "en", "JA, \ue000!", "YES, \ue000!")
+    ]

@@ -1,0 +1,80 @@
+"""Texts as people type them carelessly."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from data import careless
+from data.careless import dashed_off, mistyped, without_accents, without_end
+
+PAIR = ("Müller weiß nicht, ob's Straßen gibt.", "Müller doesn't know, whether there're any streets.")
+GERMAN = ("de", "en")
+
+
+def typed(count: int, rate: float = 1.0, pair: tuple[str, str] = PAIR) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    """A pair, often, as it is read and written."""
+    return list(zip(*dashed_off([pair] * count, [GERMAN] * count, rate, random.Random(1)), strict=True))
+
+
+def test_what_is_read_is_careless_and_what_is_written_is_not() -> None:
+    found = typed(2000)
+    for read, written in found:
+        assert written in (PAIR, tuple(side.removesuffix(".") for side in PAIR))
+        for one, other in zip(read, written, strict=True):
+            assert one.endswith(".") == other.endswith(".")
+    left, right = (Counter(read[i] for read, _ in found) for i in (0, 1))
+    assert min(len(left), len(right)) > 500
+    texts = " ".join([*left, *right])
+    for sign in ("mueller", "Mueller", "muller", "weiss", "Strassen", "doesnt", "obs", "nicht ob", "Müller"):
+        assert sign in texts
+    assert "Müler" not in texts  # both sides have this name, so it is to be copied
+
+
+def test_so_many_pairs_are_careless_as_was_said_and_others_stay() -> None:
+    for rate in (0.0, 0.3, 1.0):
+        found = typed(3000, rate)
+        plain = sum(read == PAIR for read, _ in found)
+        assert plain >= 3000 * (1 - rate) - 150
+        assert sum(written == PAIR for _, written in found) <= 3000 - 0.3 * rate * 3000
+        assert plain < 3000 or not rate
+
+
+@pytest.mark.parametrize(
+    ("pair", "expected"),
+    [
+        (("Ja.", "Yes."), ("Ja", "Yes")),
+        (("Ja?!", "Yes?!"), ("Ja", "Yes")),
+        (("Ja!", "Yes."), ("Ja!", "Yes.")),
+        (("Ja", "Yes."), ("Ja", "Yes.")),
+        (("...", "..."), ("...", "...")),
+    ],
+)
+def test_a_last_mark_goes_on_both_sides_or_on_none(pair: tuple[str, str], expected: tuple[str, str]) -> None:
+    assert without_end(pair) == expected
+
+
+def test_a_typing_error_is_one_letter_left_out_doubled_swapped_or_beside_its_key() -> None:
+    found = Counter(mistyped("sagte", random.Random(seed)) for seed in range(2000))
+    assert {"sgte", "saagte", "sgate", "ssgte", "sahte", "sagre", "satge"} <= found.keys()
+    assert all(word[0] == "s" and word[-1] in "egt" for word in found)
+
+
+def test_german_has_its_own_ways_without_umlauts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(1)
+    assert {without_accents("Über Größe", "de", rng) for _ in range(50)} == {"Ueber Groesse", "Uber Grosse"}
+    assert {without_accents("Über à ça", "fr", rng) for _ in range(50)} == {"Uber a ca"}
+    monkeypatch.setattr(careless, "DOTLESS", 0.0)
+    assert without_accents("Ölé", "de", rng) == "Oele"
+
+
+def test_symbols_addresses_and_numbers_stay() -> None:
+    pair = ("Siehe \ue001 und example.com, 3,50 Euro.", "See \ue001 and example.com, 3,50 euros.")
+    for read, _ in typed(500, pair=pair):
+        assert all("\ue001" in side and "example.com" in side and "3,50" in side for side in read)
+
+
+def test_an_empty_text_stays() -> None:
+    assert dashed_off([("", "")], [GERMAN], 1.0, random.Random(1)) == ([("", "")], [("", "")])
