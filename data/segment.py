@@ -8,6 +8,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from data.wrapping import soft_breaks
+
 LONGEST = 400  # characters
 CONTEXT = 48  # characters beside a gap that are looked at
 MARKS = 16  # in a row that are never cut from their character; no language has more
@@ -70,10 +72,10 @@ class Segment(NamedTuple):
 def split(text: str, longest: int = LONGEST) -> list[Segment]:
     """Split a text in German, English, French, Spanish or Chinese into sentences; `join` is the exact inverse.
 
-    Line ends always split. Marks of lists, quotations and headings at the beginning of a line are segments of their
-    own, and so are bars between the cells of a table. White space at the start becomes a segment with an empty text,
-    the only one there is. Sentences of more than `longest` characters are cut at the best punctuation or space, else
-    anywhere between characters.
+    Line ends split, but for those that a width made (see data.wrapping). Marks of lists, quotations and headings at the
+    beginning of a line are segments of their own, and so are bars between the cells of a table. White space at the
+    start becomes a segment with an empty text, the only one there is. Sentences of more than `longest` characters are
+    cut at the best punctuation or space, else anywhere between characters.
     """
     segments = []
     start = 0
@@ -96,10 +98,13 @@ def join(segments: Iterable[Segment]) -> str:
 def gaps(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of the white space between sentences; empty after a Chinese full stop."""
     rows = [match.span() for match in TABLE_ROW.finditer(text)] if BAR in text else []
+    soft = soft_breaks(text)
     for match in GAP.finditer(text):
         end = match.end()
         if match[0] == " " and 1 < end < len(text) and text[end - 2] not in MAY_END and text[end] != BAR:
             continue  # between two words, as most are: no need to look closer
+        if match.start() in soft:
+            continue
         start = match.start() + len(match[0].rstrip())
         first_or_last = start == 0 or end == len(text)
         wide = not match[0][0].isspace()

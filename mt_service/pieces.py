@@ -14,6 +14,7 @@ from data.literals import Masked, Masking
 from data.normalize import normalize
 from data.segment import CLOSERS, LONGEST, Segment, is_mark, split
 from data.tokenizer import Tokenizer
+from data.wrapping import rejoined
 
 WIDE = ("。", "！", "？", "｡", "；", "：", "，", "、")  # which have their space within
 LONGEST_IDS = 200  # of what is searched for at once; a longer sentence is cut
@@ -31,6 +32,11 @@ class Piece(NamedTuple):
     separator: str  # what follows it
     ids: tuple[int, ...]  # tag, pieces, eos; empty where there is nothing to translate
     masked: Masked  # what the ids say
+
+    @property
+    def line(self) -> str:
+        """The text as one normalised line."""
+        return normalize(rejoined(self.text))
 
 
 class Plan(NamedTuple):
@@ -101,7 +107,7 @@ def halved(tokenizer: Tokenizer, masking: Masking, segment: Segment) -> list[Par
     """Encode a part; as long as it is too long, or holds more literals than there are symbols, cut it in two."""
     length = len(segment.text)
     short = length <= LONGEST or LONG_ADDRESS.fullmatch(segment.text) is not None
-    masked = masking.mask(normalize(segment.text) if short else "")  # which takes long where marks are many
+    masked = masking.mask(normalize(rejoined(segment.text)) if short else "")  # which takes long where marks are many
     ids = tuple(tokenizer.encode_source(masked.text, masking.target)) if masked.text and not masked.wordless else ()
     if length < 2 or (short and len(ids) <= LONGEST_IDS and (not masked.beyond or not masked.targets)):
         return [(segment, ids, masked)]
@@ -113,7 +119,7 @@ def halved(tokenizer: Tokenizer, masking: Masking, segment: Segment) -> list[Par
 def otherwise(tokenizer: Tokenizer, masking: Masking, piece: Piece) -> list[Piece]:
     """A piece with other numbers of it as symbols, as far as that differs and is not too long."""
     found = []
-    for masked in masking.others(normalize(piece.text), piece.masked):
+    for masked in masking.others(piece.line, piece.masked):
         ids = tuple(tokenizer.encode_source(masked.text, masking.target))
         if len(ids) <= LONGEST_IDS:
             found.append(piece._replace(ids=ids, masked=masked))

@@ -56,6 +56,7 @@ class Translation(NamedTuple):
         """All that is to be said of it."""
         if not self.doubtful:
             return self.warnings
-        shown = [f"{text[:EXCERPT]}…" if len(text) > EXCERPT else text for text in self.doubtful[:NAMED]]
+        texts = [" ".join(text.split()) for text in self.doubtful[:NAMED]]
+        shown = [f"{text[:EXCERPT]}…" if len(text) > EXCERPT else text for text in texts]
         shown += [f"and {len(self.doubtful) - NAMED:,} more"] if len(self.doubtful) > NAMED else []
         return [*self.warnings, f"the model is unsure of: {' | '.join(shown)}"]

@@ -264,7 +264,7 @@ class Translator:
         def texts(piece: Piece, hypothesis: Hypothesis) -> tuple[str, str]:
             if piece.masked.targets and piece.masked.targets.keys() <= known:
                 return piece.masked.text, self.raw(hypothesis)
-            return normalize(piece.text), self.decode(piece, hypothesis)
+            return piece.line, self.decode(piece, hypothesis)
 
         return Reranker(texts, reverse.bundle.tokenizer, source)
 

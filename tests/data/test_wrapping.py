@@ -1,0 +1,75 @@
+"""Lines that were broken to fit a width."""
+
+from __future__ import annotations
+
+import pytest
+
+from data.segment import join, split
+from data.wrapping import rejoined
+
+LONG = "Hiermit möchte ich Ihnen mitteilen, dass ich meinen"
+
+
+def lines_within(text: str) -> list[str]:
+    """The sentences of a text, each on one line."""
+    return [" ".join(rejoined(segment.text).split()) for segment in split(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        (f"{LONG}\nalten Vertrag kündige. Danke.", [f"{LONG} alten Vertrag kündige.", "Danke."]),
+        (f"{LONG}  \r\n   alten Vertrag kündige.", [f"{LONG} alten Vertrag kündige."]),
+        (f"- {LONG}\n  alten Vertrag kündige.", ["-", f"{LONG} alten Vertrag kündige."]),
+        (f"{LONG}\n\nalten Vertrag kündige.", [LONG, "alten Vertrag kündige."]),
+        (f"{LONG}\nVertrag kündige.", [LONG, "Vertrag kündige."]),
+        (f"{LONG}:\nalten Vertrag", [f"{LONG}:", "alten Vertrag"]),
+        (f"{LONG}\n- alten Vertrag", [LONG, "-", "alten Vertrag"]),
+        (f"{LONG}.\nalten Vertrag", [f"{LONG}.", "alten Vertrag"]),
+        ("Milch\nbrot und\nzwei Eier", ["Milch", "brot und", "zwei Eier"]),
+    ],
+)
+def test_a_small_letter_after_a_long_line_goes_on_with_a_sentence(text: str, sentences: list[str]) -> None:
+    assert lines_within(text) == sentences
+    assert join(split(text)) == text
+
+
+FULL = """Der Vorstand hat in seiner letzten Sitzung die neue
+Ordnung für das Haus beschlossen, die am zweiten
+des Monats in Kraft tritt. Alle Mieter erhalten nun
+Abdrucke."""
+
+
+def test_full_lines_of_a_paragraph_go_on_before_capitals_too() -> None:
+    first, second = lines_within(FULL)
+    assert first == " ".join(FULL.split()).removesuffix(f" {second}")
+    assert second == "Alle Mieter erhalten nun Abdrucke."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FULL.replace("Sitzung die neue\n", "\n"),  # there was room for the next word
+        FULL.replace("des Monats", "Des Monats"),
+        "Der Vorstand hat in seiner letzten Sitzung die neue\nOrdnung für das Haus beschlossen.",
+        "\n".join(f"Der {word} Bericht über das Ende der langen Reise" for word in ("erste", "dritte", "vierte")),
+    ],
+)
+def test_lines_that_had_room_or_are_few_or_begin_with_capitals_alone_end_sentences(text: str) -> None:
+    assert lines_within(text)[0] == text.split("\n")[0].strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("die Kündi-\ngung", "die Kündigung"),
+        ("die Kündi- \r\n  gung", "die Kündigung"),
+        ("in Berlin-\nKreuzberg", "in Berlin-Kreuzberg"),
+        ("Vor-\nund Nachteile", "Vor-\nund Nachteile"),
+        ("ja -\nnein", "ja -\nnein"),
+        ("3-\nmal", "3-\nmal"),
+        ("Vor- und", "Vor- und"),
+    ],
+)
+def test_words_that_a_line_end_parts_are_joined(text: str, expected: str) -> None:
+    assert rejoined(text) == expected
