@@ -17,7 +17,7 @@ from data.wrapping import HYPHEN
 from models.hypotheses import Hypothesis
 from mt_service.pieces import Piece
 
-WORD = re.compile(rf"(?:\S|{HYPHEN.pattern})+")  # with what a line end parts
+WORD = re.compile(rf"(?:{HYPHEN.pattern}|\S)+")  # with what a line end parts
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")  # a piece that is a part of a rare character
 UNPARTED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")  # no spaces part these
 SPACE_MARK = "\u2581"  # begins a piece that begins a word, in SentencePiece

@@ -56,3 +56,7 @@ def test_pieces_are_the_words_where_no_spaces_part_these(
     assert [spelled[start - 7 : end - 7] for start, end in found.spans] == words
     assert found.of_piece == of_piece
     assert all(isinstance(span, Span) for span in found.spans)
+
+
+def test_a_word_that_a_line_end_parts_is_one_word() -> None:
+    assert words_of("die Kündi-\n gung, Vor- und -\n x") == [(0, 3), (4, 17), (18, 22), (23, 26), (27, 28), (30, 31)]
