@@ -1,4 +1,4 @@
-"""Source texts as people type them carelessly: in small letters, with typing errors, without accents or marks.
+"""Source texts as people type them: in small letters, with typing errors, without accents, with missing or other marks.
 
 What they are translated with is written with care, so that a network learns to read the one and to write the other.
 Belinkov and Bisk 2018 (Synthetic and Natural Noise Both Break Neural Machine Translation) have such errors.
@@ -23,11 +23,15 @@ NO_END = 0.4  # of the pairs, which lose their last mark on both sides
 MISTYPED = 0.5  # of the texts that have typing errors
 WRONG = 0.15  # of their words
 RUN_TOGETHER = 0.02  # of their spaces
+OTHER_MARKS = 0.4
 DOTLESS = 0.25  # of the German texts without umlauts, in which ä is a and not ae
 GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"})
 END = re.compile(r"[.!?]+$")
 LONG_WORD = re.compile(r"(?<![\w@/.-])[^\W\d_]{4,}(?![\w@/-]|\.\w)")
 APOSTROPHE = re.compile(r"(?<=[^\W\d_])['’](?=[^\W\d_])")
+QUOTES = re.compile('["„“”«»]')
+STYLES = ("“”", "„“", "»«", "«»", '""')  # marks of quotations, the first and the last
+DASH = re.compile(r"(?<= )[-–—](?= )")
 KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 BESIDE = {row[i]: row[i - 1 : i] + row[i + 1 : i + 2] for row in KEYS for i in range(len(row))}
 
@@ -82,7 +86,17 @@ def careless(text: str, language: str, kept: Collection[str], rng: random.Random
         text = without_accents(text, language, rng)
     if rng.random() < NO_APOSTROPHES:
         text = APOSTROPHE.sub("", text)
+    if rng.random() < OTHER_MARKS:
+        text = with_other_marks(text, rng)
     return text.replace(",", "") if rng.random() < NO_COMMAS and not any(map(str.isdigit, text)) else text
+
+
+def with_other_marks(text: str, rng: random.Random) -> str:
+    """A text with the apostrophes of printers, and with quotation marks and dashes of any kind."""
+    text = DASH.sub(rng.choice("-–—"), APOSTROPHE.sub("’", text))
+    count, style = len(QUOTES.findall(text)), rng.choice(STYLES)
+    marks = iter(style * (count // 2))
+    return text if count % 2 else QUOTES.sub(lambda _: next(marks), text)
 
 
 def maybe_mistyped(word: str, kept: Collection[str], rng: random.Random) -> str:

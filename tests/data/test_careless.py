@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from data import careless
-from data.careless import dashed_off, mistyped, without_accents, without_end
+from data.careless import STYLES, dashed_off, mistyped, with_other_marks, without_accents, without_end
 
 PAIR = ("Müller weiß nicht, ob's Straßen gibt.", "Müller doesn't know, whether there're any streets.")
 GERMAN = ("de", "en")
@@ -68,6 +68,19 @@ def test_german_has_its_own_ways_without_umlauts(monkeypatch: pytest.MonkeyPatch
     assert {without_accents("Über à ça", "fr", rng) for _ in range(50)} == {"Uber a ca"}
     monkeypatch.setattr(careless, "DOTLESS", 0.0)
     assert without_accents("Ölé", "de", rng) == "Oele"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('Er sagt: "Ja", und „Nein“ - so.', "Er sagt: {}Ja{}, und {}Nein{} {dash} so."),
+        ("It's 5\" long", 'It’s 5" long'),
+        ("A-Z", "A-Z"),
+    ],
+)
+def test_quotations_have_marks_of_any_kind(text: str, expected: str) -> None:
+    found = {with_other_marks(text, random.Random(seed)) for seed in range(300)}
+    assert found == {expected.format(*style * 2, dash=dash) for style in STYLES for dash in "-–—"}
 
 
 def test_symbols_addresses_and_numbers_stay() -> None:
