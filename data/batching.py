@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from data.careless import dashed_off
+from data.careless import Texts, dashed_off
 from data.collate import Batch, collate
 from data.config import check
 from data.elsewhere import Elsewhere
@@ -217,21 +217,15 @@ class BatchStream:
 def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: int, shard: int) -> Shard:
     """Encode a shard and cut it into shuffled batches; depends on nothing but the arguments."""
     rng = random.Random(f"{seed}-{epoch}-{shard}")
-    written, tokenizer = prepared.shard(shard), prepared.tokenizer
-    symbols, rate = tokenizer.placeholders, config.placeholder_rate
-    pairs = renamed(renumbered(written, config.number_rate, rng), config.name_rate, rng, prepared.names)
-    terms = Terms(pairs) if config.term_rate or config.capitals_rate else None
-    if terms is not None:
-        pairs = with_terms(pairs, terms, config.term_rate, symbols, rng)
-        pairs = with_capitals(pairs, terms, config.capitals_rate, rng)
-    texts = [substitute(pair.source, pair.target, symbols, rng, rate) for pair in pairs]
-    alone = encoded(texts, [pair[:2] for pair in pairs], tokenizer, config, rng)
+    listed, tokenizer = prepared.shard(shard), prepared.tokenizer
+    pairs, read, written = varied(listed, prepared, config, rng)
+    alone = encoded(read, written, tokenizer, config, rng)
     ids = concatenated(alone, pairs, config, rng) if config.concatenation_rate else alone
     fits = [max(len(ids[j]) for j in places(i, len(pairs))) <= config.max_length for i in range(len(pairs))]
     tags = {direction: tokenizer.tag_id(direction.split("-")[1]) for direction in prepared.directions}
     examples = [one for i, pair in enumerate(pairs) if fits[i] for one in directed(i, pair, tags, ids)]
     batches = cut(examples, config, rng)
-    return Shard(ids, batches, [i for i, fit in enumerate(fits) if not fit and pairs[i] is written[i]])
+    return Shard(ids, batches, [i for i, fit in enumerate(fits) if not fit and pairs[i] is listed[i]])
 
 
 def encode_folder(folder: Path, config: BatchingConfig, seed: int, epoch: int, shard: int) -> Shard:
@@ -239,15 +233,26 @@ def encode_folder(folder: Path, config: BatchingConfig, seed: int, epoch: int, s
     return encode_shard(Prepared.load(folder), config, seed, epoch, shard)
 
 
+def varied(
+    listed: Sequence[Pair], prepared: Prepared, config: BatchingConfig, rng: random.Random
+) -> tuple[Sequence[Pair], list[Texts], list[Texts]]:
+    """Pairs with other numbers and names, symbols and capitals, and their texts as they are read, and as written."""
+    symbols, rate = prepared.tokenizer.placeholders, config.placeholder_rate
+    pairs = renamed(renumbered(listed, config.number_rate, rng), config.name_rate, rng, prepared.names)
+    large = frozenset[int]()
+    if config.term_rate or config.capitals_rate:
+        terms = Terms(pairs)
+        small = with_terms(pairs, terms, config.term_rate, symbols, rng)
+        pairs = with_capitals(small, terms, config.capitals_rate, rng)
+        large = frozenset(i for i, pair in enumerate(pairs) if pair is not small[i])
+    texts = [substitute(pair.source, pair.target, symbols, rng, rate) for pair in pairs]
+    return pairs, *dashed_off(texts, [pair[:2] for pair in pairs], config.careless_rate, rng, large)
+
+
 def encoded(
-    texts: Sequence[tuple[str, str]],
-    languages: Sequence[tuple[str, str]],
-    tokenizer: Tokenizer,
-    config: BatchingConfig,
-    rng: random.Random,
+    read: Sequence[Texts], written: Sequence[Texts], tokenizer: Tokenizer, config: BatchingConfig, rng: random.Random
 ) -> list[array[int]]:
     """The ids of pairs' texts as they are written, and then as they are read; most of these are the same objects."""
-    read, written = dashed_off(texts, languages, config.careless_rate, rng)
     flat, others = [[text for pair in pairs for text in pair] for pairs in (written, read)]
     changed = [i for i, text in enumerate(others) if text != flat[i]]
     found = tokenizer.encode_batch([*flat, *(others[i] for i in changed)], config.sampling, rng)

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import re
 
-WORD = r"[^\W\d_]+(?:['’][^\W\d_]+)*"
+UNPARTED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # no capitals, no spaces
+LETTERS = rf"[^\W\d_{UNPARTED}]+"
+WORD = rf"{LETTERS}(?:['’]{LETTERS})*"
 WHOLE_WORD = re.compile(rf"(?<!\w){WORD}(?!\w)")
 SHARP = str.maketrans({"ß": "SS", "ẞ": "SS"})
 
@@ -23,10 +25,10 @@ def raised(text: str, mark: str) -> str:
     """A text with capitals for the word before each mark; marks behind anything else go."""
     if mark not in text:
         return text
-    return re.sub(rf"(?:{WORD})?{re.escape(mark)}", lambda match: match[0].removesuffix(mark).upper(), text)
+    return re.sub(rf"(?:(?<!\w){WORD})?{re.escape(mark)}", lambda match: match[0].removesuffix(mark).upper(), text)
 
 
 def is_large(word: str) -> bool:
     """Whether a word is in capitals, and can be brought back from small letters."""
     plain = word.translate(SHARP)
-    return len(word) > 1 and plain.isupper() and plain == word.lower().upper()
+    return sum(map(str.isupper, word)) > 1 and plain.isupper() and plain == word.lower().upper()

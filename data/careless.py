@@ -27,6 +27,7 @@ OTHER_MARKS = 0.4
 DOTLESS = 0.25  # of the German texts without umlauts, in which ä is a and not ae
 GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"})
 END = re.compile(r"[.!?]+$")
+ORDINARY = re.compile(r"(?<!\S)[^\s/@_\d]+(?!\S)")  # and no address or code, which is copied
 LONG_WORD = re.compile(r"(?<![\w@/.-])[^\W\d_]{4,}(?![\w@/-]|\.\w)")
 APOSTROPHE = re.compile(r"(?<=[^\W\d_])['’](?=[^\W\d_])")
 QUOTES = re.compile('["„“”«»]')
@@ -37,7 +38,11 @@ BESIDE = {row[i]: row[i - 1 : i] + row[i + 1 : i + 2] for row in KEYS for i in r
 
 
 def dashed_off(
-    pairs: Sequence[Texts], languages: Sequence[Texts], rate: float, rng: random.Random
+    pairs: Sequence[Texts],
+    languages: Sequence[Texts],
+    rate: float,
+    rng: random.Random,
+    careful: Collection[int] = (),
 ) -> tuple[list[Texts], list[Texts]]:
     """With probability `rate`, have both texts of a pair typed carelessly where they are read.
 
@@ -46,12 +51,13 @@ def dashed_off(
         languages: of each pair's texts.
         rate: the share of the pairs.
         rng: decides.
+        careful: numbers of pairs that stay as they are.
     Returns:
         The pairs as they are read, and as they are written: some lack a last mark in both.
     """
     read, written = list(pairs), list(pairs)
     for index, pair in enumerate(pairs):
-        if rng.random() < rate:
+        if rng.random() < rate and index not in careful:
             written[index] = pair = without_end(pair) if rng.random() < NO_END else pair
             words = [set(LONG_WORD.findall(text)) for text in pair]
             left, right = (careless(*one, words[0] & words[1], rng) for one in zip(pair, languages[index], strict=True))
@@ -81,9 +87,11 @@ def careless(text: str, language: str, kept: Collection[str], rng: random.Random
         text = LONG_WORD.sub(lambda match: maybe_mistyped(match[0], kept, rng), text)
         text = "".join("" if one == " " and rng.random() < RUN_TOGETHER else one for one in text)
     if rng.random() < SMALL:
-        text = (text[:1] if rng.random() < FIRST else text[:1].lower()) + text[1:].lower()
+        first = text[:1] if rng.random() < FIRST else text[:1].lower()
+        text = first + ORDINARY.sub(lambda match: match[0].lower(), text)[1:]
     if rng.random() < NO_ACCENTS:
-        text = without_accents(text, language, rng)
+        dotless = rng.random() < DOTLESS
+        text = ORDINARY.sub(lambda match: without_accents(match[0], language, dotless), text)
     if rng.random() < NO_APOSTROPHES:
         text = APOSTROPHE.sub("", text)
     if rng.random() < OTHER_MARKS:
@@ -118,9 +126,9 @@ def mistyped(word: str, rng: random.Random) -> str:
     return before + rng.choice(BESIDE.get(letter, letter)) + after
 
 
-def without_accents(text: str, language: str, rng: random.Random) -> str:
-    """A text with plain letters in place of those with accents."""
-    if language == "de" and rng.random() >= DOTLESS:
+def without_accents(text: str, language: str, dotless: bool) -> str:
+    """A text with plain letters in place of those with accents; German has two ways to do that."""
+    if language == "de" and not dotless:
         text = text.translate(GERMAN)
     apart = unicodedata.normalize("NFD", text.replace("ß", "ss"))
     return unicodedata.normalize("NFC", "".join(one for one in apart if not unicodedata.combining(one)))

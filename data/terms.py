@@ -68,7 +68,9 @@ def with_capitals(pairs: Sequence[Pair], terms: Terms, rate: float, rng: random.
 
 
 def in_capitals(pair: Pair, found: Sequence[tuple[str, str]], rng: random.Random) -> Pair:
-    """A pair in capitals, or with capitals for one of the terms that were found in it."""
+    """A pair in capitals, or with capitals for one of the terms that were found in it, if both languages have any."""
+    if any(text.upper() == text.lower() for text in pair[2:]):
+        return pair
     if not found or rng.random() < WHOLE:
         return pair._replace(source=pair.source.upper(), target=pair.target.upper())
     word, other = rng.choice(found)

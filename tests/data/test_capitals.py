@@ -22,6 +22,9 @@ MARK = "^"
         ("ÄRGER ПРИВЕТ ΑΣ", "ärger^ привет^ ας^"),
         ("İSTANBUL ǅ 中文", "İSTANBUL ǅ 中文"),
         ("small Large", "small Large"),
+        ("Iß, Aß", "Iß, Aß"),
+        ("4ab'NEIN 1st'CLASS", "4ab'nein^ 1st'class^"),
+        ("我加入WTO了 WTO", "我加入WTO了 wto^"),
         ("", ""),
     ],
 )

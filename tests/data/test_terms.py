@@ -124,3 +124,8 @@ def test_a_pair_without_terms_is_put_into_capitals_as_a_whole() -> None:
     assert with_capitals(pairs, Terms(pairs), 1.0, random.Random(1)) == [
         Pair("de", "en", "JA, \ue000!", "YES, \ue000!")
     ]
+
+
+def test_languages_without_capitals_have_none() -> None:
+    pairs = [Pair("zh", "en", "你好。", "Hello.")]
+    assert with_capitals(pairs, Terms(pairs), 1.0, random.Random(1)) == pairs
