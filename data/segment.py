@@ -103,12 +103,10 @@ def gaps(text: str) -> Iterator[tuple[int, int]]:
         end = match.end()
         if match[0] == " " and 1 < end < len(text) and text[end - 2] not in MAY_END and text[end] != BAR:
             continue  # between two words, as most are: no need to look closer
-        if match.start() in soft:
-            continue
         start = match.start() + len(match[0].rstrip())
         first_or_last = start == 0 or end == len(text)
         wide = not match[0][0].isspace()
-        line_end = LINE_END.search(text, start, end) is not None
+        line_end = match.start() not in soft and LINE_END.search(text, start, end) is not None
         before, after = text[max(0, start - CONTEXT) : start], text[end : end + CONTEXT]
         mark = LIST_MARK.search(text, max(0, start - CONTEXT), start) is not None
         if wide or first_or_last or line_end or mark or beside_bar(text, start, end, rows) or ends(before, after):

@@ -1,7 +1,8 @@
 """Lines that were broken to fit a width, as e-mails and copied pages have them, go on in the next line.
 
-A line end parts sentences, unless the next line begins with a small letter after a long line without a mark at its end,
-or unless no line of a paragraph had room for the word that begins the next one.
+In paragraphs that begin with a small letter, as chats and code do, each line end parts sentences. In others it does not
+if the next line begins with a small letter after a long line without a mark at its end, or if no line of the paragraph
+had room for the word that begins the next one.
 """
 
 from __future__ import annotations
@@ -11,13 +12,23 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-WIDTH = 40  # characters of the shortest line that may have been broken
+WIDTH = 40  # characters of the longest line of a paragraph that is full, at the least
+LONG = 60  # characters of a line that is followed by a small letter, at the least
 PARAGRAPH = 3  # lines, of which all but the last must be full
+TAIL = 100  # characters before a hyphen that are looked at
 LINE = re.compile(r"\S[^\r\n]*")
 HYPHEN = re.compile(  # within a word, at the end of a line; "Vor- und Nachteile" has none
-    r"(?<=[^\W\d_])-[ \t]*\r?\n[ \t]*(?!(?:und|oder|bzw|sowie|bis|and|or|to)\b)(?=(?P<small>[a-zß-öø-ÿ])?[^\W\d_])"
+    r"(?<=[^\W\d_])[-\u00ad\u2010][ \t]*\r?\n[ \t]*"
+    r"(?!(?:und|oder|bzw|sowie|bis|wie|als|sondern|aber|noch|and|or)\b)(?=(?P<small>[a-zß-öø-ÿ])?[^\W\d_])"
 )
-ENDS = ".!?…:|"
+KEPT_HYPHEN = re.compile(r"(?:[-/@]\S*|(?<!\S)\w)\Z")  # what stands before one in e-mail, state-of-the-art, addresses
+ITEM = re.compile(  # begins a line of its own: marks of lists, addresses, keys and who speaks
+    r"(?:[^\W\d_]\)|[ivx]{1,4}[.)]|[a-z]\.|o|x)\s|c/o|\S*(?:://|www\.|@)|\S+[:=]|\d+[.)]\s"
+)
+GREETING = re.compile(r"(?:Sehr geehrte|Liebe|Hallo|Guten|Dear|Hi|Hello)\b|(?:Sehr geehrte|Liebe)r\b")
+PARTED = re.compile(r"[^\W\d_][-\u00ad\u2010]\Z")
+COLUMNS = re.compile(r"\t|\s\|\s")
+ENDS = ".!?…:;|"
 
 
 class Line(NamedTuple):
@@ -38,6 +49,8 @@ def soft_breaks(text: str) -> frozenset[int]:
         return frozenset()
     found = set[int]()
     for lines in paragraphs(text):
+        if lines and lines[0].text[0].islower():
+            continue
         full = is_full(lines)
         found.update(line.end for line, following in pairwise(lines) if goes_on(line.text, following.text, full))
     return frozenset(found)
@@ -64,11 +77,21 @@ def is_full(lines: Sequence[Line]) -> bool:
 
 def goes_on(line: str, following: str, full: bool) -> bool:
     """Whether a sentence goes on behind a line."""
-    if line[-1] in ENDS or not following[0].isalnum():
+    if line[-1] in ENDS or not following[0].isalnum() or ITEM.match(following):
         return False
-    return full or (len(line) >= WIDTH and following[0].islower())
+    if COLUMNS.search(line) or COLUMNS.search(following) or (line[-1] == "," and GREETING.match(line)):
+        return False
+    return full or (following[0].islower() and (len(line) >= LONG or PARTED.search(line) is not None))
 
 
 def rejoined(text: str) -> str:
     """A sentence without white space, and mostly without the hyphen, where a word is parted at the end of a line."""
-    return HYPHEN.sub(lambda match: "" if match["small"] else "-", text) if "-" in text and "\n" in text else text
+    if "\n" not in text:
+        return text
+
+    def joint(match: re.Match[str]) -> str:
+        return (
+            "" if match["small"] and not KEPT_HYPHEN.search(text, max(0, match.start() - TAIL), match.start()) else "-"
+        )
+
+    return HYPHEN.sub(joint, text)

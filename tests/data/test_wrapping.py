@@ -7,7 +7,9 @@ import pytest
 from data.segment import join, split
 from data.wrapping import rejoined
 
-LONG = "Hiermit möchte ich Ihnen mitteilen, dass ich meinen"
+LONG = "Hiermit möchte ich Ihnen endlich mitteilen, dass ich heute meinen"
+
+GREETING = "Dear Ms Miller and members of the whole selection board and staff,"
 
 
 def lines_within(text: str) -> list[str]:
@@ -26,6 +28,14 @@ def lines_within(text: str) -> list[str]:
         (f"{LONG}:\nalten Vertrag", [f"{LONG}:", "alten Vertrag"]),
         (f"{LONG}\n- alten Vertrag", [LONG, "-", "alten Vertrag"]),
         (f"{LONG}.\nalten Vertrag", [f"{LONG}.", "alten Vertrag"]),
+        (f"{LONG};\nalten Vertrag", [f"{LONG};", "alten Vertrag"]),
+        (f"{LONG.lower()}\nalten vertrag", [LONG.lower(), "alten vertrag"]),
+        (f"{LONG}\na) alten Vertrag", [LONG, "a) alten Vertrag"]),
+        (f"{LONG}\nb. alten Vertrag", [LONG, "b. alten Vertrag"]),
+        (f"{LONG}\nwww.example.com", [LONG, "www.example.com"]),
+        (f"{LONG}\nmax: alten Vertrag", [LONG, "max: alten Vertrag"]),
+        (f"{LONG}\tB\nalten Vertrag\tC", [f"{LONG} B", "alten Vertrag C"]),
+        (f"{GREETING}\nplease find it.", [GREETING, "please find it."]),
         ("Milch\nbrot und\nzwei Eier", ["Milch", "brot und", "zwei Eier"]),
     ],
 )
@@ -38,6 +48,12 @@ FULL = """Der Vorstand hat in seiner letzten Sitzung die neue
 Ordnung für das Haus beschlossen, die am zweiten
 des Monats in Kraft tritt. Alle Mieter erhalten nun
 Abdrucke."""
+
+
+def test_sentences_end_within_full_lines_too() -> None:
+    first, second, _ = lines_within(FULL.replace("die neue", "da.)"))
+    assert first == "Der Vorstand hat in seiner letzten Sitzung da.)"
+    assert second.startswith("Ordnung für das Haus beschlossen, die am zweiten des Monats")
 
 
 def test_full_lines_of_a_paragraph_go_on_before_capitals_too() -> None:
@@ -64,6 +80,12 @@ def test_lines_that_had_room_or_are_few_or_begin_with_capitals_alone_end_sentenc
     [
         ("die Kündi-\ngung", "die Kündigung"),
         ("die Kündi- \r\n  gung", "die Kündigung"),
+        ("die Kündi\u00ad\ngung", "die Kündigung"),
+        ("ein Kon-\nto", "ein Konto"),
+        ("eine E-\nmail", "eine E-mail"),
+        ("state-of-\nthe-art", "state-of-the-art"),
+        ("https://a.de/x-\ny", "https://a.de/x-y"),
+        ("Vor-\nwie Nachteile", "Vor-\nwie Nachteile"),
         ("in Berlin-\nKreuzberg", "in Berlin-Kreuzberg"),
         ("Vor-\nund Nachteile", "Vor-\nund Nachteile"),
         ("ja -\nnein", "ja -\nnein"),

@@ -21,3 +21,13 @@ def test_any_number_of_long_addresses_may_stand_in_a_sentence(golden: Path) -> N
     assert "".join(piece.text + piece.separator for piece in pieces) == text
     assert sum(piece.text == address for piece in pieces) == 1201
     assert {piece.text for piece in pieces} == {address, "ba", "dei", "dei ba"}
+
+
+def test_lines_that_a_width_broke_are_one_piece_that_is_read_on_one_line(golden: Path) -> None:
+    text = f"Ba {'dei ba ' * 9}dei,\r\nba deiba-\ndei. Dei"
+    plan = plan_of(golden, text)
+    assert [piece.text for piece in plan.pieces] == [text.removesuffix(" Dei"), "Dei"]
+    first = plan.pieces[0]
+    assert first.line == f"Ba {'dei ba ' * 9}dei, ba deibadei."
+    tokenizer = read_bundle(golden).tokenizer
+    assert first.ids == tuple(tokenizer.encode_source(first.line, "bb"))
