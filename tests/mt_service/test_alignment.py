@@ -1,8 +1,14 @@
 """From pieces to words."""
 
+from pathlib import Path
+
 import pytest
 
-from mt_service.alignment import Link, Span, Words, link_words, word_of_piece, words_of
+from data.literals import Masking
+from data.tokenizer import Tokenizer, TokenizerConfig, train_tokenizer
+from models.hypotheses import Hypothesis
+from mt_service.alignment import Alignment, Link, Span, Words, add_links, link_words, word_of_piece, words_of
+from mt_service.pieces import make_plan
 
 
 def test_words_are_spans_between_white_space() -> None:
@@ -60,3 +66,22 @@ def test_pieces_are_the_words_where_no_spaces_part_these(
 
 def test_a_word_that_a_line_end_parts_is_one_word() -> None:
     assert words_of("die Kündi-\n gung, Vor- und -\n x") == [(0, 3), (4, 17), (18, 22), (23, 26), (27, 28), (30, 31)]
+
+
+def test_words_in_capitals_are_linked_as_others_are(tmp_path: Path) -> None:
+    config = TokenizerConfig("bpe", 320, placeholders=2, mark_capitals=True)
+    train_tokenizer(
+        ["das ist gut", "that is good", "EINE MENGE TEXT."] * 20, ["de", "en"], config, tmp_path / "m", seed=1
+    )
+    tokenizer = Tokenizer.load(tmp_path / "m")
+    text, translation = "DAS ist GUT.", "THAT'S GOOD"
+    (piece,) = make_plan(tokenizer, Masking(tokenizer, (), "de", "en"), text).pieces
+    tokens = tokenizer.encode(translation)
+    words = word_of_piece(tokenizer.pieces(tokens))
+    sources = [0, *word_of_piece(tokenizer.pieces(piece.ids[1:-1])), 0]
+    rows = tuple(tuple(float(source == 2 * word) for source in sources) for word in words)
+    best = Hypothesis(tuple(tokens), 0.0, 0.0, rows)
+    found = Alignment([], [], [])
+    add_links(found, tokenizer, piece, best, translation, 0)
+    assert (found.source_words, found.target_words) == ([(0, 3), (4, 7), (8, 12)], [(0, 6), (7, 11)])
+    assert [(link.source, link.target) for link in found.links] == [(0, 0), (2, 1)]
