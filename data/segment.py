@@ -16,6 +16,7 @@ MARKS = 16  # in a row that are never cut from their character; no language has 
 OPENERS = "\"'“„‚‘«»‹›([{¿¡"
 CLOSERS = "\"'”“’‘»«›‹)]}」』）】》"
 ENDERS = ".!?…"
+ASKED = ("?", "!")  # which end a sentence before a small letter, too, as many people type
 BULLETS = "-–—*+#>•·◦▪‣♪"
 BAR = "|"  # between the cells of a table
 MAY_END = frozenset(CLOSERS + ENDERS + BULLETS + BAR)
@@ -129,6 +130,8 @@ def beside_bar(text: str, start: int, end: int, rows: Sequence[tuple[int, int]])
 
 def ends(before: str, after: str) -> bool:
     """Whether a sentence ends at the white space between `before` and `after`."""
+    if before[-1:] in ASKED and not before[-2:-1].isspace() and after[:1].islower():
+        return True  # nobody speaks here whom the sentence names after it: '"Who?" she asked'
     before, after = before.rstrip(CLOSERS), after.lstrip(OPENERS)
     if not before or before[-1] not in ENDERS or after[:1].islower():
         return False

@@ -58,6 +58,15 @@ def test_marks_of_lists_and_tables_are_no_part_of_sentences(text: str, sentences
     assert [one for one in texts(text) if one] == sentences
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("hast du zeit? wollen wir gehen", 2), ("hilfe!! bitte komm", 2), ("„Wer?“ fragte sie", 1), ("x = a ? b : c", 1)],
+)
+def test_questions_and_calls_end_before_small_letters_too(text: str, count: int) -> None:
+    assert len(split(text)) == count
+    assert join(split(text)) == text
+
+
 def test_chinese_sentences_need_no_space() -> None:
     assert split("你好。我是李。“好！”他说？") == [
         Segment("你好。", ""),
