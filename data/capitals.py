@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import re
 
-UNPARTED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # no capitals, no spaces
-LETTERS = rf"[^\W\d_{UNPARTED}]+"
+from data.languages import UNPARTED_LETTERS
+
+HANGUL = "\uac00-\ud7af"
+LETTERS = rf"[^\W\d_{UNPARTED_LETTERS}{HANGUL}]+"  # of scripts that may have capitals
 WORD = rf"{LETTERS}(?:['’]{LETTERS})*"
 WHOLE_WORD = re.compile(rf"(?<!\w){WORD}(?!\w)")
 SHARP = str.maketrans({"ß": "SS", "ẞ": "SS"})
@@ -31,4 +33,4 @@ def raised(text: str, mark: str) -> str:
 def is_large(word: str) -> bool:
     """Whether a word is in capitals, and can be brought back from small letters."""
     plain = word.translate(SHARP)
-    return sum(map(str.isupper, word)) > 1 and plain.isupper() and plain == word.lower().upper()
+    return plain.isupper() and sum(map(str.isupper, word)) > 1 and plain == word.lower().upper()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 CHINESE = ("zh", "cmn", "yue")
+UNPARTED_LETTERS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"  # no spaces part these
 UNPARTED = ("ja", "th", "lo", "km", "my")  # whose words nobody parts either
 
 NAMES = {

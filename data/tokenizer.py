@@ -22,6 +22,7 @@ from data.subwords import sampler
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 FIRST_PLACEHOLDER = 0xE000
 MOST_PLACEHOLDERS = 64
+PLACEHOLDERS = tuple(chr(FIRST_PLACEHOLDER + i) for i in range(MOST_PLACEHOLDERS))
 CAPITALS = chr(FIRST_PLACEHOLDER + MOST_PLACEHOLDERS)  # behind a word in small letters that stands there in capitals
 LEAST = 300  # ids of a vocabulary: bytes, special ones, and a few pieces
 LONGEST_LINE = 16_384  # bytes; SentencePiece leaves longer lines out of its training
@@ -88,8 +89,7 @@ def train_tokenizer(
 
 def symbols(config: TokenizerConfig) -> list[str]:
     """The pieces that stand for something else than themselves."""
-    placeholders = [chr(FIRST_PLACEHOLDER + i) for i in range(config.placeholders)]
-    return [*placeholders, CAPITALS] if config.mark_capitals else placeholders
+    return [*PLACEHOLDERS[: config.placeholders], *([CAPITALS] if config.mark_capitals else [])]
 
 
 def tag(language: str) -> str:
@@ -129,10 +129,8 @@ class Tokenizer:
         self._processor = processor
         controls = [processor.id_to_piece(i) for i in range(len(processor)) if processor.is_control(i)]
         self.languages = tuple(match[1] for match in map(TAG.fullmatch, controls) if match)
-        known = [chr(FIRST_PLACEHOLDER + i) for i in range(MOST_PLACEHOLDERS + 1)]
-        known = [symbol for symbol in known if processor.piece_to_id(symbol) != UNK]
-        self.marks_capitals = CAPITALS in known
-        self.placeholders = tuple(symbol for symbol in known if symbol != CAPITALS)
+        self.placeholders = tuple(symbol for symbol in PLACEHOLDERS if processor.piece_to_id(symbol) != UNK)
+        self.marks_capitals = processor.piece_to_id(CAPITALS) != UNK
         self._sampler = lru_cache(1)(lambda alpha: sampler(processor, alpha))
 
     @cached_property

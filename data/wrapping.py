@@ -25,7 +25,7 @@ KEPT_HYPHEN = re.compile(r"(?:[-/@]\S*|(?<!\S)\w)\Z")  # what stands before one 
 ITEM = re.compile(  # begins a line of its own: marks of lists, addresses, keys and who speaks
     r"(?:[^\W\d_]\)|[ivx]{1,4}[.)]|[a-z]\.|o|x)\s|c/o|\S*(?:://|www\.|@)|\S+[:=]|\d+[.)]\s"
 )
-GREETING = re.compile(r"(?:Sehr geehrte|Liebe|Hallo|Guten|Dear|Hi|Hello)\b|(?:Sehr geehrte|Liebe)r\b")
+GREETING = re.compile(r"(?:(?:Sehr geehrte|Liebe)r?|Hallo|Guten|Dear|Hi|Hello)\b")
 PARTED = re.compile(r"[^\W\d_][-\u00ad\u2010]\Z")
 COLUMNS = re.compile(r"\t|\s\|\s")
 ENDS = ".!?…:;|"
@@ -49,19 +49,18 @@ def soft_breaks(text: str) -> frozenset[int]:
         return frozenset()
     found = set[int]()
     for lines in paragraphs(text):
-        if lines and lines[0].text[0].islower():
-            continue
-        full = is_full(lines)
-        found.update(line.end for line, following in pairwise(lines) if goes_on(line.text, following.text, full))
+        if not lines[0].text[0].islower():
+            full = is_full(lines)
+            found.update(line.end for line, following in pairwise(lines) if goes_on(line.text, following.text, full))
     return frozenset(found)
 
 
 def paragraphs(text: str) -> list[list[Line]]:
     """Lines without an empty one between them."""
-    found: list[list[Line]] = [[]]
+    found: list[list[Line]] = []
     for match in LINE.finditer(text):
         line = Line(match[0].rstrip(), match.start())
-        if found[-1] and text.count("\n", found[-1][-1].end, line.start) > 1:
+        if not found or text.count("\n", found[-1][-1].end, line.start) > 1:
             found.append([])
         found[-1].append(line)
     return found
@@ -69,7 +68,7 @@ def paragraphs(text: str) -> list[list[Line]]:
 
 def is_full(lines: Sequence[Line]) -> bool:
     """Whether no line but the last had room for the next one's first word, and some line begins with a small letter."""
-    longest = max((len(line.text) for line in lines), default=0)
+    longest = max(len(line.text) for line in lines)
     if len(lines) < PARAGRAPH or longest < WIDTH or not any(line.text[0].islower() for line in lines[1:]):
         return False
     return all(len(line.text) + 1 + len(after.text.split()[0]) > longest for line, after in pairwise(lines))
@@ -90,8 +89,7 @@ def rejoined(text: str) -> str:
         return text
 
     def joint(match: re.Match[str]) -> str:
-        return (
-            "" if match["small"] and not KEPT_HYPHEN.search(text, max(0, match.start() - TAIL), match.start()) else "-"
-        )
+        kept = KEPT_HYPHEN.search(text, max(0, match.start() - TAIL), match.start())
+        return "" if match["small"] and not kept else "-"
 
     return HYPHEN.sub(joint, text)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Container, Sequence
 from typing import NamedTuple
 
+from data.languages import UNPARTED_LETTERS
 from data.literals import unmasked
 from data.normalize import normalize
 from data.tokenizer import Tokenizer
@@ -19,7 +20,7 @@ from mt_service.pieces import Piece
 
 WORD = re.compile(rf"(?:{HYPHEN.pattern}|\S)+")  # with what a line end parts
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")  # a piece that is a part of a rare character
-UNPARTED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")  # no spaces part these
+UNPARTED = re.compile(f"[{UNPARTED_LETTERS}]")
 SPACE_MARK = "\u2581"  # begins a piece that begins a word, in SentencePiece
 LEAST = 0.1  # of a target word's attention: weaker links are left out
 
