@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +67,7 @@ HALF_HOURS = {
 
 def primary(code: str) -> str:
     """A language without its script or region: `zh` of `zh_Hant`, `de` of `de-AT`."""
-    return re.split("[-_]", code)[0].lower()
+    return code.replace("_", "-").partition("-")[0].lower()
 
 
 def name_of(code: str) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import secrets
 import time
-import uuid
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -50,7 +50,7 @@ class Around:
             return
         started, seen, headers = time.perf_counter(), dict[str, int](), Headers(scope=scope)
         wished = headers.get("X-Request-ID", "")
-        identifier = wished if IDENTIFIER.fullmatch(wished) else uuid.uuid4().hex
+        identifier = wished if IDENTIFIER.fullmatch(wished) else secrets.token_hex(16)
 
         async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -6,6 +6,7 @@ What a network spells wrongly, a symbol may bring through, and the other way rou
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -19,6 +20,7 @@ Found: TypeAlias = Sequence[Hypothesis]
 Rows: TypeAlias = list[list[Found | None]]  # an n-best list for each piece of each text, None where there is no text
 
 
+@functools.lru_cache(maxsize=64)
 def whole_beam(search: SearchOptions) -> SearchOptions:
     """A search that gives all of its hypotheses."""
     return dataclasses.replace(search, n_best=search.beam)

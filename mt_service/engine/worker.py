@@ -114,8 +114,8 @@ class Worker:
 
     @property
     def ready(self) -> bool:
-        """Whether sentences are taken and translated."""
-        return self.thread.is_alive() and not self.draining
+        """Whether sentences are taken and translated; a thread that ends, for whatever reason, says that it drains."""
+        return not self.draining
 
     def submit(
         self, name: Hashable, jobs: Sequence[Job], deadline: float, client: Hashable = None, awaited: bool = False
