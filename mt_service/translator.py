@@ -52,6 +52,7 @@ class Translator:
 
     def __init__(self, bundle: Bundle, worker: Worker) -> None:
         self.bundle, self.worker = bundle, worker
+        self.info: BundleInfo = bundle.info
         self.names = itertools.count()
         self.maskings = {
             direction: Masking(bundle.tokenizer, bundle.placeholders, *direction.split("-"))
@@ -76,11 +77,6 @@ class Translator:
         why = "it was trained without placeholder symbols (batching.placeholder_rate)"
         check(not some or bool(self.bundle.placeholders), f"{self.info.name} cannot follow a glossary: {why}")
         return self.maskings[direction].following(*some) if some else self.maskings[direction]
-
-    @property
-    def info(self) -> BundleInfo:
-        """The bundle's description."""
-        return self.bundle.info
 
     def search_options(self, options: Options) -> SearchOptions:
         """The search that options ask for, with the bundle's defaults.
