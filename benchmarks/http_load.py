@@ -1,12 +1,13 @@
 """Throughput and latency of a running server under many clients that send single sentences.
 
 usage: python benchmarks/http_load.py URL FILE SOURCE TARGET [--clients 64] [--requests 2000] [--beam 5]
-                                       [--bundle BUNDLE] [--threads 1] [--rounds 1]
+                                       [--bundle BUNDLE] [--threads 1] [--turns 1] [--rounds 1]
 
 Each client sends its next sentence as soon as it has an answer. First one client alone, for the latency of a lone
 request; then all. With the bundle that is served, the engine alone translates the same sentences, with as many threads
-as are named, ids in and ids out: each before the lone client asks for it, and all of them after many clients have
-asked, as many at once as there were clients. A machine that changes its speed changes it for both. Prints JSON:
+as are named, ids in and ids out: so many in turns with the lone client (one by one, each finds the caches full of what
+the other computes with), and all of them after many clients have asked, as many at once as there were clients. A
+machine that changes its speed changes it for both. Prints JSON:
 requests/s, tokens/s, percentiles of latency in milliseconds, what was refused, and the median over the rounds of two
 ratios: the median latency of a lone request over that of the engine, and the requests/s of all clients over the
 engine's sentences/s.
@@ -128,13 +129,15 @@ def alone(arguments: argparse.Namespace, lines: list[str], batch: int) -> float:
 
 
 def in_turns(arguments: argparse.Namespace, lines: list[str], milliseconds: list[float]) -> Iterator[str]:
-    """Each line, once the engine alone has translated it; the milliseconds which that takes are noted."""
+    """Lines, so many at a time once the engine alone has translated them; the milliseconds of each are noted."""
     bundle = read_bundle(arguments.bundle)
     settings = Settings(device="cpu", engine="native", threads=arguments.threads)
     worker = Worker(lambda: make_engine(bundle, settings), Limits(arguments.beam, BILLION, BILLION))
-    for line, job in zip(lines, jobs_of(bundle, lines, arguments.target, arguments.beam), strict=True):
-        milliseconds.append(timed(worker, [job], together=True)[1] * 1000)
-        yield line
+    jobs = jobs_of(bundle, lines, arguments.target, arguments.beam)
+    for start in range(0, len(lines), arguments.turns):
+        some = slice(start, start + arguments.turns)
+        milliseconds += [timed(worker, [job], together=True)[1] * 1000 for job in jobs[some]]
+        yield from lines[some]
     worker.close()
 
 
@@ -183,11 +186,12 @@ def main() -> None:
     parser.add_argument("--beam", type=int, default=5)
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--turns", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
     lines = arguments.file.read_text(encoding="utf-8").splitlines()
     rounds = [one_round(arguments, lines) for _ in range(arguments.rounds)]
-    facts = {"beam": arguments.beam, "file": arguments.file.name, "rounds": rounds}
+    facts = {"beam": arguments.beam, "turns": arguments.turns, "file": arguments.file.name, "rounds": rounds}
     if arguments.bundle:
         facts |= {"bundle": arguments.bundle.name, "threads": arguments.threads, "ratios": summary(rounds)}
     print(json.dumps({**facts, "hardware": hardware(), "versions": versions(), "git": git_state()}, indent=2))
