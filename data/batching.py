@@ -19,7 +19,7 @@ from data.placeholders import substitute
 from data.prepared import Pair, Prepared, shard_file
 from data.renaming import renamed
 from data.renumbering import renumbered
-from data.terms import Terms, with_capitals, with_terms
+from data.terms import Terms, with_capitals, with_emphasis, with_terms
 from data.tokenizer import EOS, Tokenizer
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ class BatchingConfig:
     term_rate: the share of pairs that get symbols in place of a word or two and of what translates them, as terms of a
         glossary do.
     capitals_rate: the share of pairs that are in capitals as a whole, or in which a word and what translates it are.
+    emphasis_rate: the share of pairs with marks of emphasis, or of a link, around a word and what translates it.
     careless_rate: the share of pairs whose texts, where they are read, are as people type them carelessly.
     concatenation_rate: the share of pairs that another random one is appended to, which makes long sentences of short
         ones (Nguyen et al. 2021, Data Augmentation by Concatenation for Low-Resource Translation).
@@ -56,6 +57,7 @@ class BatchingConfig:
     name_rate: float = 0.0
     term_rate: float = 0.0
     capitals_rate: float = 0.0
+    emphasis_rate: float = 0.0
     careless_rate: float = 0.0
     concatenation_rate: float = 0.0
     bucket_noise: float = 1.0
@@ -236,13 +238,14 @@ def encode_folder(folder: Path, config: BatchingConfig, seed: int, epoch: int, s
 def varied(
     listed: Sequence[Pair], prepared: Prepared, config: BatchingConfig, rng: random.Random
 ) -> tuple[Sequence[Pair], list[Texts], list[Texts]]:
-    """Pairs with other numbers and names, symbols and capitals, and their texts as they are read, and as written."""
+    """Pairs with other numbers, names, symbols, emphasis and capitals; their texts as they are read, and as written."""
     symbols, rate = prepared.tokenizer.placeholders, config.placeholder_rate
     pairs = renamed(renumbered(listed, config.number_rate, rng), config.name_rate, rng, prepared.names)
     large = frozenset[int]()
-    if config.term_rate or config.capitals_rate:
+    if config.term_rate or config.capitals_rate or config.emphasis_rate:
         terms = Terms(pairs)
         small = with_terms(pairs, terms, config.term_rate, symbols, rng)
+        small = with_emphasis(small, terms, config.emphasis_rate, symbols, rng)
         pairs = with_capitals(small, terms, config.capitals_rate, rng)
         large = frozenset(i for i, pair in enumerate(pairs) if pair is not small[i])
     texts = [substitute(pair.source, pair.target, symbols, rng, rate) for pair in pairs]

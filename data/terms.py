@@ -1,4 +1,4 @@
-"""Pairs in which a symbol stands in place of a word and of its translation, as it will for the terms of a glossary.
+"""Pairs in which a word and its translation become symbols, as the terms of a glossary will, capitals, or emphasised.
 
 Which words translate each other, the pairs themselves tell: see data.lexicon.
 """
@@ -21,6 +21,9 @@ SELDOM = 3  # sentences, below which nothing can be learned about a word
 LIKELY = 0.25  # how probable a word and its translation must be given each other
 SECOND = 0.3  # of the pairs with a term, which get another one
 WHOLE = 0.5  # of the pairs in capitals, in which all words are
+ALL = 0.25  # of the pairs with marks of emphasis, in which they stand around all words
+EMPHASES = (("**", "**"), ("*", "*"), ("_", "_"), ("__", "__"), ("(", ")"), ("[", "]"))
+LINK = 0.25  # of the pairs with marks of emphasis, in which these make a link: [word](address)
 CAPITAL = 4.0  # times as likely are words with a capital on either side, as German nouns and names are
 
 Table = dict[str, set[str]]  # words, and which they are translated with, in small letters
@@ -75,6 +78,28 @@ def in_capitals(pair: Pair, found: Sequence[tuple[str, str]], rng: random.Random
         return pair._replace(source=pair.source.upper(), target=pair.target.upper())
     word, other = rng.choice(found)
     return pair._replace(source=put({word: word.upper()}, pair.source), target=put({other: other.upper()}, pair.target))
+
+
+def with_emphasis(
+    pairs: Sequence[Pair], terms: Terms, rate: float, symbols: Sequence[str], rng: random.Random
+) -> list[Pair]:
+    """With probability `rate`, put marks of emphasis around a word of a pair and what translates it, or around all."""
+    if not rate:
+        return list(pairs)
+    return [emphasised(pair, terms.of(pair), symbols, rng) if rng.random() < rate else pair for pair in pairs]
+
+
+def emphasised(pair: Pair, found: Sequence[tuple[str, str]], symbols: Sequence[str], rng: random.Random) -> Pair:
+    """A pair with the same marks on both sides; a symbol stands for the address of a link."""
+    left, right = rng.choice(EMPHASES)
+    free = [symbol for symbol in symbols if symbol not in pair.source + pair.target]
+    if free and rng.random() < LINK:
+        left, right = "[", f"]({rng.choice(free)})"
+    if not found or rng.random() < ALL:
+        return pair._replace(source=left + pair.source + right, target=left + pair.target + right)
+    word, other = rng.choice(found)
+    source, target = put({word: left + word + right}, pair.source), put({other: left + other + right}, pair.target)
+    return pair._replace(source=source, target=target)
 
 
 def with_symbols(pair: Pair, found: Sequence[tuple[str, str]], symbols: Sequence[str], rng: random.Random) -> Pair:

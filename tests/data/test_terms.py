@@ -7,7 +7,19 @@ import random
 import pytest
 
 from data.prepared import Pair
-from data.terms import SECOND, SELDOM, WHOLE, Terms, with_capitals, with_symbols, with_terms
+from data.terms import (
+    ALL,
+    EMPHASES,
+    LINK,
+    SECOND,
+    SELDOM,
+    WHOLE,
+    Terms,
+    with_capitals,
+    with_emphasis,
+    with_symbols,
+    with_terms,
+)
 
 SYMBOLS = ("\ue000", "\ue001", "\ue002")
 ENDS = [first + second for first in "abcdefghijklmnopqrstuvwxyz" for second in "abcdefghijklmnopqrst"]
@@ -129,3 +141,29 @@ def test_a_pair_without_terms_is_put_into_capitals_as_a_whole() -> None:
 def test_languages_without_capitals_have_none() -> None:
     pairs = [Pair("zh", "en", "你好。", "Hello.")]
     assert with_capitals(pairs, Terms(pairs), 1.0, random.Random(1)) == pairs
+
+
+def test_marks_of_emphasis_stand_around_words_that_translate_each_other_or_around_all() -> None:
+    pairs, rates = text(), dict[str, int]()
+    for old, new in zip(pairs, with_emphasis(pairs, Terms(pairs), 0.5, SYMBOLS, random.Random(3)), strict=True):
+        if old == new:
+            continue
+        link = any(symbol in new.source for symbol in SYMBOLS)
+        marks = [("[", f"]({symbol})") for symbol in SYMBOLS] if link else EMPHASES
+        left, right = max((one for one in marks if all(m in new.source for m in one)), key=lambda one: len(one[0]))
+        inside = [side[side.index(left) + len(left) : side.rindex(right)] for side in new[2:]]
+        whole = inside == list(old[2:])
+        assert whole or tuple(inside) in WORDS.items() or tuple(inside[::-1]) in WORDS.items()
+        assert [side.replace(left, "", 1).replace(right, "", 1) for side in new[2:]] == list(old[2:])
+        for name, found in (("all", True), ("link", link), ("whole", whole)):
+            rates[name] = rates.get(name, 0) + found
+    assert abs(rates["all"] / len(pairs) - 0.5) < 0.05
+    assert abs(rates["link"] / rates["all"] - LINK) < 0.05
+    assert abs(rates["whole"] / rates["all"] - ALL) < 0.05
+
+
+def test_emphasis_needs_no_symbols_and_takes_none_that_a_pair_has() -> None:
+    pair = Pair("de", "en", f"das {SYMBOLS[0]}", f"the {SYMBOLS[0]}")
+    some = with_emphasis([pair] * 200, Terms([]), 1.0, SYMBOLS[:1], random.Random(1))
+    assert all(one.source.count(SYMBOLS[0]) == 1 and "](" not in one.source for one in some)
+    assert with_emphasis([pair], Terms([]), 0.0, SYMBOLS, random.Random(1)) == [pair]
