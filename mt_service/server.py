@@ -18,7 +18,6 @@ from fastapi import FastAPI
 from data.errors import UserError
 from mt_service.app import create_app
 from mt_service.registry import Registry
-from mt_service.sending import WholeAnswers
 from mt_service.settings import Settings, load_settings
 
 log = logging.getLogger("mt_service")
@@ -84,7 +83,6 @@ def run(arguments: argparse.Namespace) -> int:
         proxies = os.environ.get("FORWARDED_ALLOW_IPS", LOCAL)
         config = uvicorn.Config(
             app,
-            http=WholeAnswers,
             access_log=False,
             server_header=False,
             log_config=None,

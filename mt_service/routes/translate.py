@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from data.errors import UserError
@@ -86,19 +87,15 @@ def wished_glossary(wish: TranslateRequest, translator: Translator) -> Glossary 
 
 
 async def body_of(request: Request) -> bytes:
-    """All of a request's body, as it comes: `Request.body` does the same by way of many more calls.
+    """All of a request's body.
 
     Raises:
         RefusedError: when the client leaves meanwhile.
     """
-    parts, more = list[bytes](), True
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise RefusedError(499, "client_left", "the client left")
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(parts)
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        raise RefusedError(499, "client_left", "the client left") from None
 
 
 @contextmanager

@@ -209,13 +209,6 @@ def test_who_only_looks_whether_it_answers_may_ask_for_the_head(server: Served, 
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-def test_an_answer_arrives_whole(server: Served) -> None:
-    with send(server, {"text": "ba dei lo", "source": "aa", "target": "bb"}) as connection:
-        first = connection.recv(1 << 16)
-    assert first.startswith(b"HTTP/1.1 200 OK")
-    assert b"lo dei ba" in first
-
-
 def test_languages_tell_directions_and_limits(server: Served) -> None:
     tree = httpx.get(server.url + "/v1/languages").json()
     (direction,) = tree["directions"]
