@@ -39,6 +39,10 @@ def test_sentences_are_told_apart(sentences: list[str]) -> None:
             ["-", "Wohin gehst du?", "–", "Weiß nicht.", "*", "Nach Hause"],
         ),
         ("## Titel\n> Zitat - mit Strich\n>> Noch eins", ["##", "Titel", ">", "Zitat - mit Strich", ">>", "Noch eins"]),
+        (
+            "a) Eins\nB) Zwei\n  iii) drei\n(c) vier\nab) fünf\nPlan (a) geht",
+            ["a)", "Eins", "B)", "Zwei", "iii)", "drei", "(c)", "vier", "ab) fünf", "Plan (a) geht"],
+        ),
         ("1) Eins\n(2) Zwei\n1. Drei\n3. Oktober", ["1)", "Eins", "(2)", "Zwei", "1. Drei", "3. Oktober"]),
         ("| Name | Preis |\n|---|---|", ["|", "Name", "|", "Preis", "|", "|---|---|"]),
         ("-5 Grad, a|b und (siehe a) Punkt eins", ["-5 Grad, a|b und (siehe a) Punkt eins"]),

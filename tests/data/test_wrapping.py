@@ -30,7 +30,7 @@ def lines_within(text: str) -> list[str]:
         (f"{LONG}.\nalten Vertrag", [f"{LONG}.", "alten Vertrag"]),
         (f"{LONG};\nalten Vertrag", [f"{LONG};", "alten Vertrag"]),
         (f"{LONG.lower()}\nalten vertrag", [LONG.lower(), "alten vertrag"]),
-        (f"{LONG}\na) alten Vertrag", [LONG, "a) alten Vertrag"]),
+        (f"{LONG}\na) alten Vertrag", [LONG, "a)", "alten Vertrag"]),
         (f"{LONG}\nb. alten Vertrag", [LONG, "b. alten Vertrag"]),
         (f"{LONG}\nwww.example.com", [LONG, "www.example.com"]),
         (f"{LONG}\nmax: alten Vertrag", [LONG, "max: alten Vertrag"]),
