@@ -21,6 +21,7 @@ from sacrebleu.metrics import BLEU, CHRF
 
 from data.careless import dashed_off
 from data.corpus import all_lines
+from data.languages import languages_of
 from models.bundle import read_bundle
 from mt_service.registry import make_translator
 from mt_service.settings import BILLION, Settings
@@ -35,7 +36,7 @@ def versions(
     sources: Sequence[str], references: Sequence[str], direction: str
 ) -> dict[str, tuple[list[str], list[str]]]:
     """Sources and references, written in several ways."""
-    source, target = direction.split("-")
+    source, target = languages_of(direction)
     pairs = list(zip(sources, references, strict=True))
     read, written = dashed_off(pairs, [(source, target)] * len(pairs), 1.0, random.Random(1))
     return {
@@ -50,7 +51,7 @@ def scores(
     translator: Translator, sources: Sequence[str], references: Sequence[str], direction: str
 ) -> dict[str, float]:
     """BLEU and chrF of translations."""
-    options = Options(*direction.split("-"))
+    options = Options(*languages_of(direction))
     found = [one.text for one in asyncio.run(translator.translate(sources, options))]
     return {name: round(metric.corpus_score(found, [references]).score, 2) for name, metric in METRICS.items()}
 

@@ -15,6 +15,7 @@ from data.collate import Batch, collate
 from data.config import check
 from data.elsewhere import Elsewhere
 from data.errors import UserError
+from data.languages import languages_of
 from data.placeholders import substitute
 from data.prepared import Pair, Prepared, shard_file
 from data.renaming import renamed
@@ -224,7 +225,7 @@ def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: i
     alone = encoded(read, written, tokenizer, config, rng)
     ids = concatenated(alone, pairs, config, rng) if config.concatenation_rate else alone
     fits = [max(len(ids[j]) for j in places(i, len(pairs))) <= config.max_length for i in range(len(pairs))]
-    tags = {direction: tokenizer.tag_id(direction.split("-")[1]) for direction in prepared.directions}
+    tags = {direction: tokenizer.tag_id(languages_of(direction)[1]) for direction in prepared.directions}
     examples = [one for i, pair in enumerate(pairs) if fits[i] for one in directed(i, pair, tags, ids)]
     batches = cut(examples, config, rng)
     return Shard(ids, batches, [i for i, fit in enumerate(fits) if not fit and pairs[i] is listed[i]])

@@ -80,9 +80,15 @@ def of_file(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).suffix.removeprefix(".")
 
 
+def languages_of(direction: str) -> tuple[str, str]:
+    """The source and the target of a direction: de and en of de-en."""
+    source, target = direction.split("-")
+    return source, target
+
+
 def turned(direction: str) -> str:
     """The direction that leads back: en-de of de-en."""
-    source, target = direction.split("-")
+    source, target = languages_of(direction)
     return f"{target}-{source}"
 
 

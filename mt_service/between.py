@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from data.files import write_text
+from data.languages import languages_of
 from mt_service.arguments import add_translate
 from mt_service.lines import run
 
@@ -25,7 +26,7 @@ def translate_file(
         options: flags and their values, None for those that are not given.
         words: flags without a value.
     """
-    languages = zip(("source", "target"), direction.split("-"), strict=True)
+    languages = zip(("source", "target"), languages_of(direction), strict=True)
     flags = {**dict(languages), "input": source, "output": target, **options}
     given = [f"--{name}={value}" for name, value in flags.items() if value is not None]
     quiet = [] if sys.stderr.isatty() else ["--quiet"]

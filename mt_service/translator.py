@@ -19,6 +19,7 @@ from typing import ParamSpec, TypeVar
 
 from data.config import check
 from data.glossary import Glossary
+from data.languages import languages_of
 from data.literals import Masking
 from data.normalize import normalize
 from models.bundle import Bundle
@@ -55,7 +56,7 @@ class Translator:
         self.info: BundleInfo = bundle.info
         self.names = itertools.count()
         self.maskings = {
-            direction: Masking(bundle.tokenizer, bundle.placeholders, *direction.split("-"))
+            direction: Masking(bundle.tokenizer, bundle.placeholders, *languages_of(direction))
             for direction in bundle.info.directions
         }
 

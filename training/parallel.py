@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from data.config import check
 from data.corpus import CorpusConfig, read
-from data.languages import of_file
+from data.languages import languages_of, of_file
 from data.lexicon import Pair
 from data.normalize import normalize
 from data.tokenizer import Tokenizer
@@ -48,7 +48,7 @@ def texts_of(direction: str, files: Sequence[tuple[Path, Path]]) -> list[Text]:
         for left, right in (pair, pair[::-1]):
             if f"{of_file(left)}-{of_file(right)}" == direction:
                 found.append(Text(direction, left, right))
-    one, other = direction.split("-")
+    one, other = languages_of(direction)
     check(bool(found), f"the bundle translates {direction}: name text for it, such as --text text.{one} text.{other}")
     return found
 
@@ -56,7 +56,7 @@ def texts_of(direction: str, files: Sequence[tuple[Path, Path]]) -> list[Text]:
 def pairs_of(texts: Sequence[Text], tokenizer: Tokenizer) -> list[Pair]:
     """The ids of a direction's pairs that have text on both sides, the tag of the target and both ends' included."""
     pairs, skipped, direction = list[Pair](), 0, texts[0].direction
-    source, target = direction.split("-")
+    source, target = languages_of(direction)
     for text in texts:
         for line in read(CorpusConfig("text", (source, target), text.source, text.target), Path()):
             left, right = normalize(line.source), normalize(line.target)

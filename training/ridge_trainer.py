@@ -10,6 +10,7 @@ import torch
 
 from data.batching import BatchStream, Position
 from data.config import check
+from data.languages import languages_of
 from data.prepare import Prepared
 from models.cores import set_threads
 from models.seq2seq import kept_tensors
@@ -138,7 +139,7 @@ class RidgeTrainer:
 
     def pairs_of_a_pass(self) -> float:
         """About how many pairs this process meets in one; one that serves both directions counts twice."""
-        directions = {tuple(direction.split("-")) for direction in self.recipe.data.directions}
+        directions = {languages_of(direction) for direction in self.recipe.data.directions}
         ways = 2 if any(direction[::-1] in directions for direction in directions) else 1
         return sum(self.prepared.shard_sizes) * ways / self.world.size
 

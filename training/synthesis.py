@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from data.config import check, plain
 from data.errors import UserError
 from data.files import atomic_folder, flush, sha256, write_json
+from data.languages import languages_of
 from data.sources import DataConfig, TrainCorpusConfig
 from models.bundle import MODEL, TOKENIZER, Bundle, read_bundle
 from training.checkpoint import BEST, resolve
@@ -62,7 +63,7 @@ def with_synthetic(plan: Plan, home: Path) -> DataConfig:
 
 def corpus_of(folder: Path, direction: str, home: Path) -> TrainCorpusConfig:
     """One direction's translations as a corpus."""
-    source, target = direction.split("-")
+    source, target = languages_of(direction)
     return TrainCorpusConfig(
         format="text",
         languages=(source, target),
@@ -114,7 +115,7 @@ def translate_direction(
 
     Parts of the translation wait in a folder of their own, where whoever is killed finds them again.
     """
-    source, target = (folder / language for language in direction.split("-"))
+    source, target = (folder / language for language in languages_of(direction))
     references, texts = dict[str, Sequence[str]](), 0
     with source.open("w", encoding="utf-8", newline="\n") as stream:
         for text, wanted in texts_for(config, data, direction):

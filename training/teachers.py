@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from data.config import check
 from data.errors import UserError
-from data.languages import turned
+from data.languages import languages_of, turned
 from models.bundle import CONFIG, read_config
 from training.config import Recipe, TeacherConfig, load_recipe
 from training.recipe_files import beside
@@ -151,8 +151,8 @@ def directions_of(teacher: TeacherConfig, known: Teacher, student: Recipe) -> tu
 
     One that translates monolingual text alone does so from the languages of that.
     """
-    pairs = [set(direction.split("-")) for direction in student.data.directions]
-    useful = tuple(direction for direction in known.directions if set(direction.split("-")) in pairs)
+    pairs = [set(languages_of(direction)) for direction in student.data.directions]
+    useful = tuple(direction for direction in known.directions if set(languages_of(direction)) in pairs)
     check(
         bool(useful),
         f"'{known.name}' translates {', '.join(known.directions)}, which is of no use to '{student.name}', "
@@ -160,7 +160,7 @@ def directions_of(teacher: TeacherConfig, known: Teacher, student: Recipe) -> tu
     )
     if teacher.translates == "monolingual":
         languages = {text.language for text in student.data.monolingual}
-        useful = tuple(direction for direction in useful if direction.split("-")[0] in languages)
+        useful = tuple(direction for direction in useful if languages_of(direction)[0] in languages)
         check(
             bool(useful),
             f"'translates' is monolingual, but 'data.monolingual' of '{student.name}' has no text that '{known.name}' "

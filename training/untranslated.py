@@ -7,6 +7,7 @@ from typing import Any
 
 from data.clean import CorpusReport, to_text
 from data.files import sha256
+from data.languages import languages_of
 from data.monolingual import MonolingualConfig, files_of, fingerprint, read_monolingual, scored_in
 from data.selection import distinct_sources, real_texts_in, references_of
 from data.sources import DataConfig
@@ -43,7 +44,7 @@ def monolingual_texts(files: Sequence[MonolingualConfig], data: DataConfig, seen
 
 def monolingual_files(config: TeacherConfig, data: DataConfig, direction: str) -> list[MonolingualConfig]:
     """Those in a direction's source language, if a teacher translates any."""
-    language, _ = direction.split("-")
+    language, _ = languages_of(direction)
     return [one for one in data.monolingual if one.language == language and config.translates != "training"]
 
 

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from data.languages import name_of
+from data.languages import languages_of, name_of
 from mt_service.detection import SAMPLE, Guess, writers
 from mt_service.markup import visible
 from mt_service.problems import HANDLERS, RefusedError, checking_body, told
@@ -92,7 +92,7 @@ async def source_of(wish: Wish, request: Request) -> Guess:
         RefusedError: when these are several, and not told apart.
     """
     registry = request.app.state.registry
-    directions = [name.split("-") for name in registry.directions()]
+    directions = [languages_of(name) for name in registry.directions()]
     sources = sorted(source for source, target in directions if target == wish.target)
     if wish.source != AUTO or not sources:
         return Guess(wish.source, 1.0)
@@ -178,6 +178,6 @@ async def languages(request: Request) -> list[dict[str, Any]]:
     """The languages, and what each can be translated to."""
     targets: dict[str, list[str]] = {}
     for name in request.app.state.registry.directions():
-        source, target = name.split("-")
+        source, target = languages_of(name)
         targets.setdefault(source, []).append(target)
     return [{"code": code, "name": name_of(code), "targets": sorted(some)} for code, some in sorted(targets.items())]

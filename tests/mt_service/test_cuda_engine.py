@@ -14,6 +14,7 @@ import torch
 from test_native_engine import KINDS, made, run, sources, with_prefixes
 
 from data.errors import UserError
+from data.languages import languages_of
 from models.bundle import read_bundle
 from models.hypotheses import Hypothesis, SearchOptions, Specials
 from models.seq2seq import Seq2Seq
@@ -195,7 +196,7 @@ def bundle_texts() -> Callable[[], list[Job]]:
     def make() -> list[Job]:
         rng, tokenizer = random.Random(1), read_bundle(GOLDEN).tokenizer
         texts = [" ".join(rng.choices(WORDS, k=rng.randint(1, 6))) for _ in range(40)]
-        target = read_bundle(GOLDEN).info.directions[0].split("-")[1]
+        target = languages_of(read_bundle(GOLDEN).info.directions[0])[1]
         return [Job(tuple(tokenizer.encode_source(text, target)), SearchOptions(beam=3)) for text in texts]
 
     return make
