@@ -18,7 +18,11 @@ class TranslateRequest(BaseModel):
     )
 
     text: str | list[str] = Field(description="One text, or a list of texts; each may hold several sentences.")
-    source: Language = Field(description="Language of the text, such as `de`.")
+    source: Language = Field(
+        "auto",
+        description="Language of the text, such as `de`. By default it is told by the texts, all of them together, and "
+        "what is in the target language already stays as it is.",
+    )
     target: Language = Field(description="Language to translate to, such as `en`.")
     format: Literal["text", "html"] = Field(
         "text",

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fastapi import APIRouter, Request
 
-from mt_service.detection import Guess, detect, writers
+from mt_service.detection import writers
 from mt_service.problems import RefusedError
-from mt_service.routes.translate import PROBLEMS, admitted
+from mt_service.routes.sources import UNABLE, guesses
+from mt_service.routes.translate import PROBLEMS
 from mt_service.schemas import DetectAnswer, DetectRequest, LanguageGuess
-from mt_service.translator import Translator
 
 router = APIRouter()
-UNABLE = "languages are told apart only where models without a shortlist translate to each of them"
-
-
-async def guesses(request: Request, candidates: Mapping[str, Translator], text: str) -> list[Guess]:
-    """What a text's language may be, within the limits of a client.
-
-    Raises:
-        RefusedError, OverloadError, DeadlineError, EngineError: nothing was found out.
-    """
-    with admitted(request) as client:
-        return await detect(candidates, text, request.app.state.settings.deadline_seconds, client)
 
 
 @router.post("/v1/detect", responses=PROBLEMS)

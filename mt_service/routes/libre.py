@@ -7,9 +7,7 @@ sentence without a code. A text that is in the language which is wished for come
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Awaitable, Callable
-from itertools import chain
 from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
@@ -18,16 +16,14 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from data.languages import languages_of, name_of
-from mt_service.detection import SAMPLE, Guess, writers
-from mt_service.markup import visible
+from mt_service.detection import Guess, writers
 from mt_service.problems import HANDLERS, RefusedError, checking_body, told
-from mt_service.routes.detect import UNABLE, guesses
-from mt_service.routes.translate import as_json, body_of, check_limits, work
+from mt_service.routes.sources import AUTO, UNABLE, guesses, sample
+from mt_service.routes.translate import answer, as_json, body_of
 from mt_service.schemas import Language, TranslateRequest
 
 router = APIRouter()
 FORM = "application/x-www-form-urlencoded"
-AUTO = "auto"  # for a source that is to be told
 
 
 class Asked(BaseModel):
@@ -73,61 +69,21 @@ def form(body: bytes) -> dict[str, Any]:
     return {**dict(pairs), **({"q": several} if len(several) > 1 else {})}
 
 
-def sample(wish: Asked, is_html: bool) -> str:
-    """Enough of some texts to tell their language."""
-    said, length = list[str](), 0
-    for part in chain.from_iterable(visible(text) if is_html else (text,) for text in wish.texts):
-        some = part.strip()[:SAMPLE]
-        said.append(some)
-        length += len(some)
-        if length >= SAMPLE:
-            break
-    return "\n".join(said)
-
-
-async def source_of(wish: Wish, request: Request) -> Guess:
-    """The language of a text: the one that is named, or the likeliest of those that can become what is wished for.
-
-    Raises:
-        RefusedError: when these are several, and not told apart.
-    """
-    registry = request.app.state.registry
-    directions = [languages_of(name) for name in registry.directions()]
-    sources = sorted(source for source, target in directions if target == wish.target)
-    if wish.source != AUTO or not sources:
-        return Guess(wish.source, 1.0)
-    candidates = {name: one for name, one in writers(registry).items() if name in (*sources, wish.target)}
-    if candidates:
-        found = await guesses(request, candidates, sample(wish, wish.format == "html"))
-        return min(found, key=lambda one: (-one.probability, one.language == wish.target))
-    if len(sources) > 1:
-        raise RefusedError(
-            422, "invalid", f"field 'source': {UNABLE}; name one of {', '.join(sources)}", field="source"
-        )
-    return Guess(sources[0], 0.0)
-
-
 async def translated(request: Request) -> Response:
     """Translate.
 
     Raises:
         RefusedError, RequestValidationError, OverloadError, DeadlineError, EngineError: for `problems.HANDLERS`.
     """
-    started, wish, settings = time.monotonic(), await read_as(Wish, request), request.app.state.settings
+    wish, settings = await read_as(Wish, request), request.app.state.settings
     is_html = wish.format == "html"
     n_best = 1 if is_html else min(1 + (wish.alternatives or 0), settings.max_n_best, settings.max_beam)
     fields = {"source": wish.source, "target": wish.target, "format": "html" if is_html else "text", "n_best": n_best}
-    asked = TranslateRequest.model_validate({"text": wish.q, **fields})
-    check_limits(asked, settings)
-    source = await source_of(wish, request)
-    said: dict[str, Any] = {"translatedText": wish.texts, "alternatives": [[] for _ in wish.texts]}
-    if source.language != wish.target or wish.source != AUTO or wish.target == AUTO:
-        asked = asked.model_copy(update={"source": source.language})
-        found = (await work(asked, request, settings.deadline_seconds - (time.monotonic() - started))).translations
-        said["translatedText"] = [one.text for one in found]
-        said["alternatives"] = [[other.text for other in one.alternatives[1:]] for one in found]
+    guess, done = await answer(TranslateRequest.model_validate({"text": wish.q, **fields}), request)
+    said: dict[str, Any] = {"translatedText": [one.text for one in done.translations]}
+    said["alternatives"] = [[other.text for other in one.alternatives[1:]] for one in done.translations]
     if wish.source == AUTO:
-        said["detectedLanguage"] = [as_libre(source) for _ in wish.texts]
+        said["detectedLanguage"] = [as_libre(guess) for _ in wish.texts]
     if not wish.alternatives:
         del said["alternatives"]
     return as_json(said if isinstance(wish.q, list) else {name: values[0] for name, values in said.items()})
@@ -147,7 +103,7 @@ async def detected(request: Request) -> Response:
     asked, candidates = await read_as(Asked, request), writers(request.app.state.registry)
     if not candidates:
         raise RefusedError(422, "cannot_detect", UNABLE)
-    return as_json([as_libre(one) for one in await guesses(request, candidates, sample(asked, is_html=False))])
+    return as_json([as_libre(one) for one in await guesses(request, candidates, sample(asked.texts, is_html=False))])
 
 
 async def in_a_sentence(respond: Callable[[Request], Awaitable[Response]], request: Request) -> Response:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -17,18 +14,22 @@ from starlette.responses import Response
 
 from data.errors import UserError
 from data.glossary import Glossary, glossary_of
+from data.languages import languages_of
+from mt_service.detection import Guess
 from mt_service.markup import read
 from mt_service.middleware import USAGE
 from mt_service.problems import RefusedError
 from mt_service.projection import put_back, texts
 from mt_service.registry import Registry
 from mt_service.rerank import beam_of
+from mt_service.routes.admission import admitted
+from mt_service.routes.sources import AUTO, source_of
 from mt_service.schemas import ProblemAnswer, TranslateRequest
 from mt_service.settings import Settings
 from mt_service.translation import Options, Translation
 from mt_service.translator import Translator
 
-PATIENCE = 0.05  # seconds before a client's leaving is looked out for: most answers are there by then
+STAYS = "left as it is: it seems to be in {} already"
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemAnswer, "description": text}
     for status, text in {
@@ -98,65 +99,6 @@ async def body_of(request: Request) -> bytes:
         raise RefusedError(499, "client_left", "the client left") from None
 
 
-@contextmanager
-def one_of_few(clients: Counter[str], client: str, limit: int) -> Iterator[None]:
-    """Count a client's requests under way, and refuse one too many."""
-    if clients[client] >= limit:
-        message = f"{limit} requests of yours are under way, which is as many as may be; wait for an answer"
-        raise RefusedError(429, "too_many_requests", message, limit=limit, retry_after=1.0)
-    clients[client] += 1
-    try:
-        yield
-    finally:
-        clients[client] -= 1
-        if not clients[client]:
-            del clients[client]
-
-
-@contextmanager
-def while_there(request: Request) -> Iterator[None]:
-    """Cancel what the task does inside when the client leaves.
-
-    Raises:
-        RefusedError: then.
-    """
-    loop, task, left = asyncio.get_running_loop(), asyncio.current_task(), False
-    watches: list[asyncio.Task[None]] = []
-
-    async def watch() -> None:
-        nonlocal left
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        left = True
-        if task is not None:
-            task.cancel()
-
-    timer = loop.call_later(PATIENCE, lambda: watches.append(loop.create_task(watch())))
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not left or task is None:
-            raise
-        task.uncancel()
-        raise RefusedError(499, "client_left", "the client left") from None
-    finally:
-        timer.cancel()
-        for one in watches:
-            one.cancel()
-
-
-@contextmanager
-def admitted(request: Request) -> Iterator[str]:
-    """Let a client's request in, within its limit and as long as the client is there; gives the client's name.
-
-    Raises:
-        RefusedError: when the client has too many under way, or leaves.
-    """
-    state, client = request.app.state, request.client.host if request.client else "unknown"
-    with one_of_few(state.clients, client, state.settings.client_requests), while_there(request):
-        yield client
-
-
 class Work(NamedTuple):
     """What came of a request."""
 
@@ -202,17 +144,43 @@ async def work(wish: TranslateRequest, request: Request, seconds: float | None =
     return Work(translator.info.name, found, usage)
 
 
+async def answer(wish: TranslateRequest, request: Request) -> tuple[Guess, Work]:
+    """The language that texts are in, and what comes of them: what is in the target language already stays.
+
+    Raises:
+        RefusedError, OverloadError, DeadlineError, EngineError: nothing was translated.
+    """
+    if wish.source != AUTO:
+        return Guess(wish.source, 1.0), await work(wish, request)
+    started, state = time.monotonic(), request.app.state
+    check_limits(wish, state.settings)
+    guess = await source_of(request, wish.texts, wish.target, wish.is_html)
+    if guess.language == wish.target:
+        return guess, left(wish, state.registry)
+    seconds = state.settings.deadline_seconds - (time.monotonic() - started)
+    return guess, await work(wish.model_copy(update={"source": guess.language}), request, seconds)
+
+
+def left(wish: TranslateRequest, registry: Registry) -> Work:
+    """Texts as they are, by a model that would write their language."""
+    writer = next(one for name, one in registry.directions().items() if languages_of(name)[1] == wish.target)
+    found = [Translation(text, 0.0, [], None, 0, 0, [STAYS.format(wish.target)]) for text in wish.texts]
+    return Work(
+        writer.info.name, found, {"characters": sum(map(len, wish.texts)), "sentences": 0, "tokens": 0, "seconds": 0}
+    )
+
+
 async def translate(wish: TranslateRequest, request: Request) -> Response:
     """Translate one text or a list of texts; the answers stand in the same order."""
-    done = await work(wish, request)
-    answer = {
+    guess, done = await answer(wish, request)
+    said = {
         "model": done.model,
-        "source": wish.source,
+        "source": guess.language,
         "target": wish.target,
         "translations": [present(one, wish) for one in done.translations],
         "usage": done.usage,
     }
-    return as_json(answer)
+    return as_json(said)
 
 
 def as_json(answer: Any) -> Response:

@@ -15,7 +15,7 @@ from serving import Served, ask, metric, serve
 
 from models.bundle import shipped_bundles
 from mt_service.problems import RefusedError
-from mt_service.routes.libre import Wish, source_of
+from mt_service.routes.sources import source_of
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +80,7 @@ def test_alternatives_come_beside_the_translation(server: Served) -> None:
 def test_the_only_language_that_leads_there_is_the_source_where_languages_are_not_told_apart(server: Served) -> None:
     found = libre(server, source="auto").json()
     assert found == {"translatedText": "dei ba", "detectedLanguage": {"language": "aa", "confidence": 0}}
-    assert libre(server, source="auto", target="aa").json() == {
-        "error": "no model translates auto to aa; there are: aa-bb"
-    }
+    assert libre(server, source="auto", target="aa").json() == {"error": "no model translates to aa; there are: aa-bb"}
     answer = httpx.post(server.url + "/v1/detect", json={"text": "ba"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "cannot_detect")
     assert (
@@ -136,9 +134,9 @@ def test_a_form_is_read_too(server: Served, body: str, text: str | list[str]) ->
     [
         ({"q": None}, 422, "field 'q': input should be a valid string, or input should be a valid array"),
         ({"target": "xx"}, 422, "no model translates aa to xx; there are: aa-bb"),
-        ({"target": "xx", "source": "auto"}, 422, "no model translates auto to xx; there are: aa-bb"),
+        ({"target": "xx", "source": "auto"}, 422, "no model translates to xx; there are: aa-bb"),
         ({"q": ["ba"] * 4}, 422, "field 'q': 4 texts asked for, but at most 3 are allowed"),
-        ({"target": "auto", "source": "auto"}, 422, "no model translates auto to auto; there are: aa-bb"),
+        ({"target": "auto", "source": "auto"}, 422, "no model translates to auto; there are: aa-bb"),
         (
             {"q": "x" * 20_001, "source": "auto"},
             422,
@@ -152,6 +150,29 @@ def test_what_is_refused_is_told_in_a_sentence(
 ) -> None:
     answer = libre(server, **change)
     assert (answer.status_code, answer.json()) == (status, {"error": message})
+
+
+@pytest.mark.parametrize("named", [{"source": "auto"}, {}])
+def test_a_text_without_a_source_is_translated_from_the_language_that_it_is_in(
+    shipped: Served, named: dict[str, str]
+) -> None:
+    body = {"text": ["Ich habe keine Zeit.", "12"], "target": "en", "scores": True, **named}
+    found = httpx.post(shipped.url + "/v1/translate", json=body).json()
+    assert (found["source"], found["target"], found["model"]) == ("de", "en", "de-en")
+    assert [one["text"] for one in found["translations"]] == ["I don't have time.", "12"]
+    found = httpx.post(shipped.url + "/v1/translate", json={**body, "target": "de"}).json()
+    assert (found["source"], found["usage"]["sentences"]) == ("de", 0)
+    assert [one["text"] for one in found["translations"]] == body["text"]
+    assert found["translations"][0]["warnings"] == ["left as it is: it seems to be in de already"]
+    html = {"text": "<p>I have <b>no</b> time.</p>", "target": "de", "format": "html", **named}
+    assert httpx.post(shipped.url + "/v1/translate", json=html).json()["source"] == "en"
+
+
+def test_where_nothing_can_be_told_a_source_is_named(server: Served) -> None:
+    answer = httpx.post(server.url + "/v1/translate", json={"text": "ba dei", "target": "bb"}).json()
+    assert (answer["source"], answer["translations"]) == ("aa", [{"text": "dei ba"}])
+    answer = httpx.post(server.url + "/v1/translate", json={"text": "ba dei", "target": "xx"})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, "target")
 
 
 def test_what_is_null_is_as_if_it_were_not_there_and_html_has_no_alternatives(server: Served) -> None:
@@ -184,7 +205,8 @@ def test_where_languages_are_not_told_apart_the_source_must_be_named() -> None:
     unable = SimpleNamespace(bundle=SimpleNamespace(has_shortlist=True))
     registry = SimpleNamespace(directions=lambda: dict.fromkeys(("fr-en", "de-en", "en-de"), unable))
     request = cast(Request, SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(registry=registry))))
-    assert asyncio.run(source_of(Wish(q="ba", target="de"), request)) == ("en", 0.0)
-    assert asyncio.run(source_of(Wish(q="ba", source="fr", target="en"), request)) == ("fr", 1.0)
+    assert asyncio.run(source_of(request, ["ba"], "de", is_html=False)) == ("en", 0.0)
     with pytest.raises(RefusedError, match=r"told apart only where .*; name one of de, fr"):
-        asyncio.run(source_of(Wish(q="ba", target="en"), request))
+        asyncio.run(source_of(request, ["ba"], "en", is_html=False))
+    with pytest.raises(RefusedError, match="no model translates to xx; there are: de-en, en-de, fr-en"):
+        asyncio.run(source_of(request, ["ba"], "xx", is_html=False))
