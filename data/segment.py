@@ -23,9 +23,9 @@ MAY_END = frozenset(CLOSERS + ENDERS + BULLETS + BAR)
 LINE_ENDS = r"\n\r\v\f\x85\u2028\u2029"
 LINE_END = re.compile(f"[{LINE_ENDS}]")
 BULLET = f"[{re.escape(BULLETS)}]"
+ITEM = r"\(?(?:\d{1,3}|[a-hA-H]|[ivx]{2,4}|[IVX]{2,4})\)|[i-zI-Z]\)"  # and not (I) or (s), which are words
 LIST_MARK = re.compile(  # from the beginning of a line up to where one looks; each sign can be read in one way alone
-    rf"(?:\A|(?<=[{LINE_ENDS}]))"
-    rf"(?:[ \t]*(?:{BULLET}{{1,6}}(?!{BULLET})|\(?(?:\d{{1,3}}|[a-zA-Z]|[ivx]{{2,4}})\)|\[[ xX]\]))+\Z"
+    rf"(?:\A|(?<=[{LINE_ENDS}]))(?:[ \t]*(?:{BULLET}{{1,6}}(?!{BULLET})|\[[ xX]\]|{ITEM}))+\Z"
 )
 CELL = rf"[^{LINE_ENDS}|([{{]*"
 TABLE_ROW = re.compile(  # begins with a bar, or has two with white space around and no bracket before them

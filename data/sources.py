@@ -10,7 +10,6 @@ from data.clean import CleanConfig
 from data.config import check
 from data.corpus import CorpusConfig
 from data.errors import UserError
-from data.languages import languages_of
 from data.monolingual import MonolingualConfig
 from data.tokenizer import TokenizerConfig
 
@@ -90,7 +89,7 @@ class DataConfig:
     def _check_directions(self) -> None:
         wanted = []
         for direction in self.directions:
-            pair = set(languages_of(direction))
+            pair = set(direction.split("-"))
             known = direction.count("-") == 1 and len(pair) == 2 and pair <= set(self.languages)
             check(
                 known, f"direction '{direction}' must be two of the languages {', '.join(self.languages)}, like de-en"

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import NamedTuple
 
 from data.normalize import normalize
@@ -21,6 +22,7 @@ from mt_service.rerank import SCORING
 from mt_service.translator import Translator
 
 SAMPLE = 300  # characters that are looked at
+ADDRESS = re.compile(r"://|@|^www\.", re.IGNORECASE)
 IMPOSSIBLE = -1e9  # the log-probability of what a network cannot say
 
 
@@ -49,29 +51,40 @@ def repeat(translator: Translator, text: str, language: str) -> Job:
 async def detect(
     candidates: Mapping[str, Translator], text: str, seconds: float, client: Hashable = None
 ) -> list[Guess]:
-    """Guess the language of a text, the likeliest first; when this task is cancelled, the engines stop.
+    """Guess the language of a text, the likeliest first; Args and Raises as of `score`."""
+    (scores,) = await score(candidates, [text], seconds, client)
+    return as_guesses(scores)
+
+
+async def score(
+    candidates: Mapping[str, Translator], texts: Iterable[str], seconds: float, client: Hashable = None
+) -> list[dict[str, float]]:
+    """The log-probability of each text in each language; when this task is cancelled, the engines stop.
 
     Args:
         candidates: languages, and who writes each.
-        text: any; what has no letter is in any language alike.
+        texts: any; one without a word is in any language alike.
         seconds: that it may take.
         client: whose requests share a turn.
     Raises:
         QueueFullError, DrainingError, DeadlineError, EngineError: nothing was found out.
     """
-    sample = normalize(text.strip()[:SAMPLE])
-    if not any(map(str.isalpha, sample)):
-        return as_guesses(dict.fromkeys(candidates, 0.0))
-    deadline = time.monotonic() + seconds
+    samples, deadline = list(map(sample, texts)), time.monotonic() + seconds
+    worded = [one for one in samples if one]
     asked = [
-        translator.answers([repeat(translator, sample, language)], deadline, client)
+        translator.answers([repeat(translator, one, language) for one in worded], deadline, client)
         for language, translator in candidates.items()
     ]
-    found = [one for (one,) in await asyncio.gather(*asked)]
-    scores = {
-        language: one[0].log_probability if one else IMPOSSIBLE for language, one in zip(candidates, found, strict=True)
-    }
-    return as_guesses(scores)
+    rows = zip(*await asyncio.gather(*asked), strict=True)
+    found = [[one[0].log_probability if one else IMPOSSIBLE for one in row] for row in rows]
+    scored, same = iter(found), [0.0] * len(candidates)
+    return [dict(zip(candidates, next(scored) if one else same, strict=True)) for one in samples]
+
+
+def sample(text: str) -> str:
+    """Enough words of a text to tell its language: addresses and what has no letter are in all of them."""
+    words = (word for word in text.split() if any(map(str.isalpha, word)) and not ADDRESS.search(word))
+    return normalize(" ".join(words)[:SAMPLE])
 
 
 def as_guesses(scores: Mapping[str, float]) -> list[Guess]:

@@ -22,7 +22,7 @@ from mt_service.schemas import Problem
 log = logging.getLogger("mt_service.access")
 IDENTIFIER = re.compile(r"[\w.-]{1,64}")
 BYTES_PER_CHARACTER = 12  # of JSON at its longest: two \\u escapes, for an emoji
-USAGE = "mt_service.usage"  # what a translation cost, in the scope of its request
+USAGE = "mt_service.usage"  # what translations cost, in the scope of their request
 FAILURE = Problem(code="internal", message="something went wrong in the server; its log tells what")
 SECURITY = [
     (b"content-security-policy", b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
@@ -101,7 +101,7 @@ class Around:
         path = str(getattr(route, "path", "none"))
         self.metrics.requests.labels(path, scope["method"], str(status)).inc()
         self.metrics.seconds.labels(path).observe(seconds)
-        if usage := scope.get(USAGE):
+        for usage in scope.get(USAGE, ()):
             self.metrics.tokens.inc(usage["tokens"])
             self.metrics.sentences.inc(usage["sentences"])
             self.metrics.doubtful.inc(usage["doubtful"])

@@ -108,7 +108,8 @@ def halved(tokenizer: Tokenizer, masking: Masking, segment: Segment) -> list[Par
     length = len(segment.text)
     short = length <= LONGEST or LONG_ADDRESS.fullmatch(segment.text) is not None
     masked = masking.mask(normalize(rejoined(segment.text)) if short else "")  # which takes long where marks are many
-    ids = tuple(tokenizer.encode_source(masked.text, masking.target)) if masked.text and not masked.wordless else ()
+    worded = masked.text and not masked.wordless and not is_mark(segment.text)
+    ids = tuple(tokenizer.encode_source(masked.text, masking.target)) if worded else ()
     if length < 2 or (short and len(ids) <= LONGEST_IDS and (not masked.beyond or not masked.targets)):
         return [(segment, ids, masked)]
     *parts, last = split(segment.text, (length + 1) // 2)

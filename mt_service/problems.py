@@ -61,7 +61,7 @@ def explain(error: Mapping[str, Any]) -> tuple[int, Problem]:
         valid = ", ".join(TranslateRequest.model_fields)
         return 422, Problem(code="invalid", message=f"unknown field '{name}'; valid ones are: {valid}", field=name)
     if not name:
-        return 422, Problem(code="invalid", message="the body must be a JSON object with text, source and target")
+        return 422, Problem(code="invalid", message="the body must be a JSON object with text and target")
     if kind == "missing":
         return 422, Problem(code="invalid", message=f"field '{name}' is missing", field=name)
     limit = next((context[key] for key in ("ge", "le", "gt", "lt", "max_length", "min_length") if key in context), None)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+AUTO = "auto"  # a source that is to be told
 Language = Annotated[str, StringConstraints(min_length=1, max_length=16)]
 
 
@@ -19,9 +20,9 @@ class TranslateRequest(BaseModel):
 
     text: str | list[str] = Field(description="One text, or a list of texts; each may hold several sentences.")
     source: Language = Field(
-        "auto",
-        description="Language of the text, such as `de`. By default it is told by the texts, all of them together, and "
-        "what is in the target language already stays as it is.",
+        AUTO,
+        description="Language of the texts, such as `de`. By default it is told for each of them, short ones by all "
+        "together, and what is surely in the target language already stays as it is.",
     )
     target: Language = Field(description="Language to translate to, such as `en`.")
     format: Literal["text", "html"] = Field(
@@ -107,6 +108,7 @@ class TranslatedText(BaseModel):
     """The translation of one text."""
 
     text: str
+    source: str | None = Field(None, description="The language of the text, where that was to be told.")
     score: float | None = None
     alternatives: list[AlternativeText] | None = None
     alignment: WordAlignment | None = None
@@ -141,8 +143,8 @@ class TranslateAnswer(BaseModel):
         }
     )
 
-    model: str
-    source: str
+    model: str = Field(description="Who translated; empty where nothing had to be.")
+    source: str = Field(description="As it was asked for.")
     target: str
     translations: list[TranslatedText]
     usage: Usage

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from mt_service.detection import writers
+from mt_service.detection import detect, writers
 from mt_service.problems import RefusedError
-from mt_service.routes.sources import UNABLE, guesses
+from mt_service.routes.admission import admitted
+from mt_service.routes.sources import UNABLE
 from mt_service.routes.translate import PROBLEMS
 from mt_service.schemas import DetectAnswer, DetectRequest, LanguageGuess
 
@@ -19,7 +20,8 @@ async def detect_language(wish: DetectRequest, request: Request) -> DetectAnswer
     candidates = writers(request.app.state.registry)
     if not candidates:
         raise RefusedError(422, "cannot_detect", UNABLE)
-    found = await guesses(request, candidates, wish.text)
+    with admitted(request) as client:
+        found = await detect(candidates, wish.text, request.app.state.settings.deadline_seconds, client)
     return DetectAnswer(
         languages=[LanguageGuess(language=one.language, probability=round(one.probability, 4)) for one in found]
     )

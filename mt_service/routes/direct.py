@@ -32,7 +32,7 @@ async def read(request: Request) -> TranslateRequest:
         )
     body = await body_of(request)
     if not body:
-        raise RefusedError(422, "invalid", "the body is empty; send a JSON object with text, source and target")
+        raise RefusedError(422, "invalid", "the body is empty; send a JSON object with text and target")
     with checking_body():
         return TranslateRequest.model_validate_json(body)
 

@@ -16,11 +16,13 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from data.languages import languages_of, name_of
+from mt_service import detection
 from mt_service.detection import Guess, writers
 from mt_service.problems import HANDLERS, RefusedError, checking_body, told
-from mt_service.routes.sources import AUTO, UNABLE, guesses, sample
-from mt_service.routes.translate import answer, as_json, body_of
-from mt_service.schemas import Language, TranslateRequest
+from mt_service.routes.admission import admitted
+from mt_service.routes.sources import UNABLE
+from mt_service.routes.translate import as_json, body_of, work, work_by_source
+from mt_service.schemas import AUTO, Language, TranslateRequest
 
 router = APIRouter()
 FORM = "application/x-www-form-urlencoded"
@@ -79,11 +81,12 @@ async def translated(request: Request) -> Response:
     is_html = wish.format == "html"
     n_best = 1 if is_html else min(1 + (wish.alternatives or 0), settings.max_n_best, settings.max_beam)
     fields = {"source": wish.source, "target": wish.target, "format": "html" if is_html else "text", "n_best": n_best}
-    guess, done = await answer(TranslateRequest.model_validate({"text": wish.q, **fields}), request)
+    asked = TranslateRequest.model_validate({"text": wish.q, **fields})
+    guesses, done = await work_by_source(asked, request) if wish.source == AUTO else ([], await work(asked, request))
     said: dict[str, Any] = {"translatedText": [one.text for one in done.translations]}
     said["alternatives"] = [[other.text for other in one.alternatives[1:]] for one in done.translations]
-    if wish.source == AUTO:
-        said["detectedLanguage"] = [as_libre(guess) for _ in wish.texts]
+    if guesses:
+        said["detectedLanguage"] = list(map(as_libre, guesses))
     if not wish.alternatives:
         del said["alternatives"]
     return as_json(said if isinstance(wish.q, list) else {name: values[0] for name, values in said.items()})
@@ -103,7 +106,10 @@ async def detected(request: Request) -> Response:
     asked, candidates = await read_as(Asked, request), writers(request.app.state.registry)
     if not candidates:
         raise RefusedError(422, "cannot_detect", UNABLE)
-    return as_json([as_libre(one) for one in await guesses(request, candidates, sample(asked.texts, is_html=False))])
+    with admitted(request) as client:
+        seconds = request.app.state.settings.deadline_seconds
+        found = await detection.detect(candidates, "\n".join(asked.texts), seconds, client)
+    return as_json([as_libre(one) for one in found])
 
 
 async def in_a_sentence(respond: Callable[[Request], Awaitable[Response]], request: Request) -> Response:

@@ -1,47 +1,33 @@
-"""Which language the texts of a request are in, where that is to be told."""
+"""Which languages the texts of a request are in, where that is to be told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import chain
+import asyncio
+from collections.abc import Mapping, Sequence
 
 from fastapi import Request
 
 from data.languages import languages_of
-from mt_service.detection import SAMPLE, Guess, detect, writers
+from mt_service.detection import Guess, as_guesses, score, writers
 from mt_service.markup import visible
 from mt_service.problems import RefusedError
 from mt_service.routes.admission import admitted
-from mt_service.translator import Translator
 
-AUTO = "auto"  # for a source that is to be told
 UNABLE = "languages are told apart only where models without a shortlist translate to each of them"
+SURE = 0.99  # probability from which a text is in a language, whatever the others of its request are in
 
 
-async def guesses(request: Request, candidates: Mapping[str, Translator], text: str) -> list[Guess]:
-    """What a text's language may be, within the limits of a client.
-
-    Raises:
-        RefusedError, OverloadError, DeadlineError, EngineError: nothing was found out.
-    """
-    with admitted(request) as client:
-        return await detect(candidates, text, request.app.state.settings.deadline_seconds, client)
-
-
-def sample(texts: Iterable[str], is_html: bool) -> str:
-    """Enough of some texts to tell their language."""
-    said, length = list[str](), 0
-    for part in chain.from_iterable(visible(text) if is_html else (text,) for text in texts):
-        some = part.strip()[:SAMPLE]
-        said.append(some)
-        length += len(some)
-        if length >= SAMPLE:
-            break
-    return "\n".join(said)
+def chosen(own: Mapping[str, float], together: Mapping[str, float], target: str) -> Guess:
+    """The language of a text: its own if that is sure, else that of all texts; the target's only if it is sure."""
+    for scores in (own, together):
+        guess = as_guesses(scores)[0]
+        if guess.probability >= SURE:
+            return guess
+    return next(one for one in as_guesses(together) if one.language != target)
 
 
-async def source_of(request: Request, texts: Iterable[str], target: str, is_html: bool) -> Guess:
-    """The likeliest language of some texts, among those that can become the target, and that itself.
+async def sources_of(request: Request, texts: Sequence[str], target: str, is_html: bool) -> list[Guess]:
+    """The likeliest language of each text, among those that can become the target, and that itself.
 
     Raises:
         RefusedError: when these are several, and not told apart, or there are none.
@@ -55,10 +41,13 @@ async def source_of(request: Request, texts: Iterable[str], target: str, is_html
         raise RefusedError(422, "unknown_direction", message, field="target")
     candidates = {name: one for name, one in writers(registry).items() if name in (*sources, target)}
     if candidates:
-        found = await guesses(request, candidates, sample(texts, is_html))
-        return min(found, key=lambda one: (-one.probability, one.language == target))
+        seen = await asyncio.to_thread(lambda: [" ".join(visible(text)) for text in texts]) if is_html else texts
+        with admitted(request) as client:
+            scores = await score(candidates, seen, request.app.state.settings.deadline_seconds, client)
+        together = {language: sum(one[language] for one in scores) for language in candidates}
+        return [chosen(one, together, target) for one in scores]
     if len(sources) > 1:
         raise RefusedError(
             422, "invalid", f"field 'source': {UNABLE}; name one of {', '.join(sources)}", field="source"
         )
-    return Guess(sources[0], 0.0)
+    return [Guess(sources[0], 0.0) for _ in texts]

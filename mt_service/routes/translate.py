@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -14,7 +15,6 @@ from starlette.responses import Response
 
 from data.errors import UserError
 from data.glossary import Glossary, glossary_of
-from data.languages import languages_of
 from mt_service.detection import Guess
 from mt_service.markup import read
 from mt_service.middleware import USAGE
@@ -23,13 +23,12 @@ from mt_service.projection import put_back, texts
 from mt_service.registry import Registry
 from mt_service.rerank import beam_of
 from mt_service.routes.admission import admitted
-from mt_service.routes.sources import AUTO, source_of
-from mt_service.schemas import ProblemAnswer, TranslateRequest
+from mt_service.routes.sources import sources_of
+from mt_service.schemas import AUTO, ProblemAnswer, TranslateRequest
 from mt_service.settings import Settings
-from mt_service.translation import Options, Translation
+from mt_service.translation import Alternative, Options, Translation
 from mt_service.translator import Translator
 
-STAYS = "left as it is: it seems to be in {} already"
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemAnswer, "description": text}
     for status, text in {
@@ -102,7 +101,7 @@ async def body_of(request: Request) -> bytes:
 class Work(NamedTuple):
     """What came of a request."""
 
-    model: str
+    model: str  # empty where nothing was to be translated
     translations: list[Translation]
     usage: dict[str, float]
 
@@ -133,54 +132,56 @@ async def work(wish: TranslateRequest, request: Request, seconds: float | None =
             found = await asyncio.to_thread(put_back, documents, parts)
         else:
             found = await translator.translate(wish.texts, options, seconds, client, reverse)
-    usage = {
+    usage, doubtful = used(wish, found, started), sum(len(one.doubtful) for one in found)
+    request.scope.setdefault(USAGE, []).append({**usage, "doubtful": doubtful})  # counted when the answer is on its way
+    return Work(translator.info.name, found, usage)
+
+
+def used(wish: TranslateRequest, found: Sequence[Translation], started: float) -> dict[str, float]:
+    """What a request cost that started then, by time.perf_counter()."""
+    return {
         "characters": sum(map(len, wish.texts)),
         "sentences": sum(one.sentences for one in found),
         "tokens": sum(one.tokens for one in found),
         "seconds": round(time.perf_counter() - started, 4),
     }
-    doubtful = sum(len(one.doubtful) for one in found)
-    request.scope[USAGE] = {**usage, "doubtful": doubtful}  # counted when the answer is on its way
-    return Work(translator.info.name, found, usage)
 
 
-async def answer(wish: TranslateRequest, request: Request) -> tuple[Guess, Work]:
-    """The language that texts are in, and what comes of them: what is in the target language already stays.
+async def work_by_source(wish: TranslateRequest, request: Request) -> tuple[list[Guess], Work]:
+    """The language of each text, and what comes of them: what is in the target language already stays.
 
     Raises:
         RefusedError, OverloadError, DeadlineError, EngineError: nothing was translated.
     """
-    if wish.source != AUTO:
-        return Guess(wish.source, 1.0), await work(wish, request)
-    started, state = time.monotonic(), request.app.state
+    started, state = time.perf_counter(), request.app.state
     check_limits(wish, state.settings)
-    guess = await source_of(request, wish.texts, wish.target, wish.is_html)
-    if guess.language == wish.target:
-        return guess, left(wish, state.registry)
-    seconds = state.settings.deadline_seconds - (time.monotonic() - started)
-    return guess, await work(wish.model_copy(update={"source": guess.language}), request, seconds)
+    guesses = await sources_of(request, wish.texts, wish.target, wish.is_html)
+    found = [as_it_is(text, wish.target) for text in wish.texts]
+    model = ""
+    for source in sorted({guess.language for guess in guesses} - {wish.target}):
+        places = [place for place, guess in enumerate(guesses) if guess.language == source]
+        some = wish.model_copy(update={"source": source, "text": [wish.texts[place] for place in places]})
+        left = state.settings.deadline_seconds - (time.perf_counter() - started)
+        model, translations, _ = await work(some, request, left)
+        for place, one in zip(places, translations, strict=True):
+            found[place] = one
+    return guesses, Work(model, found, used(wish, found, started))
 
 
-def left(wish: TranslateRequest, registry: Registry) -> Work:
-    """Texts as they are, by a model that would write their language."""
-    writer = next(one for name, one in registry.directions().items() if languages_of(name)[1] == wish.target)
-    found = [Translation(text, 0.0, [], None, 0, 0, [STAYS.format(wish.target)]) for text in wish.texts]
-    return Work(
-        writer.info.name, found, {"characters": sum(map(len, wish.texts)), "sentences": 0, "tokens": 0, "seconds": 0}
-    )
+def as_it_is(text: str, target: str) -> Translation:
+    """A text that needs no translation."""
+    remark = f"left as it is: it seems to be in {target} already"
+    return Translation(text, 0.0, [Alternative(text, 0.0)], None, 0, 0, [remark])
 
 
 async def translate(wish: TranslateRequest, request: Request) -> Response:
     """Translate one text or a list of texts; the answers stand in the same order."""
-    guess, done = await answer(wish, request)
-    said = {
-        "model": done.model,
-        "source": guess.language,
-        "target": wish.target,
-        "translations": [present(one, wish) for one in done.translations],
-        "usage": done.usage,
-    }
-    return as_json(said)
+    guesses, done = await work_by_source(wish, request) if wish.source == AUTO else ([], await work(wish, request))
+    shown = [present(one, wish) for one in done.translations]
+    for one, guess in zip(shown, guesses, strict=False):  # there are none where the source was named
+        one["source"] = guess.language
+    answer = {"model": done.model, "source": wish.source, "target": wish.target}
+    return as_json({**answer, "translations": shown, "usage": done.usage})
 
 
 def as_json(answer: Any) -> Response:

@@ -43,6 +43,10 @@ def test_sentences_are_told_apart(sentences: list[str]) -> None:
             "a) Eins\nB) Zwei\n  iii) drei\n(c) vier\nab) fünf\nPlan (a) geht",
             ["a)", "Eins", "B)", "Zwei", "iii)", "drei", "(c)", "vier", "ab) fünf", "Plan (a) geht"],
         ),
+        (
+            "I) Eins\nII) Zwei\n(IV) vier\nx) y\n(I) nehme an\n(s) Stück",
+            ["I)", "Eins", "II)", "Zwei", "(IV)", "vier", "x)", "y", "(I) nehme an", "(s) Stück"],
+        ),
         ("1) Eins\n(2) Zwei\n1. Drei\n3. Oktober", ["1)", "Eins", "(2)", "Zwei", "1. Drei", "3. Oktober"]),
         ("| Name | Preis |\n|---|---|", ["|", "Name", "|", "Preis", "|", "|---|---|"]),
         ("-5 Grad, a|b und (siehe a) Punkt eins", ["-5 Grad, a|b und (siehe a) Punkt eins"]),

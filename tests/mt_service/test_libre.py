@@ -15,7 +15,7 @@ from serving import Served, ask, metric, serve
 
 from models.bundle import shipped_bundles
 from mt_service.problems import RefusedError
-from mt_service.routes.sources import source_of
+from mt_service.routes.sources import sources_of
 
 
 @pytest.fixture(scope="module")
@@ -152,29 +152,6 @@ def test_what_is_refused_is_told_in_a_sentence(
     assert (answer.status_code, answer.json()) == (status, {"error": message})
 
 
-@pytest.mark.parametrize("named", [{"source": "auto"}, {}])
-def test_a_text_without_a_source_is_translated_from_the_language_that_it_is_in(
-    shipped: Served, named: dict[str, str]
-) -> None:
-    body = {"text": ["Ich habe keine Zeit.", "12"], "target": "en", "scores": True, **named}
-    found = httpx.post(shipped.url + "/v1/translate", json=body).json()
-    assert (found["source"], found["target"], found["model"]) == ("de", "en", "de-en")
-    assert [one["text"] for one in found["translations"]] == ["I don't have time.", "12"]
-    found = httpx.post(shipped.url + "/v1/translate", json={**body, "target": "de"}).json()
-    assert (found["source"], found["usage"]["sentences"]) == ("de", 0)
-    assert [one["text"] for one in found["translations"]] == body["text"]
-    assert found["translations"][0]["warnings"] == ["left as it is: it seems to be in de already"]
-    html = {"text": "<p>I have <b>no</b> time.</p>", "target": "de", "format": "html", **named}
-    assert httpx.post(shipped.url + "/v1/translate", json=html).json()["source"] == "en"
-
-
-def test_where_nothing_can_be_told_a_source_is_named(server: Served) -> None:
-    answer = httpx.post(server.url + "/v1/translate", json={"text": "ba dei", "target": "bb"}).json()
-    assert (answer["source"], answer["translations"]) == ("aa", [{"text": "dei ba"}])
-    answer = httpx.post(server.url + "/v1/translate", json={"text": "ba dei", "target": "xx"})
-    assert (answer.status_code, answer.json()["error"]["field"]) == (422, "target")
-
-
 def test_what_is_null_is_as_if_it_were_not_there_and_html_has_no_alternatives(server: Served) -> None:
     assert libre(server, format=None, alternatives=None).json() == {"translatedText": "dei ba"}
     found = libre(server, q="<p>ba dei</p>", format="html", alternatives=3).json()
@@ -205,8 +182,8 @@ def test_where_languages_are_not_told_apart_the_source_must_be_named() -> None:
     unable = SimpleNamespace(bundle=SimpleNamespace(has_shortlist=True))
     registry = SimpleNamespace(directions=lambda: dict.fromkeys(("fr-en", "de-en", "en-de"), unable))
     request = cast(Request, SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(registry=registry))))
-    assert asyncio.run(source_of(request, ["ba"], "de", is_html=False)) == ("en", 0.0)
+    assert asyncio.run(sources_of(request, ["ba", "ka"], "de", is_html=False)) == [("en", 0.0)] * 2
     with pytest.raises(RefusedError, match=r"told apart only where .*; name one of de, fr"):
-        asyncio.run(source_of(request, ["ba"], "en", is_html=False))
+        asyncio.run(sources_of(request, ["ba"], "en", is_html=False))
     with pytest.raises(RefusedError, match="no model translates to xx; there are: de-en, en-de, fr-en"):
-        asyncio.run(source_of(request, ["ba"], "xx", is_html=False))
+        asyncio.run(sources_of(request, ["ba"], "xx", is_html=False))

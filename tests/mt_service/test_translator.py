@@ -39,6 +39,12 @@ def test_sentences_are_translated_apart_and_what_stands_between_them_stays(trans
     assert found.sentences == 2
 
 
+def test_marks_of_lists_stay_letters_too(translator: Translator) -> None:
+    (found,) = ask(translator, ["a) ba dei\n  IV) ka lo\n(b) ka mo"])
+    assert found.text == "a) dei ba\n  IV) lo ka\n(b) mo ka"
+    assert found.sentences == 3
+
+
 def test_chinese_sentences_get_the_spaces_that_the_target_language_has() -> None:
     texts = (("我。", ""), ("你？」", ""), ("x", ""), ("他！", "\n"), ("好。", ""))
     pieces = [Piece(text, 0, gap, (), Masked(text, {}, {})) for text, gap in texts]

@@ -46,7 +46,9 @@ def test_each_place_has_one_name_in_each_language() -> None:
         assert len(set(side)) == len(side)
 
 
-@pytest.mark.parametrize("name", ["phrase-book.toml", "phrases-de-en.toml", "phrases-de-en-pages.toml"])
+@pytest.mark.parametrize(
+    "name", ["phrase-book.toml", "phrases-de-en.toml", "phrases-de-en-careless.toml", "phrases-de-en-pages.toml"]
+)
 def test_recipes_find_them_beside_themselves(name: str) -> None:
     data = load_recipe(ROOT / "recipes" / name, ["data.root=elsewhere"]).data
     ours = [corpus for corpus in (*data.train, *data.names, data.dev["requests"]) if corpus.root != Path()]
