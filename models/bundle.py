@@ -35,6 +35,7 @@ CONFIG, MODEL, TOKENIZER, CARD, SUMS = (
     "SHA256SUMS",
 )
 FILES = (CONFIG, MODEL, TOKENIZER, CARD)
+SHIPPED = Path(__file__).parent / "pretrained"
 SHORTLIST = "shortlist.safetensors"  # which a bundle need not have
 SCALE = ".scale"
 Storage = Literal["float32", "bfloat16", "int8"]
@@ -118,7 +119,12 @@ def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
 
 def shipped_bundles() -> list[Path]:
     """The folders of the bundles that come along."""
-    return sorted(path.parent for path in (Path(__file__).parent / "pretrained").glob(f"*/{CONFIG}"))
+    return sorted(path.parent for path in SHIPPED.glob(f"*/{CONFIG}"))
+
+
+def shipped_glossaries() -> list[Path]:
+    """The set phrases that come along with them, as glossaries."""
+    return sorted(SHIPPED.glob("*.tsv"))
 
 
 def specials_of(tokenizer: Tokenizer) -> Specials:

@@ -13,7 +13,7 @@ from data.config import check
 from data.errors import UserError
 from data.glossary import Glossary, read_glossaries
 from data.languages import turned
-from models.bundle import Bundle, read_bundle, shipped_bundles
+from models.bundle import Bundle, read_bundle, shipped_bundles, shipped_glossaries
 from models.cores import available_cores, set_threads
 from models.device import choose_device
 from models.native.compiler import UnavailableError
@@ -145,12 +145,13 @@ class Registry:
         return made
 
     def glossaries(self, served: Collection[str]) -> dict[str, list[Glossary]]:
-        """The glossaries that the settings name, by direction.
+        """The glossaries that the settings name, by direction, and those that come along with the bundles that do.
 
         Raises:
             UserError: for a bad one, or one between languages that nothing translates.
         """
-        found = read_glossaries(map(Path, self.settings.glossaries))
+        shipped = [] if self.settings.bundles else shipped_glossaries()
+        found = read_glossaries([*map(Path, self.settings.glossaries), *shipped])
         for direction, some in found.items():
             used = direction in served or turned(direction) in served
             check(used, f"a glossary is for {direction}, but there are only: {', '.join(sorted(served))}")

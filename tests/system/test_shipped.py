@@ -130,6 +130,20 @@ def test_literals_are_carried_over(server: Served, source: str, target: str, tex
     assert "warnings" not in found
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "text", "said"),
+    [
+        ("de", "en", "Gute Besserung!", "Get well soon!"),
+        ("de", "en", "Hallo! Gute Besserung!", "Hello! Get well soon!"),
+        ("en", "de", "Break a leg!", "Hals- und Beinbruch!"),
+    ],
+)
+def test_set_phrases_are_looked_up(server: Served, source: str, target: str, text: str, said: str) -> None:
+    body = {"text": text, "source": source, "target": target}
+    (found,) = httpx.post(server.url + "/v1/translate", json=body, timeout=60).json()["translations"]
+    assert found == {"text": said}
+
+
 def test_a_server_has_a_glossary(tmp_path: Path) -> None:
     terms = tmp_path / "terms.tsv"
     terms.write_text("de\ten\nZeit\tleisure\nMit freundlichen Grüßen\tYours, always\n", encoding="utf-8")
