@@ -195,7 +195,7 @@ def test_the_page_tells_the_language_and_keeps_one_that_is_chosen(page: Page) ->
 
 
 def test_a_sentence_that_the_model_is_unsure_of_is_underlined(page: Page) -> None:
-    page.type("Good morning! Beyond thrice whilst albeit hitherto notwithstanding perchance.")
+    page.type("I have no time. Beyond thrice whilst albeit hitherto notwithstanding perchance.")
     unsure = [one.text for one in page.browser.find_elements("css selector", "#target-words .unsure")]
     words = [one.text for one in page.browser.find_elements("css selector", "#target-words .word")]
     assert 0 < len(unsure) < len(words)
