@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from data.corpus import all_lines
+from data.languages import languages_of
 from models.bundle import read_bundle
 from mt_service.detection import detect
 from mt_service.registry import make_translator
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("files", nargs="+", metavar="LANGUAGE=FILE")
     arguments = parser.parse_args()
     translator = make_translator(read_bundle(arguments.bundle), Settings(device="cpu", max_queue=BILLION))
-    candidates = {name.partition("-")[2]: translator for name in translator.info.directions}
+    candidates = {languages_of(name)[1]: translator for name in translator.info.directions}
     rows: list[dict[str, Any]] = []
     for language, _, file in (one.partition("=") for one in arguments.files):
         lines = [line for line in all_lines(Path(file)) if WORD.search(line)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from data.languages import turned
@@ -74,10 +74,18 @@ def in_capitals(pair: Pair, found: Sequence[tuple[str, str]], rng: random.Random
     """A pair in capitals, or with capitals for one of the terms that were found in it, if both languages have any."""
     if any(text.upper() == text.lower() for text in pair[2:]):
         return pair
-    if not found or rng.random() < WHOLE:
-        return pair._replace(source=pair.source.upper(), target=pair.target.upper())
+    return changed(pair, found, WHOLE, str.upper, rng)
+
+
+def changed(
+    pair: Pair, found: Sequence[tuple[str, str]], whole: float, change: Callable[[str], str], rng: random.Random
+) -> Pair:
+    """A pair with one of its terms changed on both sides or, with probability `whole` and without terms, all of it."""
+    if not found or rng.random() < whole:
+        return pair._replace(source=change(pair.source), target=change(pair.target))
     word, other = rng.choice(found)
-    return pair._replace(source=put({word: word.upper()}, pair.source), target=put({other: other.upper()}, pair.target))
+    source, target = put({word: change(word)}, pair.source), put({other: change(other)}, pair.target)
+    return pair._replace(source=source, target=target)
 
 
 def with_emphasis(
@@ -95,11 +103,7 @@ def emphasised(pair: Pair, found: Sequence[tuple[str, str]], symbols: Sequence[s
     free = [symbol for symbol in symbols if symbol not in pair.source + pair.target]
     if free and rng.random() < LINK:
         left, right = "[", f"]({rng.choice(free)})"
-    if not found or rng.random() < ALL:
-        return pair._replace(source=left + pair.source + right, target=left + pair.target + right)
-    word, other = rng.choice(found)
-    source, target = put({word: left + word + right}, pair.source), put({other: left + other + right}, pair.target)
-    return pair._replace(source=source, target=target)
+    return changed(pair, found, ALL, lambda text: left + text + right, rng)
 
 
 def with_symbols(pair: Pair, found: Sequence[tuple[str, str]], symbols: Sequence[str], rng: random.Random) -> Pair:

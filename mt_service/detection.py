@@ -14,6 +14,7 @@ import time
 from collections.abc import Hashable, Iterable, Mapping
 from typing import NamedTuple
 
+from data.languages import languages_of
 from data.normalize import normalize
 from mt_service.engine.interface import Job
 from mt_service.pieces import LONGEST_IDS
@@ -37,8 +38,8 @@ def writers(registry: Registry) -> dict[str, Translator]:
     """Who writes each language, of those who may use all words; nobody, unless each that is read is also written."""
     served = registry.directions().items()
     free = [(name, translator) for name, translator in served if not translator.bundle.has_shortlist]
-    found = {name.partition("-")[2]: translator for name, translator in reversed(free)}
-    return found if {name.partition("-")[0] for name, _ in served} <= found.keys() else {}
+    found = {languages_of(name)[1]: translator for name, translator in reversed(free)}
+    return found if {languages_of(name)[0] for name, _ in served} <= found.keys() else {}
 
 
 def repeat(translator: Translator, text: str, language: str) -> Job:

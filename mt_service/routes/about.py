@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from data.errors import UserError
+from data.languages import languages_of
 from mt_service.detection import writers
 from mt_service.problems import RefusedError
 from mt_service.schemas import Direction, LanguagesAnswer, LimitsAnswer
@@ -24,8 +25,8 @@ async def languages(request: Request) -> LanguagesAnswer:
     settings = request.app.state.settings
     directions = [
         Direction(
-            source=name.partition("-")[0],
-            target=name.partition("-")[2],
+            source=languages_of(name)[0],
+            target=languages_of(name)[1],
             model=translator.info.name,
             beam=translator.info.beam,
             length_penalty=translator.info.length_penalty,

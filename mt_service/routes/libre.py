@@ -21,7 +21,7 @@ from mt_service.detection import Guess, writers
 from mt_service.problems import HANDLERS, RefusedError, checking_body, told
 from mt_service.routes.admission import admitted
 from mt_service.routes.sources import UNABLE
-from mt_service.routes.translate import as_json, body_of, work, work_by_source
+from mt_service.routes.translate import as_json, body_of, work_by_source
 from mt_service.schemas import AUTO, Language, TranslateRequest
 
 router = APIRouter()
@@ -81,8 +81,7 @@ async def translated(request: Request) -> Response:
     is_html = wish.format == "html"
     n_best = 1 if is_html else min(1 + (wish.alternatives or 0), settings.max_n_best, settings.max_beam)
     fields = {"source": wish.source, "target": wish.target, "format": "html" if is_html else "text", "n_best": n_best}
-    asked = TranslateRequest.model_validate({"text": wish.q, **fields})
-    guesses, done = await work_by_source(asked, request) if wish.source == AUTO else ([], await work(asked, request))
+    guesses, done = await work_by_source(TranslateRequest.model_validate({"text": wish.q, **fields}), request)
     said: dict[str, Any] = {"translatedText": [one.text for one in done.translations]}
     said["alternatives"] = [[other.text for other in one.alternatives[1:]] for one in done.translations]
     if guesses:

@@ -148,11 +148,14 @@ def used(wish: TranslateRequest, found: Sequence[Translation], started: float) -
 
 
 async def work_by_source(wish: TranslateRequest, request: Request) -> tuple[list[Guess], Work]:
-    """The language of each text, and what comes of them: what is in the target language already stays.
+    """The language of each text where no source is named, and what comes of the texts: what is in the target language
+    already stays then.
 
     Raises:
         RefusedError, OverloadError, DeadlineError, EngineError: nothing was translated.
     """
+    if wish.source != AUTO:
+        return [], await work(wish, request)
     started, state = time.perf_counter(), request.app.state
     check_limits(wish, state.settings)
     guesses = await sources_of(request, wish.texts, wish.target, wish.is_html)
@@ -176,7 +179,7 @@ def as_it_is(text: str, target: str) -> Translation:
 
 async def translate(wish: TranslateRequest, request: Request) -> Response:
     """Translate one text or a list of texts; the answers stand in the same order."""
-    guesses, done = await work_by_source(wish, request) if wish.source == AUTO else ([], await work(wish, request))
+    guesses, done = await work_by_source(wish, request)
     shown = [present(one, wish) for one in done.translations]
     for one, guess in zip(shown, guesses, strict=False):  # there are none where the source was named
         one["source"] = guess.language
