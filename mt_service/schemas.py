@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 AUTO = "auto"  # a source that is to be told
 Language = Annotated[str, StringConstraints(min_length=1, max_length=16)]
 
 
-class TranslateRequest(BaseModel):
+class Wish(BaseModel):
+    """What is asked for; a field that is null is as if it were not there, as many clients write what they leave out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def without_nulls(cls, fields: Any) -> Any:
+        """What is left of an object, and all else as it is."""
+        if not isinstance(fields, dict):
+            return fields
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+class TranslateRequest(Wish):
     """What to translate, and how."""
 
     model_config = ConfigDict(
@@ -150,7 +162,7 @@ class TranslateAnswer(BaseModel):
     usage: Usage
 
 
-class DetectRequest(BaseModel):
+class DetectRequest(Wish):
     """Whose language is asked for."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "Ich habe keine Zeit."}]})

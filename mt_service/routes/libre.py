@@ -22,13 +22,13 @@ from mt_service.problems import HANDLERS, RefusedError, checking_body, told
 from mt_service.routes.admission import admitted
 from mt_service.routes.sources import UNABLE
 from mt_service.routes.translate import as_json, body_of, work_by_source
-from mt_service.schemas import AUTO, Language, TranslateRequest
+from mt_service.schemas import AUTO, Language, TranslateRequest, Wish
 
 router = APIRouter()
 FORM = "application/x-www-form-urlencoded"
 
 
-class Asked(BaseModel):
+class Asked(Wish):
     """A text, or several; keys, and whatever else LibreTranslate may know, are passed over."""
 
     q: str | list[str]
@@ -39,13 +39,13 @@ class Asked(BaseModel):
         return [self.q] if isinstance(self.q, str) else self.q
 
 
-class Wish(Asked):
+class Translation(Asked):
     """What a text is to become."""
 
     source: Language = AUTO
     target: Language
-    format: Literal["text", "html"] | None = None
-    alternatives: int | None = Field(None, ge=0)
+    format: Literal["text", "html"] = "text"
+    alternatives: int = Field(0, ge=0)
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -77,9 +77,9 @@ async def translated(request: Request) -> Response:
     Raises:
         RefusedError, RequestValidationError, OverloadError, DeadlineError, EngineError: for `problems.HANDLERS`.
     """
-    wish, settings = await read_as(Wish, request), request.app.state.settings
+    wish, settings = await read_as(Translation, request), request.app.state.settings
     is_html = wish.format == "html"
-    n_best = 1 if is_html else min(1 + (wish.alternatives or 0), settings.max_n_best, settings.max_beam)
+    n_best = 1 if is_html else min(1 + wish.alternatives, settings.max_n_best, settings.max_beam)
     fields = {"source": wish.source, "target": wish.target, "format": "html" if is_html else "text", "n_best": n_best}
     guesses, done = await work_by_source(TranslateRequest.model_validate({"text": wish.q, **fields}), request)
     said: dict[str, Any] = {"translatedText": [one.text for one in done.translations]}

@@ -97,7 +97,8 @@ def test_translations_are_found_where_a_proxy_puts_something_before_their_path(g
 @pytest.mark.parametrize(
     ("change", "status", "field", "message"),
     [
-        ({"text": None}, 422, "text", "field 'text': input should be a valid string, or input should be a valid array"),
+        ({"text": None}, 422, "text", "field 'text' is missing"),
+        ({"text": 7}, 422, "text", "field 'text': input should be a valid string, or input should be a valid array"),
         ({"text": ["ba", 7]}, 422, "text[1]", "field 'text[1]'"),
         ({"source": ""}, 422, "source", "field 'source'"),
         ({"beam": 0}, 422, "beam", "field 'beam': input should be greater than or equal to 1"),
@@ -141,6 +142,15 @@ def test_a_body_that_is_no_object_is_told_what_it_should_hold(server: Served, bo
     answer = httpx.post(server.url + "/v1/translate", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert answer.json()["error"]["message"] == "the body must be a JSON object with text and target"
+
+
+def test_what_is_null_is_as_if_it_were_not_there(server: Served) -> None:
+    wish = {"text": "ba dei", "source": None, "target": "bb"}
+    others = ("format", "beam", "n_best", "length_penalty", "glossary", "rerank", "alignments", "scores")
+    plain = httpx.post(server.url + "/v1/translate", json={"text": "ba dei", "target": "bb"}, timeout=60)
+    answer = httpx.post(server.url + "/v1/translate", json=wish | dict.fromkeys(others), timeout=60)
+    assert answer.status_code == plain.status_code
+    assert answer.json()["translations"] == plain.json()["translations"]
 
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])

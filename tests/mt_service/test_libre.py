@@ -132,7 +132,7 @@ def test_a_form_is_read_too(server: Served, body: str, text: str | list[str]) ->
 @pytest.mark.parametrize(
     ("change", "status", "message"),
     [
-        ({"q": None}, 422, "field 'q': input should be a valid string, or input should be a valid array"),
+        ({"q": None}, 422, "field 'q' is missing"),
         ({"target": "xx"}, 422, "no model translates aa to xx; there are: aa-bb"),
         ({"target": "xx", "source": "auto"}, 422, "no model translates to xx; there are: aa-bb"),
         ({"q": ["ba"] * 4}, 422, "field 'q': 4 texts asked for, but at most 3 are allowed"),
@@ -154,6 +154,8 @@ def test_what_is_refused_is_told_in_a_sentence(
 
 def test_what_is_null_is_as_if_it_were_not_there_and_html_has_no_alternatives(server: Served) -> None:
     assert libre(server, format=None, alternatives=None).json() == {"translatedText": "dei ba"}
+    told = libre(server, source=None).json()
+    assert told["translatedText"] == "dei ba"
     found = libre(server, q="<p>ba dei</p>", format="html", alternatives=3).json()
     assert found == {"translatedText": "<p>dei ba</p>", "alternatives": []}
 
