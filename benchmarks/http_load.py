@@ -189,6 +189,8 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
+    if arguments.turns < 1:
+        parser.error("--turns must be at least 1")
     lines = arguments.file.read_text(encoding="utf-8").splitlines()
     rounds = [one_round(arguments, lines) for _ in range(arguments.rounds)]
     facts = {"beam": arguments.beam, "turns": arguments.turns, "file": arguments.file.name, "rounds": rounds}
