@@ -20,6 +20,7 @@ from models.growth import grow
 from models.pruning import shrink
 from models.seq2seq import Seq2Seq, kept_tensors
 from models.vocabulary import with_vocabulary
+from models.widening import widen
 from training.average import choose_weights, mean
 from training.config import Recipe
 from training.run_folder import RECIPE, prepared_folder
@@ -110,14 +111,17 @@ def refuse_idle(network: Seq2Seq) -> None:
 
 @torch.no_grad()
 def take_over(network: Seq2Seq, start: Start) -> str:
-    """Copy a start's weights into a network, which may have more parts (see models.growth) and fewer feed-forward units
-    (see models.pruning); tell which.
+    """Copy a start's weights into a network and tell what differs.
+
+    It may have more parts (models.growth), more units in its cells (models.widening) and fewer feed-forward units
+    (models.pruning).
 
     Raises:
         UserError: naming the first tensors that are missing, superfluous or of another shape.
     """
     fewer, cut = shrink(network, start.weights)
-    weights, added = grow(network, fewer)
+    wider, widened = widen(network, fewer)
+    weights, added = grow(network, wider)
     tensors = kept_tensors(network)
     mine, theirs = shapes(tensors), shapes(weights)
     differing = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
@@ -127,6 +131,7 @@ def take_over(network: Seq2Seq, start: Start) -> str:
         part.copy_(weights[name])
     told = {
         f"not in {start.origin}, so begin by adding nothing": added,
+        f"have more units than in {start.origin}, which begin by adding nothing": widened,
         f"have fewer units than in {start.origin}, those with the longest weights": cut,
     }
     return "; ".join(f"{what}: {', '.join(names)}" for what, names in told.items() if names)

@@ -44,6 +44,7 @@ class Cell(Recurrent):
     """
 
     gates: int  # H-wide products with the input
+    interchangeable: ClassVar[bool] = True  # units: some can be added behind the others and nothing else changes
     gate_names: ClassVar[tuple[str, ...]] = ()  # of those products, for whoever looks into the cell; may be left out
 
     def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:

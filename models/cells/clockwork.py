@@ -42,6 +42,7 @@ class Clockwork(RecurrentCell):
     """
 
     gates = 1
+    interchangeable = False  # a unit's place tells its period
 
     def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:
         count = len(settings.clockwork.periods)
