@@ -14,6 +14,7 @@ from copy import copy
 from functools import lru_cache
 from typing import NamedTuple
 
+from data.clock import Clock, in_place, reader
 from data.glossary import Glossary, capitalised, find, held
 from data.languages import has_spaces
 from data.numbers import DIGITS, NUMBER, Carry, left, made_up, missing, rendered
@@ -65,12 +66,13 @@ class Masked(NamedTuple):
     language: str = ""  # of the translation
     terms: frozenset[str] = frozenset()  # symbols of terms of a glossary
     expected: tuple[str, ...] = ()  # what the terms are to be that are left to the network
+    clock: Clock = Clock("")  # the times of day in the text
 
     def restored(self, translation: str) -> str:
         """A translation with what its symbols stand for."""
         for pair in self.parted:
             translation = translation.replace(pair, pair.strip())
-        return unmasked(translation, self.shown(translation))
+        return in_place(unmasked(translation, self.shown(translation)), self.clock.written, self.language)
 
     def shown(self, translation: str) -> dict[str, str]:
         """What the symbols of a translation stand for; a term that begins a sentence gets a capital letter."""
@@ -78,6 +80,11 @@ class Masked(NamedTuple):
         if first and first[0] in self.terms and self.begins_large:
             return {**self.targets, first[0]: capitalised(self.targets[first[0]])}
         return self.targets
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the network reads something else than stands in the text."""
+        return bool(self.targets or self.clock.written or self.clock.read)
 
     @property
     def begins_large(self) -> bool:
@@ -156,6 +163,7 @@ class Masking:
         self.symbols, self.source, self.target = symbols, source, target
         self.glossaries: tuple[Glossary, ...] = ()
         self.spaced = has_spaces(source)
+        self.reader = reader(source, target)
         self.characters = tokenizer.characters
         self.scripts = frozenset(map(script, self.characters))
 
@@ -173,6 +181,20 @@ class Masking:
             carry: which numbers that a network may do better are literals, too.
             hold: have symbols for terms of glossaries, too, and not just expect them in the translation.
         """
+        clock = self.timed(text)
+        masked = self.mask_numbers(clock.text, carry, hold)
+        return masked._replace(clock=clock, language=self.target) if clock.read or clock.written else masked
+
+    def timed(self, text: str) -> Clock:
+        """A text with times of day as a network carries them over; as it is, if that hid a term or changed code."""
+        if self.reader is None or "`" in text or DIGITS.search(text) is None:
+            return Clock(text)
+        clock = self.reader(text)
+        there, after = (len(list(find(self.glossaries, one))) for one in (text, clock.text))
+        return clock if after >= there else Clock(text)
+
+    def mask_numbers(self, text: str, carry: Carry, hold: bool) -> Masked:
+        """As `mask`, of a text whose times of day are as a network carries them over."""
         terms = list(find(self.glossaries, text))
         if not terms and self.is_plain(text) and any(map(str.isalpha, text)):
             return Masked(text, {}, {})

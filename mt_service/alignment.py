@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
+from data.clock import spread
 from data.languages import UNPARTED_LETTERS
 from data.literals import unmasked
 from data.normalize import normalize
@@ -65,15 +66,17 @@ def words_of(text: str, offset: int = 0) -> list[Span]:
     ]
 
 
-def grouped(words: Sequence[Span], masked: str, literals: dict[str, str]) -> list[Span]:
+def grouped(words: Sequence[Span], masked: str, literals: dict[str, str], times: Mapping[str, str]) -> list[Span]:
     """The words of a text as the network saw them, which reads a literal of several words as one symbol.
 
     Args:
         words: of the text, literals included.
         masked: the text with symbols.
         literals: what each symbol stands for.
+        times: what stands in the place of some times of day.
     """
-    counts = [len(normalize(unmasked(word, literals)).split()) for word in masked.split()] if literals else []
+    parted = masked.split() if literals or times else []
+    counts = [len(normalize(spread(unmasked(word, literals), times)).split()) for word in parted]
     if sum(counts) != len(words):
         return list(words)
     ends = itertools.accumulate(counts)
@@ -205,9 +208,9 @@ def add_links(
         position: of its first character in the translation of the text.
     """
     masked, raw = piece.masked, tokenizer.decode(best.tokens)
-    source_words = grouped(words_of(piece.text, piece.start), masked.text, masked.sources)
+    source_words = grouped(words_of(piece.text, piece.start), masked.text, masked.sources, masked.clock.read)
     shown = masked.shown(raw)
-    target_words = grouped(words_of(text, position), raw, shown)
+    target_words = grouped(words_of(text, position), raw, shown, masked.clock.written)
     source_pieces, target_pieces = tokenizer.pieces(piece.ids[1:-1]), tokenizer.pieces(best.tokens)
     source = Words(source_words, word_of_piece(source_pieces))
     target = Words(target_words, word_of_piece(target_pieces))

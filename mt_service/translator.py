@@ -259,7 +259,7 @@ class Translator:
         known = set(reverse.bundle.placeholders)
 
         def texts(piece: Piece, hypothesis: Hypothesis) -> tuple[str, str]:
-            if piece.masked.targets and piece.masked.targets.keys() <= known:
+            if piece.masked.is_changed and piece.masked.targets.keys() <= known:
                 return piece.masked.text, self.raw(hypothesis)
             return piece.line, self.decode(piece, hypothesis)
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from data.glossary import glossary_of
 from data.literals import Masked, Masking
 from data.tokenizer import Tokenizer, TokenizerConfig, train_tokenizer
 
@@ -75,7 +76,7 @@ def test_literals_are_found(masking: Masking, text: str, expected: list[str]) ->
     "text",
     [
         "Franz hat 5 Hunde.",
-        "Seit 1998, um 17:45 Uhr, am 20. Oktober.",
+        "Seit 1998, um 9:45 Uhr, am 20. Oktober.",
         "Das ist so und/oder so.",
         "Der 3D-Drucker und der G8-Gipfel, 18-jährig, 100prozentig, 50%",
         "Er wohnt in Québec – „ganz“ weit weg…",  # letters and marks that the vocabulary spells in bytes
@@ -110,6 +111,21 @@ def test_faults_are_lost_literals_and_numbers_that_differ(masking: Masking) -> N
     assert masked.faults(f"on the 3rd or 3rd or 45th at 15, {symbol}") == 1
     words = masking.mask("zwanzig Hunde")
     assert (words.exacting, words.faults("20 dogs")) == (False, 0)
+
+
+def test_times_of_day_are_read_from_0_to_24_and_written_as_the_target_language_has_them(masking: Masking) -> None:
+    masked = masking.mask("Ruf um 22 Uhr 0176 4455667 an")
+    assert masked.text == "Ruf um 22:00 Uhr \ue000 an"
+    assert masked.restored("Call \ue000 at 22:00") == "Call 0176 4455667 at 10 p.m."
+    assert masking.mask("Schreib `date 22 Uhr` um 22 Uhr").clock.written == {}
+    masked = masking.mask("Ruf um 22 Uhr an")
+    (other,) = [one for one in masking.others("Ruf um 22 Uhr an", masked) if one.targets]
+    assert (other.text, other.restored("Call at \ue000")) == ("Ruf um \ue000 Uhr an", "Call at 10 p.m.")
+
+
+def test_a_term_that_is_a_time_is_not_hidden(masking: Masking) -> None:
+    following = masking.following(glossary_of({"22 Uhr": "ten at night"}, "de"))
+    assert following.mask("Ruf um 22 Uhr an").expected == ("ten at night",)
 
 
 def test_numbers_may_all_be_symbols_or_some_or_none(masking: Masking) -> None:

@@ -1,0 +1,117 @@
+"""Times of day, from one language's clock to the other's."""
+
+from __future__ import annotations
+
+import pytest
+
+from data.clock import Clock, in_place, of_english, of_german, reader, spread
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The train leaves at 10 p.m.", "The train leaves at 22:00."),
+        ("Meet me around 6pm at the station.", "Meet me around 18:00 at the station."),
+        ("It is open from 9 a.m. to 6 p.m. daily", "It is open from 9:00 to 18:00 daily"),
+        ("We open at 9–5 PM.", "We open at 9:00–17:00."),
+        ("Come from 2 to 4 p.m., please", "Come from 14:00 to 16:00, please"),
+        ("between 11 and 1 p.m. or so", "between 11:00 and 13:00 or so"),
+        ("11 p.m. to 1 a.m. and later", "23:00 to 1:00 and later"),
+        ("at 2:30 pm, at 5.15 a. m. and at 12:05 AM", "at 14:30, at 5:15 and at 0:05"),
+        ("12 p.m. is noon, 12 a.m. is midnight", "12:00 is noon, 0:00 is midnight"),
+        ('She said, "at 10 p.m."', 'She said, "at 22:00."'),
+        ("Monday at 10 p.m. or never", "Monday at 22:00 or never"),
+        ("Open 9 a.m.–6 p.m.", "Open 9:00–18:00"),
+        ("10 p.m.", "22:00"),
+    ],
+)
+def test_english_times_are_counted_through(text: str, expected: str) -> None:
+    assert of_english(text).text == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "at 13 p.m. or 0 a.m.",
+        "It costs $5 pm",
+        "at 10 o'clock, 10 pmol, 5 amps",
+        "Of the five I am 3 am I right?",
+        "version 1.10 of Tuesday",
+        "",
+    ],
+)
+def test_what_is_no_english_time_stays(text: str) -> None:
+    assert of_english(text) == Clock(text, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Der Zug fährt um 22 Uhr ab.", "Der Zug fährt um 22:00 Uhr ab."),
+        ("Mo–Fr 9–18 Uhr, Sa 10–14 Uhr", "Mo–Fr 9:00–18:00 Uhr, Sa 10:00–14:00 Uhr"),
+        ("von 9 bis 18.30 Uhr", "von 9:00 bis 18:30 Uhr"),
+        ("von 9 Uhr bis 18 Uhr", "von 9:00 Uhr bis 18:00 Uhr"),
+        ("zwischen 14 und 16 Uhr", "zwischen 14:00 und 16:00 Uhr"),
+        ("um 20 Uhr 15.", "um 20:15 Uhr."),
+        ("um 0 Uhr und um 24 Uhr", "um 0:00 Uhr und um 24:00 Uhr"),
+        ("der 18-Uhr-Zug", "der 18:00-Uhr-Zug"),
+        ("25 Uhr und 18 Uhr", "25 Uhr und 18 Uhr"),
+        ("um 18 Uhr 30 Leute", "um 18:00 Uhr 30 Leute"),
+    ],
+)
+def test_german_times_are_spelled_in_full(text: str, expected: str) -> None:
+    assert of_german(text).text == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["um 9 Uhr und um 11:30 Uhr", "zwei Uhren für 20 Euro", "30 Uhr", "Nr. 1.18 Uhrwerk", ""]
+)
+def test_german_texts_without_a_time_after_noon_stay(text: str) -> None:
+    assert of_german(text) == Clock(text)
+
+
+@pytest.mark.parametrize(
+    ("source", "translation", "expected"),
+    [
+        ("um 22 Uhr", "The train leaves at 22:00.", "The train leaves at 10 p.m."),
+        ("um 21 Uhr", "It's 21:00 o'clock.", "It's 9 p.m."),
+        ("um 22 Uhr", "At 22:00 p.m. it rained...", "At 10 p.m. it rained..."),
+        ("Mo 9–18 Uhr", "Mon 9:00–18:00", "Mon 9 a.m.–6 p.m."),
+        ("12 bis 14.30 Uhr", "12:00 to 14:30", "Noon to 2:30 p.m."),
+        ("0.15 Uhr bis 24 Uhr", "from 0:15 to 24:00", "from 12:15 a.m. to midnight"),
+        ("um 22 Uhr", "It is 122:00, 22:00:10 or 1.22:00", "It is 122:00, 22:00:10 or 1.22:00"),
+    ],
+)
+def test_times_are_written_as_english_has_them(source: str, translation: str, expected: str) -> None:
+    assert in_place(translation, of_german(source).written, "en") == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "translation", "expected"),
+    [
+        ("at 10 p.m.", "um 22:00 Uhr", "um 22 Uhr"),
+        ("at 10:30 p.m.", "um 22:30 Uhr", "um 22:30 Uhr"),
+        ("from 9 a.m. to 6 p.m.", "von 9:00 bis 18:00 Uhr", "von 9 bis 18 Uhr"),
+        ("from 9 a.m. to 6:30 p.m.", "von 9:00 bis 18:30 Uhr", "von 9:00 bis 18:30 Uhr"),
+        ("at 10 p.m.", "Es ist 22:00.", "Es ist 22:00."),
+        ("9 a.m.–6 p.m.", "9:00–18:00", "9–18 Uhr"),
+    ],
+)
+def test_times_are_written_as_german_has_them(source: str, translation: str, expected: str) -> None:
+    assert in_place(translation, of_english(source).written, "de-AT") == expected
+
+
+def test_a_translation_without_times_stays_as_it_is() -> None:
+    assert in_place("at 22:00", {}, "en") == "at 22:00"
+
+
+def test_only_languages_whose_clocks_differ_are_read() -> None:
+    assert reader("en-GB", "de") is of_english
+    assert reader("de", "en") is of_german
+    assert reader("en", "fr") is reader("de", "fr") is None
+
+
+def test_times_take_the_words_that_they_have_in_the_text() -> None:
+    clock = of_english("from 9 a.m. to 10:30 p.m. daily")
+    assert spread(clock.text, clock.read) == "from 9 a.m. to 10:30 p.m. daily"
+    assert spread("12:00 or 2:00", {"2:00": "2 a.m."}) == "12:00 or 2 a.m."
