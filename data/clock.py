@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
+from data.dates import AT_END, in_words
 from data.languages import primary
 
 TIME = r"\d{1,2}(?:[:.][0-5]\d(?!\d))?"
@@ -25,7 +26,6 @@ GERMAN = re.compile(
 )
 SPOKEN = re.compile(rf"{ALONE}(\d{{1,2}}) Uhr ([0-5]\d)(?![\w%]|[.,:]\d| ?[A-ZÄÖÜ€$%])")  # 20 Uhr 15
 UNTRANSLATED = r"(?: ?(?:o['’]clock|[ap]\.m\.|[ap]m\b))?"  # that a network puts behind 22:00
-AT_END = re.compile(r"[\"'”’“«»)\]]*$")
 OF_SENTENCE = re.compile(r"\b[a-z]+ $")  # before a time; headings have capitals there, or nothing
 ONLY_TIMES = re.compile(rf"(?:{TIME}(?:{TO}))?{TIME}")
 LONGEST = 30  # letters of such a word
@@ -35,10 +35,10 @@ Minutes: TypeAlias = int  # since midnight
 
 
 class Clock(NamedTuple):
-    """A text with its times of day from 0:00 to 24:00."""
+    """A text with its times of day from 0:00 to 24:00, and its dates in words."""
 
     text: str
-    read: Mapping[str, str] = {}  # each of these times that has other words, as it stood there
+    read: Mapping[str, str] = {}  # each of these times and dates that has other words, as it stood there
     written: Mapping[str, str] = {}  # how each is to be written in the translation
 
 
@@ -73,11 +73,12 @@ def of_english(text: str) -> Clock:
 
 
 def of_german(text: str) -> Clock:
-    """22 Uhr as 22:00 Uhr, to be written 10 p.m.; a text without a time after noon stays as it is."""
-    spelled = SPOKEN.sub(r"\1:\2 Uhr", text)
+    """22 Uhr as 22:00 Uhr, to be written 10 p.m., unless no time is after noon; 3.5.2024 as 3. Mai 2024."""
+    dated, read = in_words(text)
+    spelled = SPOKEN.sub(r"\1:\2 Uhr", dated)
     found = [match for match in GERMAN.finditer(spelled) if all(one <= 24 * 60 for one in times(match))]
     if not any(one >= 13 * 60 or one < 60 for match in found for one in times(match)):
-        return Clock(text)
+        return Clock(dated, read)
     written = {shown(one): in_english(one) for match in found for one in times(match)}
 
     def anew(match: re.Match[str]) -> str:
@@ -86,7 +87,7 @@ def of_german(text: str) -> Clock:
         *first, last = map(shown, times(match))
         return "".join([*first, match["early"] or "", match["to"] or "", last, match["late"]])
 
-    return Clock(GERMAN.sub(anew, spelled), {}, written)
+    return Clock(GERMAN.sub(anew, spelled), read, written)
 
 
 def times(match: re.Match[str]) -> list[Minutes]:

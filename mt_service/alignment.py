@@ -23,6 +23,7 @@ WORD = re.compile(rf"(?:{HYPHEN.pattern}|\S)+")  # with what a line end parts
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")  # a piece that is a part of a rare character
 UNPARTED = re.compile(f"[{UNPARTED_LETTERS}]")
 SPACE_MARK = "\u2581"  # begins a piece that begins a word, in SentencePiece
+SAME = -1  # words that a word shares with the one before it
 LEAST = 0.1  # of a target word's attention: weaker links are left out
 
 
@@ -77,11 +78,26 @@ def grouped(words: Sequence[Span], masked: str, literals: dict[str, str], times:
     """
     parted = masked.split() if literals or times else []
     counts = [len(normalize(spread(unmasked(word, literals), times)).split()) for word in parted]
-    if sum(counts) != len(words):
+    for phrase in (one for one in times if " " in one):
+        of_phrase, own = phrase.split(), len(times[phrase].split())
+        for start in places(of_phrase, parted):
+            counts[start : start + len(of_phrase)] = [own] + [SAME] * (len(of_phrase) - 1)
+    if sum(count for count in counts if count != SAME) != len(words):
         return list(words)
-    ends = itertools.accumulate(counts)
-    groups = (words[end - count : end] for count, end in zip(counts, ends, strict=True))
-    return [Span(group[0].start, group[-1].end) for group in groups if group]
+    spans, rest = list[Span](), iter(words)
+    for count in counts:
+        group = list(itertools.islice(rest, max(count, 0)))
+        spans += [Span(group[0].start, group[-1].end)] if group else spans[-1:] if count == SAME else []
+    return spans
+
+
+def places(phrase: Sequence[str], words: Sequence[str]) -> list[int]:
+    """Where a phrase of two words or more begins among others, marks before and after it aside."""
+    first, *inner, last = phrase
+    found = (i for i in range(len(words) - len(phrase) + 1) if words[i].endswith(first))
+    return [
+        i for i in found if list(words[i + 1 :][: len(inner)]) == inner and words[i + len(inner) + 1].startswith(last)
+    ]
 
 
 def word_of_piece(pieces: Sequence[str]) -> list[int]:
@@ -111,6 +127,13 @@ class Words(NamedTuple):
 
     spans: list[Span]
     of_piece: list[int]
+
+    def united(self) -> Words:
+        """The same, with neighbours that are one word of the text made one."""
+        numbers = [0] if self.spans else []
+        for before, span in itertools.pairwise(self.spans):
+            numbers.append(numbers[-1] + (span != before))
+        return Words([span for span, _ in itertools.groupby(self.spans)], [numbers[word] for word in self.of_piece])
 
     def parted(self, pieces: Sequence[str], text: str, offset: int, literals: dict[str, str]) -> Words:
         """The same, with pieces for words where no spaces part these, and the pieces spell what stands there.
@@ -215,7 +238,7 @@ def add_links(
     source = Words(source_words, word_of_piece(source_pieces))
     target = Words(target_words, word_of_piece(target_pieces))
     if all(max(words.of_piece, default=-1) + 1 == len(words.spans) for words in (source, target)):
-        source = source.parted(source_pieces, piece.text, piece.start, masked.sources)
+        source = source.parted(source_pieces, piece.text, piece.start, masked.sources).united()
         target = target.parted(target_pieces, text, position, shown)
         first_source, first_target = len(alignment.source_words), len(alignment.target_words)
         rows = [row[1:-1] for row in best.alignment or ()]

@@ -33,9 +33,12 @@ def translate(server: Served, text: str, source: str, **more: Any) -> dict[str, 
         ("de", "Der Zug fährt um 22 Uhr ab.", "10 p.m."),
         ("de", "Mo–Fr 9–18 Uhr, Sa 10–14 Uhr", "9 a.m.–6 p.m."),
         ("de", "Das Konzert beginnt um 19.30 Uhr.", "7:30 p.m."),
+        ("de", "Ihr Schreiben vom 03.05.2024 haben wir erhalten.", "May 3, 2024"),
+        ("de", "Die Frist endet am 31.12.", "on December 31."),
+        ("en", "The deadline was 12/24/2023.", "24.12.2023"),
     ],
 )
-def test_a_time_after_noon_is_the_same_time(shipped: Served, source: str, text: str, time: str) -> None:
+def test_times_and_dates_stay_the_same(shipped: Served, source: str, text: str, time: str) -> None:
     found = translate(shipped, text, source)
     assert time in found["text"]
     assert "warnings" not in found
@@ -46,6 +49,7 @@ def test_a_time_after_noon_is_the_same_time(shipped: Served, source: str, text: 
     [
         ("en", "The train leaves at 10 p.m. on Friday.", "10 p.m.", "22"),
         ("de", "Der Zug fährt am Freitag um 22 Uhr ab.", "22", "10 p.m."),
+        ("de", "Die Sitzung findet am 3.5.2024 in Berlin statt.", "3.5.2024", "May"),
     ],
 )
 def test_a_time_is_linked_to_itself(shipped: Served, source: str, text: str, time: str, written: str) -> None:

@@ -1,0 +1,73 @@
+"""Dates in digits, from where the day comes first to where the month does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from data.clock import of_german
+from data.dates import day_first, in_words
+from data.numbers import NUMBER, rendered
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Am 3.5.2024 findet sie statt.", "Am 3. Mai 2024 findet sie statt."),
+        ("Ihr Schreiben vom 03.05.2024", "Ihr Schreiben vom 3. Mai 2024"),
+        ("Berlin, den 1. 4. 2022", "Berlin, den 1. April 2022"),
+        ("Wir kommen am 24.12. um acht.", "Wir kommen am 24. Dezember um acht."),
+        ("Sa., 24.12., 9 Uhr", "Sa., 24. Dezember, 9 Uhr"),
+        ("Die Frist endet am 31.12.", "Die Frist endet am 31. Dezember."),
+        ("Er sagte: „Ich komme am 31.12.“", "Er sagte: „Ich komme am 31. Dezember.“"),
+        ("Gültig bis 31.12.", "Gültig bis 31. Dezember"),
+        ("vom 3. bis 10.5.2024", "vom 3. bis 10. Mai 2024"),
+        ("vom 3.5. bis 10.5. zu", "vom 3. Mai bis 10. Mai zu"),
+    ],
+)
+def test_months_of_german_dates_are_put_in_words(text: str, expected: str) -> None:
+    assert in_words(text)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kapitel 3.5. und 3.5.7",
+        "Version 3.5.2024.1",
+        "am 31.13.2024 und am 32.1.2024",
+        "am 3.5. 20 Leute",
+        "bei 3.5 Grad am 3.5",
+        "Nr. 1.1.3024, 10.5.2024-7",
+    ],
+)
+def test_what_is_no_german_date_stays(text: str) -> None:
+    assert in_words(text) == (text, {})
+
+
+def test_what_was_written_is_remembered_beside_times() -> None:
+    clock = of_german("Am 3.5.2024 um 22 Uhr und am 24.12.")
+    assert clock.text == "Am 3. Mai 2024 um 22:00 Uhr und am 24. Dezember."
+    assert clock.read == {"3. Mai 2024": "3.5.2024", "24. Dezember": "24.12."}
+    assert clock.written == {"22:00": "10 p.m."}
+
+
+@pytest.mark.parametrize(
+    ("digits", "expected"),
+    [
+        ("12/24/2023", "24.12.2023"),
+        ("05/31/2024", "31.5.2024"),
+        ("5/3/2024", None),
+        ("24/12/2023", None),
+        ("1/2", None),
+    ],
+)
+def test_an_english_date_that_can_only_be_one_is_put_in_order(digits: str, expected: str | None) -> None:
+    assert day_first(digits) == expected
+
+
+def test_dates_are_put_in_order_for_german_alone() -> None:
+    match = re.search(NUMBER, "It was on 12/24/2023.")
+    assert match is not None
+    assert rendered(match, "en", "de") == "24.12.2023"
+    assert rendered(match, "en", "fr") == "12/24/2023"
