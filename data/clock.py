@@ -22,9 +22,9 @@ ENGLISH = re.compile(
     re.IGNORECASE,
 )
 GERMAN = re.compile(
-    rf"{ALONE}(?:(?P<first>{TIME})(?P<early> Uhr)?(?P<to>{TO}))?(?P<last>{TIME})(?P<late>[ -]Uhr)\b",
+    rf"{ALONE}(?:(?P<first>{TIME})(?P<early> (?i:Uhr))?(?P<to>{TO}))?(?P<last>{TIME})(?P<late>[ -](?i:Uhr))\b",
 )
-SPOKEN = re.compile(rf"{ALONE}(\d{{1,2}}) Uhr ([0-5]\d)(?![\w%]|[.,:]\d| ?[A-ZÄÖÜ€$%])")  # 20 Uhr 15
+SPOKEN = re.compile(rf"{ALONE}(\d{{1,2}}) ((?i:Uhr)) ([0-5]\d)(?![\w%]|[.,:]\d| ?[A-ZÄÖÜ€$%])")  # 20 Uhr 15
 UNTRANSLATED = r"(?: ?(?:o['’]clock|[ap]\.m\.|[ap]m\b))?"  # that a network puts behind 22:00
 OF_SENTENCE = re.compile(r"\b[a-z]+ $")  # before a time; headings have capitals there, or nothing
 ONLY_TIMES = re.compile(rf"(?:{TIME}(?:{TO}))?{TIME}")
@@ -75,7 +75,7 @@ def of_english(text: str) -> Clock:
 def of_german(text: str) -> Clock:
     """22 Uhr as 22:00 Uhr, to be written 10 p.m., unless no time is after noon; 3.5.2024 as 3. Mai 2024."""
     dated, read = in_words(text)
-    spelled = SPOKEN.sub(r"\1:\2 Uhr", dated)
+    spelled = SPOKEN.sub(r"\1:\3 \2", dated)
     found = [match for match in GERMAN.finditer(spelled) if all(one <= 24 * 60 for one in times(match))]
     if not any(one >= 13 * 60 or one < 60 for match in found for one in times(match)):
         return Clock(dated, read)

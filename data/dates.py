@@ -10,7 +10,7 @@ MONTHS = (
 )  # fmt: skip
 DAY, MONTH, YEAR = r"(?<![\w.,:/-])0?(?P<day>[1-9]|[12]\d|3[01])\. ?", r"0?(?P<month>[1-9]|1[0-2])\.", r"(?:1\d|20)\d\d"
 BEFORE = (
-    r"(?:(?:[Aa]m|[Vv]om|[Zz]um|[Bb]is|[Aa]b|[Ss]eit|[Dd]e[rnm]|[Bb]eim) "
+    r"(?:(?i:am|vom|zum|bis|ab|seit|de[rnm]|beim) "
     r"|(?:Montag|Dienstag|Mittwoch|Donnerstag|Freitag|Samstag|Sonnabend|Sonntag),? (?:de[nmr] )?"
     r"|(?:Mo|Di|Mi|Do|Fr|Sa|So)\.?,? (?:de[nmr] )?)"
 )

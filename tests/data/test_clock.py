@@ -53,6 +53,7 @@ def test_what_is_no_english_time_stays(text: str) -> None:
         ("von 9 Uhr bis 18 Uhr", "von 9:00 Uhr bis 18:00 Uhr"),
         ("zwischen 14 und 16 Uhr", "zwischen 14:00 und 16:00 Uhr"),
         ("um 20 Uhr 15.", "um 20:15 Uhr."),
+        ("um 20 uhr, um 18 UHR 30", "um 20:00 uhr, um 18:30 UHR"),
         ("um 0 Uhr und um 24 Uhr", "um 0:00 Uhr und um 24:00 Uhr"),
         ("der 18-Uhr-Zug", "der 18:00-Uhr-Zug"),
         ("25 Uhr und 18 Uhr", "25 Uhr und 18 Uhr"),

@@ -21,6 +21,7 @@ from data.numbers import NUMBER, rendered
         ("Sa., 24.12., 9 Uhr", "Sa., 24. Dezember, 9 Uhr"),
         ("Die Frist endet am 31.12.", "Die Frist endet am 31. Dezember."),
         ("Er sagte: „Ich komme am 31.12.“", "Er sagte: „Ich komme am 31. Dezember.“"),
+        ("AM 24.12. GEHT ES LOS", "AM 24. Dezember GEHT ES LOS"),
         ("Gültig bis 31.12.", "Gültig bis 31. Dezember"),
         ("vom 3. bis 10.5.2024", "vom 3. bis 10. Mai 2024"),
         ("vom 3.5. bis 10.5. zu", "vom 3. Mai bis 10. Mai zu"),
