@@ -3,7 +3,7 @@
 usage: python benchmarks/number_accuracy.py BUNDLE SOURCE TARGET
 
 Each sentence below is translated with twenty draws of numbers. A translation is right when its groups of digits are
-those of the source, in any order; full hours may do without :00. Prints JSON.
+those of the source, in any order; full hours may do without :00, and 10 p.m. is 22. Prints JSON.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from slots import run
 from data.numbers import DIGITS
 
 FULL_HOUR = re.compile(r"[:.]00\b")
+HALF_DAY = re.compile(r"(\d{1,2})(:\d\d)? ?([ap])\.?m\b")
 MONTHS = {
     "de": ("Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober"),
     "en": ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October"),
@@ -25,6 +26,8 @@ SLOTS: dict[str, Callable[[random.Random], object]] = {
     "day": lambda rng: rng.randrange(2, 32),
     "year": lambda rng: rng.randrange(1800, 2031),
     "time": lambda rng: f"{rng.randrange(6, 24)}:{rng.randrange(0, 60, 5):02}",
+    "hour": lambda rng: rng.randrange(1, 24),
+    "half": lambda rng: f"{rng.randrange(1, 13)} {rng.choice('ap')}.m.",
     "few": lambda rng: rng.randrange(2, 13),
     "some": lambda rng: rng.randrange(13, 100),
     "many": lambda rng: rng.randrange(100, 1000),
@@ -55,6 +58,8 @@ SENTENCES = {
         "Kapitel {few} beginnt auf Seite {many}.",
         "Das macht {some} Euro.",
         "Hast du den Bus um {time} Uhr genommen?",
+        "Wir haben von {hour} bis {hour} Uhr geöffnet.",
+        "Der Film beginnt um {hour} Uhr.",
     ),
     "en": (
         "The meeting is on {month} {day}, {year}, from {time} to {time}.",
@@ -81,6 +86,8 @@ SENTENCES = {
         "Chapter {few} begins on page {many}.",
         "That's {some} dollars.",
         "Did you take the bus at {time}?",
+        "We are open from {half} to {half}.",
+        "The movie starts at {half}, so be on time.",
     ),
 }
 
@@ -90,9 +97,15 @@ def draw(slot: str, language: str, rng: random.Random) -> str:
     return rng.choice(MONTHS[language]) if slot == "month" else str(SLOTS[slot](rng))
 
 
+def counted_through(text: str) -> str:
+    """A text with its times from 0:00 to 24:00."""
+    named = text.lower().replace("noon", "12").replace("midnight", "0")
+    return HALF_DAY.sub(lambda match: f"{int(match[1]) % 12 + 12 * (match[3] == 'p')}{match[2] or ''}", named)
+
+
 def is_right(text: str, translation: str) -> bool:
     """Whether a translation holds just the numbers of its source."""
-    source, target = (sorted(DIGITS.findall(FULL_HOUR.sub("", one))) for one in (text, translation))
+    source, target = (sorted(DIGITS.findall(FULL_HOUR.sub("", counted_through(one)))) for one in (text, translation))
     return source == target
 
 
