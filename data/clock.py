@@ -1,35 +1,58 @@
-"""Times of day, which some languages count from noon: 10 p.m. is 22 Uhr.
+"""Times of day, which some languages count from noon: 10 p.m. is 22 Uhr. Dates in digits: see data.dates.
 
 A network that carries numbers over makes "10 Uhr" of the one and "22 p.m." of the other. So it reads both as 22:00,
 which stands in its translation as it is, and is then written as the language has it. Only English and German are known.
+Numbers before a time share what follows it ("from 9 to 6 p.m.") where it is plain that they are times, too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from data.dates import AT_END, in_words
+from data.dates import AT_END, Change, day_first, in_words
 from data.languages import primary
 
-TIME = r"\d{1,2}(?:[:.][0-5]\d(?!\d))?"
-ALONE = r"(?<![\w.,:/$€£-])"
-TO = r" ?[–—-] ?| (?:bis|und|oder|to|until|till|or|and) "  # between two times that may share what follows the second
-ENGLISH = re.compile(
-    rf"{ALONE}(?:(?P<first>{TIME})(?P<early> ?[ap](?:\. ?m\.|m\b))?(?P<to>{TO}))?"
-    rf"(?P<last>{TIME})(?P<late> ?[ap](?:\. ?m\.|m\b))(?!\w| I\b)",
+TIME = r"\d{1,2}(?:[:.][0-5]\d(?![\d:]))?"
+ALONE = r"(?<![\w.:/$€£#@–—-])(?<!\d,)"
+TO = r" ?[–—/-] ?|, ?| (?:bis|und|oder|to|until|till|or|and) "
+ENGLISH_HALF = r" ?[ap](?:\. ?m\b\.?|m\b)"
+ENGLISH = re.compile(rf"{ALONE}(?:{TIME}(?:{ENGLISH_HALF})?(?:{TO})){{0,9}}{TIME}{ENGLISH_HALF}(?!\w)", re.IGNORECASE)
+ENGLISH_TIME = re.compile(rf"(?P<time>{TIME})(?P<mark>{ENGLISH_HALF})?", re.IGNORECASE)
+GERMAN = re.compile(rf"{ALONE}(?:{TIME}(?: ?(?i:Uhr))?(?:{TO})){{0,9}}{TIME}[ -]?(?i:Uhr)\b")
+GERMAN_TIME = re.compile(rf"(?P<time>{TIME})(?P<mark>[ -]?(?i:Uhr)\b)?")
+DAYS = "Mon(?:days?)?|Tue(?:s|sdays?)?|Wed(?:nesdays?)?|Thu(?:rs|rsdays?)?|Fri(?:days?)?|Sat(?:urdays?)?|Sun(?:days?)?"
+TAGE = "Mo(?:ntags?)?|Di(?:enstags?)?|Mi(?:ttwochs?)?|Do(?:nnerstags?)?|Fr(?:eitags?)?|Sa(?:mstags?)?|So(?:nntags?)?"
+# Behind these, numbers that no mark follows are times, too, if a time follows them.
+BEFORE_TIMES = re.compile(
+    rf"(?:^|[(:;|]|\b(?:from|between|at|open|daily|hours|von|zwischen|ab|um|täglich|geöffnet|{DAYS}|{TAGE})\.?:?) ?$",
     re.IGNORECASE,
 )
-GERMAN = re.compile(
-    rf"{ALONE}(?:(?P<first>{TIME})(?P<early> (?i:Uhr))?(?P<to>{TO}))?(?P<last>{TIME})(?P<late>[ -](?i:Uhr))\b",
+NO_TIME = re.compile(  # "a quarter to", "it is 5 to"
+    r"\b(?:past|(?:quarter|minutes|half|\d+) (?:to|after|before)) $", re.IGNORECASE
 )
-SPOKEN = re.compile(rf"{ALONE}(\d{{1,2}}) ((?i:Uhr)) ([0-5]\d)(?![\w%]|[.,:]\d| ?[A-ZÄÖÜ€$%])")  # 20 Uhr 15
-UNTRANSLATED = r"(?: ?(?:o['’]clock|[ap]\.m\.|[ap]m\b))?"  # that a network puts behind 22:00
+OF_MINUTES = re.compile(r"(?:5|10|20|25) to ", re.IGNORECASE)
+AFTER_IS = re.compile(r"(?:\b(?:is|was|it)|['’]s) $", re.IGNORECASE)
+VERB = re.compile(r" (?:I|sure|not|happy|glad|sorry|so|very|an?|the)\b")  # behind "am"
+RADIO = re.compile(r" (?:radio|stations?|transmitters?)\b")  # behind "AM"
+GOES_ON = re.compile(  # what begins with a capital and no sentence behind "p.m."
+    rf" (?:(?:{DAYS})\b|January|February|March|April|May|June|July|August|September|October|November|December"
+    r"|[A-Z]{2,4}\b|[A-Z]\w+ time\b)"
+)
+SPOKEN = re.compile(  # 20 Uhr 15, and not 20 Uhr 15 Gäste
+    rf"{ALONE}(?P<hour>\d{{1,2}}) (?P<mark>(?i:Uhr)) (?P<minute>[0-5][05])(?=$|[.,;:!?)](?!\d)"
+    r"| (?:ab|am|an|auf|aus|bei|bis|ein|im|in|ist|kam|kommt|los|mit|nach|oder|sein|statt|und|vor|war|zu|zurück)\b)"
+)
+OF_DAY = re.compile(r"mittags?\b|\babends?\b|\bnachts?\b|\bmorgens\b|\bfrüh\b", re.IGNORECASE)
 OF_SENTENCE = re.compile(r"\b[a-z]+ $")  # before a time; headings have capitals there, or nothing
-ONLY_TIMES = re.compile(rf"(?:{TIME}(?:{TO}))?{TIME}")
-LONGEST = 30  # letters of such a word
+LONGEST = 30  # characters that are looked at before a time
+UNTRANSLATED = r"(?: ?(?:o['’]clock|[ap]\.m\.|[ap]m\b))?"  # that a network puts behind 22:00
+ONLY_TIMES = re.compile(rf"(?:{TIME}(?:{TO}))*{TIME}")
 HALF_DAY = 12 * 60
+NOT_WITHIN = r"(?!\d|:\d)"
+IN_FULL = re.compile(rf"(?<![\d:.])\d{{1,2}}:\d\d{NOT_WITHIN}")
 
 Minutes: TypeAlias = int  # since midnight
 
@@ -38,61 +61,109 @@ class Clock(NamedTuple):
     """A text with its times of day from 0:00 to 24:00, and its dates in words."""
 
     text: str
-    read: Mapping[str, str] = {}  # each of these times and dates that has other words, as it stood there
-    written: Mapping[str, str] = {}  # how each is to be written in the translation
+    read: tuple[tuple[str, str], ...] = ()  # what the network reads in place of other words, and these, in their order
+    written: tuple[tuple[str, str], ...] = ()  # times as the network reads them, and as the translation is to have them
 
 
-def reader(source: str, target: str) -> Callable[[str], Clock] | None:
-    """What rewrites the times of texts in one language for translations into the other, if their clocks differ."""
+class Time(NamedTuple):
+    """A time of day in a text."""
+
+    start: int
+    end: int
+    minutes: Minutes
+    mark: str  # what it is known by: p.m., Uhr; nothing where it shares that of another one
+
+
+def reader(source: str, target: str) -> Callable[[str, Sequence[tuple[int, int]]], Clock] | None:
+    """What rewrites texts in one language for translations into the other, if their clocks differ.
+
+    It leaves some spans of a text as they are.
+    """
     return {("en", "de"): of_english, ("de", "en"): of_german}.get((primary(source), primary(target)))
 
 
-def of_english(text: str) -> Clock:
-    """10 p.m. as 22:00, to be written 22 where Uhr follows."""
-    read, written = dict[str, str](), dict[str, str]()
-
-    def anew(match: re.Match[str]) -> str:
-        last = minutes(match["last"])
-        first = last if match["first"] is None else minutes(match["first"])
-        if not all(60 <= one < 13 * 60 for one in (first, last)):
-            return match[0]
-        late = of_half(last, match["late"])
-        early = of_half(first, match["early"]) if match["early"] else before(first, late)
-        parts = []
-        for name, half, time in (("first", "early", early), ("last", "late", late)):
-            if match[name] is not None:
-                parts.append(shown(time))
-                read[parts[-1]] = match[name] + (match[half] or "")
-                if time % 60 == 0:
-                    written[parts[-1]] = str(time // 60)
-        sentence = OF_SENTENCE.search(text[: match.start()][-LONGEST:]) is not None
-        is_end = sentence and match["late"].endswith(".") and AT_END.match(text, match.end()) is not None
-        return (match["to"] or "").join(parts) + ("." if is_end else "")
-
-    return Clock(ENGLISH.sub(anew, text), read, written)
+def changed(text: str, changes: Iterable[Change], kept: Sequence[tuple[int, int]]) -> Clock:
+    """A text with all changes that touch nothing which is to be kept."""
+    parts, end, read, written = list[str](), 0, list[tuple[str, str]](), list[tuple[str, str]]()
+    for change in sorted(changes, key=lambda one: (one.start, -one.end)):
+        if change.start < end or any(change.start < last and first < change.end for first, last in kept):
+            continue
+        before = text[change.start : change.end]
+        parts += [text[end : change.start], change.read]
+        end = change.end
+        if len(before.split()) != len(change.read.split()):
+            read.append((change.read.rstrip("."), before))
+        if change.written:
+            written.append(change.written)
+    anew = "".join([*parts, text[end:]])
+    there, own = Counter(IN_FULL.findall(anew)), Counter(time for time, _ in written)
+    return Clock(anew, tuple(read), tuple(pair for pair in written if own[pair[0]] == there[pair[0]]))
 
 
-def of_german(text: str) -> Clock:
+def of_english(text: str, kept: Sequence[tuple[int, int]] = ()) -> Clock:
+    """10 p.m. as 22:00, to be written 22 where Uhr follows; 12/24/2023 as 24.12.2023."""
+    return changed(text, [*day_first(text), *english(text)], kept)
+
+
+def english(text: str) -> Iterator[Change]:
+    """The times of an English text."""
+    for match in ENGLISH.finditer(text):
+        before = text[: match.start()][-LONGEST:]
+        past = NO_TIME.search(before) or (OF_MINUTES.match(match[0]) and AFTER_IS.search(before))
+        times = [] if past else in_chain(match, ENGLISH_TIME, before)
+        if not all(60 <= time.minutes < 13 * 60 for time in times) or is_no_time(match):
+            continue
+        later: Minutes | None = None
+        for time in reversed(times):
+            half = time.mark.strip()[:1].lower()
+            later = earlier(time.minutes, later) if later is not None and not half else of_half(time.minutes, half)
+            stop = "." if time.mark.endswith(".") and ends_sentence(text, time) else ""
+            written = (shown(later), str(later // 60)) if later % 60 == 0 else None
+            yield Change(time.start, time.end, shown(later) + stop, written)
+
+
+def is_no_time(match: re.Match[str]) -> bool:
+    """Whether what looks like a time is "3 am I" or "10 AM radio"."""
+    text, end = match.string, match.end()
+    return (match[0].endswith(" am") and VERB.match(text, end) is not None) or RADIO.match(text, end) is not None
+
+
+def in_chain(match: re.Match[str], pattern: re.Pattern[str], before: str) -> list[Time]:
+    """The times of a chain; those without a mark, only where what stands before tells that they are times."""
+    found = [
+        Time(match.start() + one.start(), match.start() + one.end(), minutes(one["time"]), one["mark"] or "")
+        for one in pattern.finditer(match[0])
+    ]
+    first = next(i for i, time in enumerate(found) if time.mark)
+    with_minutes = all(":" in match.string[time.start : time.end] for time in found[:first])
+    plain = with_minutes or BEFORE_TIMES.search(before) is not None
+    return found if plain else found[first:]
+
+
+def ends_sentence(text: str, time: Time) -> bool:
+    """Whether the period of "p.m." is that of a sentence, too."""
+    if AT_END.match(text, time.end):
+        return OF_SENTENCE.search(text[: time.start][-LONGEST:]) is not None
+    return re.match(r" [A-Z]", text[time.end :][:2]) is not None and GOES_ON.match(text, time.end) is None
+
+
+def of_german(text: str, kept: Sequence[tuple[int, int]] = ()) -> Clock:
     """22 Uhr as 22:00 Uhr, to be written 10 p.m., unless no time is after noon; 3.5.2024 as 3. Mai 2024."""
-    dated, read = in_words(text)
-    spelled = SPOKEN.sub(r"\1:\3 \2", dated)
-    found = [match for match in GERMAN.finditer(spelled) if all(one <= 24 * 60 for one in times(match))]
-    if not any(one >= 13 * 60 or one < 60 for match in found for one in times(match)):
-        return Clock(dated, read)
-    written = {shown(one): in_english(one) for match in found for one in times(match)}
-
-    def anew(match: re.Match[str]) -> str:
-        if any(one > 24 * 60 for one in times(match)):
-            return match[0]
-        *first, last = map(shown, times(match))
-        return "".join([*first, match["early"] or "", match["to"] or "", last, match["late"]])
-
-    return Clock(GERMAN.sub(anew, spelled), read, written)
+    spoken = [
+        Time(*one.span(), minutes(f"{one['hour']}:{one['minute']}"), one["mark"]) for one in SPOKEN.finditer(text)
+    ]
+    chains = [in_chain(match, GERMAN_TIME, text[: match.start()][-LONGEST:]) for match in GERMAN.finditer(text)]
+    times = [time for time in (*spoken, *(time for chain in chains for time in chain)) if time.minutes <= 24 * 60]
+    late = [time for time in times if time.minutes >= 13 * 60 or time.minutes < 60]
+    some = late if OF_DAY.search(text) or not late else times
+    return changed(text, [*in_words(text), *map(in_full, some)], kept)
 
 
-def times(match: re.Match[str]) -> list[Minutes]:
-    """The one or two times of a match."""
-    return [minutes(match[name]) for name in ("first", "last") if match[name] is not None]
+def in_full(time: Time) -> Change:
+    """A time of a German text: 22:00 Uhr."""
+    gap = "" if time.mark[:1] in ("", " ", "-") else " "
+    digits = shown(time.minutes)
+    return Change(time.start, time.end, f"{digits}{gap}{time.mark}", (digits, in_english(time.minutes)))
 
 
 def minutes(digits: str) -> Minutes:
@@ -108,13 +179,13 @@ def shown(time: Minutes) -> str:
 
 def of_half(time: Minutes, half: str) -> Minutes:
     """A time before or after noon."""
-    return time % HALF_DAY + (HALF_DAY if half.strip()[0] in "pP" else 0)
+    return time % HALF_DAY + (HALF_DAY if half == "p" else 0)
 
 
-def before(time: Minutes, late: Minutes) -> Minutes:
+def earlier(time: Minutes, later: Minutes) -> Minutes:
     """The time of a clock of twelve hours that comes last before another one: 10 before 2 p.m. is in the morning."""
-    there = late // HALF_DAY * HALF_DAY + time % HALF_DAY
-    return there if there < late else (there - HALF_DAY) % (2 * HALF_DAY)
+    there = later // HALF_DAY * HALF_DAY + time % HALF_DAY
+    return there if there < later else (there - HALF_DAY) % (2 * HALF_DAY)
 
 
 def in_english(time: Minutes) -> str:
@@ -125,21 +196,21 @@ def in_english(time: Minutes) -> str:
     return f"{hour}{f':{rest:02}' if rest else ''} {'ap'[time // HALF_DAY % 2]}.m."
 
 
-def in_place(translation: str, written: Mapping[str, str], language: str) -> str:
+def rendered_times(translation: str, clock: Clock, language: str) -> str:
     """A translation with its times as the language writes them."""
-    if not written:
-        return translation
-    some = "|".join(map(re.escape, written))
+    written = dict(clock.written)
+    some = "|".join(map(re.escape, written)) or r"(?!)"
     if primary(language) == "de":
-        translation += " Uhr" if ONLY_TIMES.fullmatch(translation) else ""
-        behind = rf"(?=(?:(?:{TO})\d{{1,2}}:00)? Uhr)"
+        translation += " Uhr" if (written or clock.read) and ONLY_TIMES.fullmatch(translation) else ""
+        behind = rf"(?=(?:(?:{TO})\d{{1,2}}:00)* Uhr)"
         return re.sub(rf"(?<![\d:.])(?:{some}){behind}", lambda match: written[match[0]], translation)
-    anew = re.sub(rf"(?<![\d:.])({some})(?![\d:]){UNTRANSLATED}", lambda match: written[match[1]], translation)
+    pattern = rf"(?<![\d:.])({some}){NOT_WITHIN}{UNTRANSLATED}"
+    anew = re.sub(pattern, lambda match: written[match[1]], translation)
     anew = re.sub(r"(?<=[ap]\.m\.)\.(?!\.)", "", anew)
     return anew[:1].upper() + anew[1:] if translation[:1].isdigit() else anew
 
 
-def spread(text: str, table: Mapping[str, str]) -> str:
-    """A text with other times in place of some: as many words as they take."""
-    some = "|".join(map(re.escape, table))
-    return re.sub(rf"(?<![\d:.])(?:{some})(?![\d:])", lambda match: table[match[0]], text) if table else text
+def phrases(clock: Clock, language: str) -> list[tuple[str, str]]:
+    """What stands in a network's translation, and what is written in its place, where that may be of other words."""
+    behind = " Uhr" if primary(language) == "de" else ""
+    return [(time + behind, written + behind) for time, written in clock.written]

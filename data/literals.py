@@ -14,7 +14,7 @@ from copy import copy
 from functools import lru_cache
 from typing import NamedTuple
 
-from data.clock import Clock, in_place, reader
+from data.clock import Clock, reader, rendered_times
 from data.glossary import Glossary, capitalised, find, held
 from data.languages import has_spaces
 from data.numbers import DIGITS, NUMBER, Carry, left, made_up, missing, rendered
@@ -41,6 +41,7 @@ KINDS = {
     "number": NUMBER,
     "emoji": rf"(?:{EMOJI})+",
 }
+UNTOUCHED = ("verbatim", "address", "path", "file", "handle", "markup", "variable", "iban")  # though times stand there
 UNIT = re.compile(
     r" ?(?:[$%]|(?:[cdkm]?m|km/h|m/s)[²³]?|[km]?g|t|[cdm]?l|ha|[kMG]?Hz|[kMG]?Wh?|k?V|m?A|[kMGT]B|kcal|h)(?!\w)"
 )
@@ -72,7 +73,7 @@ class Masked(NamedTuple):
         """A translation with what its symbols stand for."""
         for pair in self.parted:
             translation = translation.replace(pair, pair.strip())
-        return in_place(unmasked(translation, self.shown(translation)), self.clock.written, self.language)
+        return rendered_times(unmasked(translation, self.shown(translation)), self.clock, self.language)
 
     def shown(self, translation: str) -> dict[str, str]:
         """What the symbols of a translation stand for; a term that begins a sentence gets a capital letter."""
@@ -186,10 +187,10 @@ class Masking:
         return masked._replace(clock=clock, language=self.target) if clock.read or clock.written else masked
 
     def timed(self, text: str) -> Clock:
-        """A text with times of day as a network carries them over; as it is, if that hid a term or changed code."""
-        if self.reader is None or "`" in text or DIGITS.search(text) is None:
+        """A text with times of day as a network carries them over; as it is, if that hid a term."""
+        if self.reader is None or DIGITS.search(text) is None:
             return Clock(text)
-        clock = self.reader(text)
+        clock = self.reader(text, [one.span() for one in SPAN.finditer(text) if one.lastgroup in UNTOUCHED])
         there, after = (len(list(find(self.glossaries, one))) for one in (text, clock.text))
         return clock if after >= there else Clock(text)
 

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
-from data.dates import day_first
-from data.languages import half_hour, number_marks, number_words, primary
+from data.languages import half_hour, number_marks, number_words
 
 SIGNS = "+−-"
 START, END = rf"(?<!\w)(?<!\d[.,:/])(?:(?<!-)[{SIGNS}](?=\d))?", r"(?!\w|[.,:/-]\d)"
@@ -42,9 +41,6 @@ def rendered(match: re.Match[str], source: str, target: str, carry: Carry = "rul
     """
     text, sentence, end = match[0], match.string, match.end()
     digits = text.lstrip(SIGNS)
-    date = day_first(digits) if (primary(source), primary(target)) == ("en", "de") else None
-    if date is not None:
-        return date
     half = half_hour(source)
     if half and sentence[: match.start()].lower().endswith(f"{half.words} "):
         return None  # halb 8 is 7:30

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
-from data.clock import spread
+from data.clock import phrases
 from data.languages import UNPARTED_LETTERS
 from data.literals import unmasked
 from data.normalize import normalize
@@ -67,21 +67,28 @@ def words_of(text: str, offset: int = 0) -> list[Span]:
     ]
 
 
-def grouped(words: Sequence[Span], masked: str, literals: dict[str, str], times: Mapping[str, str]) -> list[Span]:
+def grouped(
+    words: Sequence[Span], masked: str, literals: dict[str, str], read: Sequence[tuple[str, str]] = ()
+) -> list[Span]:
     """The words of a text as the network saw them, which reads a literal of several words as one symbol.
 
     Args:
         words: of the text, literals included.
         masked: the text with symbols.
         literals: what each symbol stands for.
-        times: what stands in the place of some times of day.
+        read: what it reads in place of other words, and these, as they follow each other.
+    Returns:
+        For each word of the masked text what that is in the text; neighbours may be the same word.
     """
-    parted = masked.split() if literals or times else []
-    counts = [len(normalize(spread(unmasked(word, literals), times)).split()) for word in parted]
-    for phrase in (one for one in times if " " in one):
-        of_phrase, own = phrase.split(), len(times[phrase].split())
-        for start in places(of_phrase, parted):
-            counts[start : start + len(of_phrase)] = [own] + [SAME] * (len(of_phrase) - 1)
+    if not literals and not read:
+        return list(words)
+    parted = [unmasked(word, literals) for word in masked.split()]
+    counts = [len(normalize(word).split()) for word in in_place_of(parted, read)]
+    for phrase, own in ((one.split(), len(other.split())) for one, other in read if " " in one):
+        for start in places(phrase, parted):
+            if SAME not in counts[start : start + len(phrase)]:
+                counts[start : start + len(phrase)] = [own] + [SAME] * (len(phrase) - 1)
+                break
     if sum(count for count in counts if count != SAME) != len(words):
         return list(words)
     spans, rest = list[Span](), iter(words)
@@ -89,6 +96,23 @@ def grouped(words: Sequence[Span], masked: str, literals: dict[str, str], times:
         group = list(itertools.islice(rest, max(count, 0)))
         spans += [Span(group[0].start, group[-1].end)] if group else spans[-1:] if count == SAME else []
     return spans
+
+
+def in_place_of(words: Sequence[str], read: Sequence[tuple[str, str]]) -> list[str]:
+    """Words as they stand in the text, where one is read in place of others: 22:00 of 10 p.m."""
+    there: dict[str, list[str]] = {}
+    for one, other in reversed(read):
+        if " " not in one:
+            there.setdefault(one, []).append(other)
+    if not there:
+        return list(words)
+    some = re.compile(rf"(?<![\d:.])(?:{'|'.join(map(re.escape, there))})(?!\d|:\d)")
+
+    def other_of(match: re.Match[str]) -> str:
+        left = there[match[0]]
+        return left.pop() if len(left) > 1 else left[0]
+
+    return [some.sub(other_of, word) for word in words]
 
 
 def places(phrase: Sequence[str], words: Sequence[str]) -> list[int]:
@@ -233,13 +257,13 @@ def add_links(
     masked, raw = piece.masked, tokenizer.decode(best.tokens)
     source_words = grouped(words_of(piece.text, piece.start), masked.text, masked.sources, masked.clock.read)
     shown = masked.shown(raw)
-    target_words = grouped(words_of(text, position), raw, shown, masked.clock.written)
+    target_words = grouped(words_of(text, position), raw, shown, phrases(masked.clock, masked.language))
     source_pieces, target_pieces = tokenizer.pieces(piece.ids[1:-1]), tokenizer.pieces(best.tokens)
     source = Words(source_words, word_of_piece(source_pieces))
     target = Words(target_words, word_of_piece(target_pieces))
     if all(max(words.of_piece, default=-1) + 1 == len(words.spans) for words in (source, target)):
         source = source.parted(source_pieces, piece.text, piece.start, masked.sources).united()
-        target = target.parted(target_pieces, text, position, shown)
+        target = target.parted(target_pieces, text, position, shown).united()
         first_source, first_target = len(alignment.source_words), len(alignment.target_words)
         rows = [row[1:-1] for row in best.alignment or ()]
         weights = pinned(rows, source_pieces, target_pieces, target.of_piece, masked.targets)

@@ -117,7 +117,9 @@ def test_times_of_day_are_read_from_0_to_24_and_written_as_the_target_language_h
     masked = masking.mask("Ruf um 22 Uhr 0176 4455667 an")
     assert masked.text == "Ruf um 22:00 Uhr \ue000 an"
     assert masked.restored("Call \ue000 at 22:00") == "Call 0176 4455667 at 10 p.m."
-    assert masking.mask("Schreib `date 22 Uhr` um 22 Uhr").clock.written == {}
+    masked = masking.mask("Schreib `date 22 Uhr` um 22 Uhr, siehe www.x.de/?d=3.5.2024")
+    assert literals(masked) == ["`date 22 Uhr`", "www.x.de/?d=3.5.2024"]
+    assert masked.text == "Schreib \ue000 um 22:00 Uhr, siehe \ue001"
     masked = masking.mask("Ruf um 22 Uhr an")
     (other,) = [one for one in masking.others("Ruf um 22 Uhr an", masked) if one.targets]
     assert (other.text, other.restored("Call at \ue000")) == ("Ruf um \ue000 Uhr an", "Call at 10 p.m.")
