@@ -11,7 +11,7 @@ Language = Annotated[str, StringConstraints(min_length=1, max_length=16)]
 
 
 class Wish(BaseModel):
-    """What is asked for; a field that is null is as if it were not there, as many clients write what they leave out."""
+    """What is asked for; a known field that is null is as if it were not there, since many clients write so."""
 
     @model_validator(mode="before")
     @classmethod
@@ -19,11 +19,11 @@ class Wish(BaseModel):
         """What is left of an object, and all else as it is."""
         if not isinstance(fields, dict):
             return fields
-        return {name: value for name, value in fields.items() if value is not None}
+        return {name: value for name, value in fields.items() if value is not None or name not in cls.model_fields}
 
 
 class TranslateRequest(Wish):
-    """What to translate, and how."""
+    """What to translate, and how; a field that is null is as if it were not there."""
 
     model_config = ConfigDict(
         extra="forbid",

@@ -149,8 +149,12 @@ def test_what_is_null_is_as_if_it_were_not_there(server: Served) -> None:
     others = ("format", "beam", "n_best", "length_penalty", "glossary", "rerank", "alignments", "scores")
     plain = httpx.post(server.url + "/v1/translate", json={"text": "ba dei", "target": "bb"}, timeout=60)
     answer = httpx.post(server.url + "/v1/translate", json=wish | dict.fromkeys(others), timeout=60)
-    assert answer.status_code == plain.status_code
+    assert answer.status_code == plain.status_code == 200
     assert answer.json()["translations"] == plain.json()["translations"]
+    unknown = httpx.post(server.url + "/v1/translate", json={**wish, "wrong": None}).json()["error"]
+    assert unknown["message"].startswith("unknown field 'wrong'")
+    lacking = httpx.post(server.url + "/v1/detect", json={"text": None}).json()["error"]
+    assert lacking["message"] == "field 'text' is missing"
 
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
