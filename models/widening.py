@@ -4,7 +4,7 @@ What the trained units hear of the new ones is nothing, and a projection passes 
 are and the new units' not at all. (Net2WiderNet, Chen et al. 2016, splits units instead, which normalisation between
 them would not survive.)
 
-Legend: G gates of a cell, H its units.
+Legend: K gates of a cell, H its units, D the network's width, E what one row reads, L cells of the decoder.
 """
 
 from __future__ import annotations
@@ -40,16 +40,33 @@ class Layer(NamedTuple):
         return next(iter(self.cells.values())).hidden_size
 
     def units(self, weights: Mapping[str, Tensor]) -> int:
-        """How many units each trained cell has; none where there are no such cells."""
+        """How many units each trained cell has; none where there is no such block."""
         path, cell = next(iter(self.cells.items()))
         return len(weights.get(f"{path}.bias", ())) // cell.gates
+
+    def fits(self, units: int, weights: Mapping[str, Tensor]) -> bool:
+        """Whether the trained block is this one with so many units."""
+        width = self.project.out_features
+        project = weights.get(f"{self.name}.project.weight")
+        shape = (width, len(self.cells) * units)
+        return (shape[0] == shape[1] if project is None else project.shape == shape) and all(
+            f"{path}.{name}" in weights and weights[f"{path}.{name}"].shape == trained_shape(cell, name, own, units)
+            for path, cell in self.cells.items()
+            for name, own in cell.named_parameters()
+        )
+
+
+def trained_shape(cell: Cell, name: str, own: Tensor, units: int) -> tuple[int, ...]:
+    """The shape of a cell's tensor, if it had so many units."""
+    return cell.gates * units, *((units,) if name == RECURRENT else own.shape[1:])
 
 
 @torch.no_grad()
 def widen(network: Seq2Seq, weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     """Complete a trained network's weights with those of the units that its recurrences lack.
 
-    Cells whose units have places of their own (clockwork) or are frozen (echo state) are left as they are.
+    Cells whose units have places of their own (clockwork) or are frozen (echo state) are left as they are, and so are
+    those that differ in more than their units.
 
     Args:
         network: a new one, whose cells may have more units than the trained one's; what is added is taken from it.
@@ -60,7 +77,7 @@ def widen(network: Seq2Seq, weights: Mapping[str, Tensor]) -> tuple[dict[str, Te
     wider, names = dict(weights), list[str]()
     for layer in layers(network):
         units = layer.units(weights)
-        if 0 < units < layer.wanted:
+        if 0 < units < layer.wanted and layer.fits(units, weights):
             for path, cell in layer.cells.items():
                 wider |= wider_cell(cell, path, weights)
             wider |= wider_projection(layer, units, weights)
@@ -75,15 +92,15 @@ def layers(network: Seq2Seq) -> Iterator[Layer]:
         name = f"encoder.blocks.{index}"
         found = block.recurrence.named_children()
         cells = {f"{name}.recurrence.{side}": cell for side, cell in found if isinstance(cell, Cell)}
-        yield from layer(cells, block.project, name)
+        yield from layer_of(cells, block.project, name)
     if isinstance(network.decoder, BlockDecoder):
         blocks = typed(network.decoder.block_list, DecoderBlock)
         for index, (decoder_block, cell) in enumerate(zip(blocks, network.decoder.cells, strict=True)):
             cells = {f"decoder.cell_list.{index}": cell}
-            yield from layer(cells, decoder_block.project, f"decoder.block_list.{index}", bridged=index == 0)
+            yield from layer_of(cells, decoder_block.project, f"decoder.block_list.{index}", bridged=index == 0)
 
 
-def layer(cells: dict[str, Cell], project: nn.Module, name: str, bridged: bool = False) -> Iterator[Layer]:
+def layer_of(cells: dict[str, Cell], project: nn.Module, name: str, bridged: bool = False) -> Iterator[Layer]:
     """A block, if units can be added to it."""
     if isinstance(project, nn.Linear) and all(cell.interchangeable for cell in cells.values()):
         yield Layer(cells, project, name, bridged)
@@ -96,35 +113,34 @@ def wider_cell(cell: Cell, path: str, weights: Mapping[str, Tensor]) -> dict[str
 
 
 def wider_gates(cell: Cell, name: str, own: Tensor, trained: Tensor) -> Tensor:
-    """Stacked gates [G * H, ...]."""
-    own_GHX, trained_GHX = (tensor.reshape(cell.gates, -1, *tensor.shape[1:]) for tensor in (own.clone(), trained))
-    units = trained_GHX.shape[1]
+    """Stacked gates [K * H, E], or biases [K * H]."""
+    own_KHE, trained_KHE = (tensor.reshape(cell.gates, -1, *tensor.shape[1:]) for tensor in (own.clone(), trained))
+    units = trained_KHE.shape[1]
     if name == RECURRENT:
-        own_GHX[:, :units, units:] = 0.0
-        own_GHX[:, :units, :units] = trained_GHX
+        own_KHE[:, :units, units:] = 0.0
+        own_KHE[:, :units, :units] = trained_KHE
     else:
-        own_GHX[:, :units] = trained_GHX
-    return own_GHX.flatten(0, 1)
+        own_KHE[:, :units] = trained_KHE
+    return own_KHE.flatten(0, 1)
 
 
 def wider_projection(layer: Layer, units: int, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The projection behind a block's cells; where the trained block has none, it passes on what they give."""
+    """The projection [D, sides * H] behind a block's cells; where the trained block has none, it passes all on."""
     width, sides = layer.project.out_features, len(layer.cells)
     path = f"{layer.name}.project"
-    as_is = torch.eye(width, sides * units)
-    trained = weights.get(f"{path}.weight", as_is).reshape(width, sides, units)
-    wider = trained.new_zeros(width, sides, layer.project.in_features // sides)
+    trained = weights.get(f"{path}.weight", torch.eye(width)).reshape(width, sides, units)
+    wider = trained.new_zeros(width, sides, layer.wanted)
     wider[:, :, :units] = trained
     bias = weights.get(f"{path}.bias", trained.new_zeros(width))
     return {f"{path}.weight": wider.flatten(1), f"{path}.bias": bias}
 
 
 def wider_bridge(units: int, wanted: int, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The decoder's first state, in which new units are zero."""
+    """The projection [L * H, E] to the decoder's first state, in which new units are zero, and its bias [L * H]."""
     wider = {}
     for name in (f"{BRIDGE}.weight", f"{BRIDGE}.bias"):
         if name in weights:
-            trained_LHX = weights[name].reshape(-1, units, *weights[name].shape[1:])
-            nothing = (0, 0) * (trained_LHX.dim() - 2) + (0, wanted - units)
-            wider[name] = functional.pad(trained_LHX, nothing).flatten(0, 1)
+            trained_LHE = weights[name].reshape(-1, units, *weights[name].shape[1:])
+            nothing = (0, 0) * (trained_LHE.dim() - 2) + (0, wanted - units)
+            wider[name] = functional.pad(trained_LHE, nothing).flatten(0, 1)
     return wider

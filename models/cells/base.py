@@ -44,7 +44,7 @@ class Cell(Recurrent):
     """
 
     gates: int  # H-wide products with the input
-    interchangeable: ClassVar[bool] = True  # units: some can be added behind the others and nothing else changes
+    interchangeable: ClassVar[bool] = False  # units: others behind them change nothing for those that are there
     gate_names: ClassVar[tuple[str, ...]] = ()  # of those products, for whoever looks into the cell; may be left out
 
     def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:
@@ -94,6 +94,7 @@ class RecurrentCell(Cell):
     call (Merity et al. 2018), which leaves the fused sequence kernels usable.
     """
 
+    interchangeable = True
     held: tuple[Tensor, ...] = ()  # the weights that several calls share, while they do
 
     def __init__(self, input_size: int, hidden_size: int, settings: CellSettings = DEFAULTS) -> None:

@@ -42,6 +42,7 @@ class SSRU(Cell):
     """Simpler simple recurrent unit (Kim et al. 2019): c' = f c + (1 - f) W x, output relu(c')."""
 
     gates = 2
+    interchangeable = True
     gate_names = ("forget", CANDIDATE)
 
     def forward(self, input_BTI: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
@@ -57,6 +58,7 @@ class MinGRU(Cell):
     """Minimal gated recurrent unit (Feng et al. 2024): h' = (1 - z) h + z (W x + b), z from the input alone."""
 
     gates = 2
+    interchangeable = True
     gate_names = ("update", CANDIDATE)
 
     def forward(self, input_BTI: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:

@@ -30,7 +30,6 @@ class EchoState(Cell):
     Of `settings` it takes `reservoir`; the practice follows Lukosevicius (2012).
     """
 
-    interchangeable = False  # they are frozen as they were drawn
     weight_ih: Tensor  # type: ignore[assignment]  # a buffer where other cells have a parameter
     bias: Tensor  # type: ignore[assignment]
     values_HK: Tensor

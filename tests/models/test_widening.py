@@ -1,15 +1,18 @@
 """Networks whose cells get more units and go on from where they were."""
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from data.errors import UserError
 from models.cells import CELLS
 from models.config import DecoderConfig, EncoderConfig, ModelConfig
-from models.growth import grow
 from models.seq2seq import Seq2Seq, kept_tensors
 from models.widening import widen
+from training.start import Start, take_over
 
 FIXED = ("esn", "clockwork")
 WIDTH = 8
@@ -29,10 +32,8 @@ def logits(one: Seq2Seq) -> torch.Tensor:
 
 def widened(before: Seq2Seq, after: Seq2Seq) -> list[str]:
     """Give the second network the first one's weights and what that lacks; return which blocks were widened."""
-    wider, names = widen(after, kept_tensors(before))
-    weights, _ = grow(after, wider)
-    after.load_state_dict(weights, strict=False)
-    after.tie()
+    _, names = widen(after, kept_tensors(before))
+    take_over(after, Start(Path("start"), Path(), kept_tensors(before)))
     return names
 
 
@@ -96,6 +97,40 @@ def test_cells_whose_units_have_their_places_are_left_alone(cell: str) -> None:
     wider, names = widen(after, kept_tensors(before))
     assert names == []
     assert shapes(wider) == shapes(kept_tensors(before))
+
+
+@pytest.mark.parametrize(
+    ("sides", "others"),
+    [
+        ({"cell": "ssru"}, {}),
+        ({"cell": "gru"}, {}),
+        ({"cell": "gru", "hidden": 3}, {}),
+        ({"bidirectional": False}, {}),
+        ({"bidirectional": False, "hidden": 8}, {}),
+        ({}, {"width": 16}),
+        ({}, {"arrangement": "input_feeding"}),
+        ({"hidden": 20}, {}),
+    ],
+)
+def test_another_network_is_told_and_never_a_trace(sides: dict[str, Any], others: dict[str, Any]) -> None:
+    config = network("lstm", (4, 8), seed=1).config
+    encoder = dataclasses.replace(config.encoder, **sides)
+    of_decoder = {name: value for name, value in others.items() if name != "width"}
+    attending = {"attention_blocks": "first"} if of_decoder else {}
+    decoder = dataclasses.replace(config.decoder, **of_decoder, **attending)
+    before = Seq2Seq(dataclasses.replace(config, encoder=encoder, decoder=decoder, width=others.get("width", WIDTH)))
+    with pytest.raises(UserError, match=r"start is another network than \[model\]"):
+        widened(before, network("lstm", (10, 14), seed=2))
+
+
+@pytest.mark.parametrize("bridge", ["zero", "ends"])
+def test_any_bridge_gives_new_units_nothing(bridge: Any) -> None:
+    config = network("lstm", (4, 8), seed=1).config
+    narrow = dataclasses.replace(config.decoder, bridge=bridge)
+    before = Seq2Seq(dataclasses.replace(config, decoder=narrow)).eval()
+    after = Seq2Seq(dataclasses.replace(config, decoder=dataclasses.replace(narrow, hidden=14))).eval()
+    assert widened(before, after) == ["decoder.block_list.0", "decoder.block_list.1"]
+    torch.testing.assert_close(logits(after), logits(before), atol=1e-5, rtol=1e-5)
 
 
 def test_fewer_units_are_not_more() -> None:

@@ -102,9 +102,19 @@ def test_a_deeper_run_goes_on_from_a_shallower_one(toy: Path, capsys: pytest.Cap
 
 def test_another_network_is_told_by_its_tensors(toy: Path) -> None:
     train(toy)
-    message = r"toy is another network than \[model\]: .*0.project.weight - there, \(32, 40\) here"
+    message = r"toy is another network than \[model\]: .*0.project.weight - there, \(32, 24\) here"
     with pytest.raises(UserError, match=message):
-        train(toy, name="wide", start_from="toy", model__decoder__hidden=40)
+        train(toy, name="slim", start_from="toy", model__decoder__hidden=24)
+
+
+def test_a_wider_run_goes_on_from_a_narrower_one(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = train(toy)
+    second = train(toy, name="wide", start_from="toy", optimizer__rate=1e-9, model__decoder__hidden=40)
+    told = "toy, which begin by adding nothing: decoder.block_list.0"
+    assert told in " ".join(capsys.readouterr().err.split())
+    assert second["decoder.cell_list.0.weight_hh"].shape == (4 * 40, 40)
+    embedding = next(name for name in first if "embed" in name)
+    assert torch.allclose(first[embedding], second[embedding], atol=1e-5)
 
 
 def test_a_start_is_the_mean_of_the_variants_that_are_trained_first(toy: Path) -> None:
