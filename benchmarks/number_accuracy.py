@@ -17,7 +17,8 @@ from slots import run
 from data.numbers import DIGITS
 
 FULL_HOUR = re.compile(r"[:.]00\b")
-HALF_DAY = re.compile(r"(\d{1,2})(:\d\d)? ?([ap])\.?m\b")
+HALF_DAY = re.compile(r"(?<![\d.:])(1[0-2]|[1-9])([:.]\d\d)? ?([ap])\.m\b")
+NOON, MIDNIGHT = re.compile(r"\b(?:12 )?noon\b|\bmittags\b"), re.compile(r"\b(?:12 )?midnight\b|\b24(?= uhr\b)")
 MONTHS = {
     "de": ("Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober"),
     "en": ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October"),
@@ -26,8 +27,8 @@ SLOTS: dict[str, Callable[[random.Random], object]] = {
     "day": lambda rng: rng.randrange(2, 32),
     "year": lambda rng: rng.randrange(1800, 2031),
     "time": lambda rng: f"{rng.randrange(6, 24)}:{rng.randrange(0, 60, 5):02}",
-    "hour": lambda rng: rng.randrange(1, 24),
-    "half": lambda rng: f"{rng.randrange(1, 13)} {rng.choice('ap')}.m.",
+    "hour": lambda rng: rng.randrange(2, 24),
+    "half": lambda rng: f"{rng.randrange(2, 12)} {rng.choice('ap')}.m.",
     "few": lambda rng: rng.randrange(2, 13),
     "some": lambda rng: rng.randrange(13, 100),
     "many": lambda rng: rng.randrange(100, 1000),
@@ -99,7 +100,7 @@ def draw(slot: str, language: str, rng: random.Random) -> str:
 
 def counted_through(text: str) -> str:
     """A text with its times from 0:00 to 24:00."""
-    named = text.lower().replace("noon", "12").replace("midnight", "0")
+    named = MIDNIGHT.sub("0", NOON.sub("12", text.lower()))
     return HALF_DAY.sub(lambda match: f"{int(match[1]) % 12 + 12 * (match[3] == 'p')}{match[2] or ''}", named)
 
 
