@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from backwards import Backwards, both_ways
+from serving import Served, serve
 
-from models.bundle import read_bundle
+from models.bundle import read_bundle, shipped_bundles
 from mt_service.engine.interface import Limits
 from mt_service.engine.worker import Worker
 from mt_service.registry import make_translator
@@ -21,6 +22,13 @@ GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
 @pytest.fixture(scope="session")
 def golden() -> Path:
     return GOLDEN
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Iterator[Served]:
+    """A server of the model that ships."""
+    with serve(*shipped_bundles()) as served:
+        yield served
 
 
 @pytest.fixture

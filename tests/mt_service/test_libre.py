@@ -24,12 +24,6 @@ def server(golden: Path) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture(scope="module")
-def shipped() -> Iterator[Served]:
-    with serve(*shipped_bundles()) as served:
-        yield served
-
-
 def libre(server: Served, **body: Any) -> httpx.Response:
     return httpx.post(
         server.url + "/translate", json={"q": "ba dei", "source": "aa", "target": "bb", **body}, timeout=60

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,10 @@ import httpx
 import pytest
 from serving import Served, metric, serve
 
-from models.bundle import shipped_bundles
 from mt_service.detection import Guess
 from mt_service.routes.sources import chosen
 
 DE, EN = "Ich habe heute leider keine Zeit.", "I don't have any time today."
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Iterator[Served]:
-    with serve(*shipped_bundles()) as served:
-        yield served
 
 
 def told(server: Served, texts: Any, target: str, **more: Any) -> dict[str, Any]:

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from serving import Served, serve
-
-from models.bundle import shipped_bundles
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Iterator[Served]:
-    with serve(*shipped_bundles()) as served:
-        yield served
+from serving import Served
 
 
 def translate(server: Served, text: str, source: str, **more: Any) -> dict[str, Any]:
