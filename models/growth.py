@@ -89,6 +89,10 @@ def longer_bridge(tensors: Mapping[str, Tensor], weights: Mapping[str, Tensor]) 
     found = {}
     for name in BRIDGE:
         if name in weights and name in tensors and len(weights[name]) < len(tensors[name]):
-            missing = len(tensors[name]) - len(weights[name])
-            found[name] = functional.pad(weights[name], (0, 0) * (weights[name].dim() - 1) + (0, missing))
+            found[name] = with_zeros(weights[name], len(tensors[name]) - len(weights[name]))
     return found
+
+
+def with_zeros(rows: Tensor, missing: int) -> Tensor:
+    """A tensor [N, ...] with so many rows of zeros behind its own."""
+    return functional.pad(rows, (0, 0) * (rows.dim() - 1) + (0, missing))

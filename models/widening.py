@@ -4,7 +4,8 @@ What the trained units hear of the new ones is nothing, and a projection passes 
 are and the new units' not at all. (Net2WiderNet, Chen et al. 2016, splits units instead, which normalisation between
 them would not survive.)
 
-Legend: K gates of a cell, H its units, D the network's width, E what one row reads, L cells of the decoder.
+Legend: K gates of a cell, H its units, D the network's width, E what one row reads, L cells
+of the decoder.
 """
 
 from __future__ import annotations
@@ -14,15 +15,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from models.cells import Cell
 from models.decoder import BlockDecoder, DecoderBlock
 from models.encoder import EncoderBlock
+from models.growth import BRIDGE, with_zeros
 from models.recurrent import typed
 from models.seq2seq import Seq2Seq
 
-BRIDGE = "decoder.bridge.project"
 RECURRENT = "weight_hh"
 
 
@@ -137,10 +137,5 @@ def wider_projection(layer: Layer, units: int, weights: Mapping[str, Tensor]) ->
 
 def wider_bridge(units: int, wanted: int, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The projection [L * H, E] to the decoder's first state, in which new units are zero, and its bias [L * H]."""
-    wider = {}
-    for name in (f"{BRIDGE}.weight", f"{BRIDGE}.bias"):
-        if name in weights:
-            trained_LHE = weights[name].reshape(-1, units, *weights[name].shape[1:])
-            nothing = (0, 0) * (trained_LHE.dim() - 2) + (0, wanted - units)
-            wider[name] = functional.pad(trained_LHE, nothing).flatten(0, 1)
-    return wider
+    parts = {name: weights[name].chunk(len(weights[name]) // units) for name in BRIDGE if name in weights}
+    return {name: torch.cat([with_zeros(part, wanted - units) for part in some]) for name, some in parts.items()}
