@@ -64,6 +64,11 @@ class Clock(NamedTuple):
     read: tuple[tuple[str, str], ...] = ()  # what the network reads in place of other words, and these, in their order
     written: tuple[tuple[str, str], ...] = ()  # times as the network reads them, and as the translation is to have them
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether the network reads something else than stands in the text."""
+        return bool(self.read or self.written)
+
 
 class Time(NamedTuple):
     """A time of day in a text."""
@@ -74,7 +79,7 @@ class Time(NamedTuple):
     mark: str  # what it is known by: p.m., Uhr; nothing where it shares that of another one
 
 
-def reader(source: str, target: str) -> Callable[[str, Sequence[tuple[int, int]]], Clock] | None:
+def reader(source: str, target: str) -> Callable[[str, Iterable[tuple[int, int]]], Clock] | None:
     """What rewrites texts in one language for translations into the other, if their clocks differ.
 
     It leaves some spans of a text as they are.
@@ -82,11 +87,14 @@ def reader(source: str, target: str) -> Callable[[str, Sequence[tuple[int, int]]
     return {("en", "de"): of_english, ("de", "en"): of_german}.get((primary(source), primary(target)))
 
 
-def changed(text: str, changes: Iterable[Change], kept: Sequence[tuple[int, int]]) -> Clock:
+def changed(text: str, changes: Sequence[Change], kept: Iterable[tuple[int, int]]) -> Clock:
     """A text with all changes that touch nothing which is to be kept."""
+    if not changes:
+        return Clock(text)
+    held = list(kept)
     parts, end, read, written = list[str](), 0, list[tuple[str, str]](), list[tuple[str, str]]()
     for change in sorted(changes, key=lambda one: (one.start, -one.end)):
-        if change.start < end or any(change.start < last and first < change.end for first, last in kept):
+        if change.start < end or any(change.start < last and first < change.end for first, last in held):
             continue
         before = text[change.start : change.end]
         parts += [text[end : change.start], change.read]
@@ -100,7 +108,7 @@ def changed(text: str, changes: Iterable[Change], kept: Sequence[tuple[int, int]
     return Clock(anew, tuple(read), tuple(pair for pair in written if own[pair[0]] == there[pair[0]]))
 
 
-def of_english(text: str, kept: Sequence[tuple[int, int]] = ()) -> Clock:
+def of_english(text: str, kept: Iterable[tuple[int, int]] = ()) -> Clock:
     """10 p.m. as 22:00, to be written 22 where Uhr follows; 12/24/2023 as 24.12.2023."""
     return changed(text, [*day_first(text), *english(text)], kept)
 
@@ -147,7 +155,7 @@ def ends_sentence(text: str, time: Time) -> bool:
     return re.match(r" [A-Z]", text[time.end :][:2]) is not None and GOES_ON.match(text, time.end) is None
 
 
-def of_german(text: str, kept: Sequence[tuple[int, int]] = ()) -> Clock:
+def of_german(text: str, kept: Iterable[tuple[int, int]] = ()) -> Clock:
     """22 Uhr as 22:00 Uhr, to be written 10 p.m., unless no time is after noon; 3.5.2024 as 3. Mai 2024."""
     spoken = [
         Time(*one.span(), minutes(f"{one['hour']}:{one['minute']}"), one["mark"]) for one in SPOKEN.finditer(text)
@@ -198,16 +206,21 @@ def in_english(time: Minutes) -> str:
 
 def rendered_times(translation: str, clock: Clock, language: str) -> str:
     """A translation with its times as the language writes them."""
+    if not clock.is_changed:
+        return translation
     written = dict(clock.written)
-    some = "|".join(map(re.escape, written)) or r"(?!)"
     if primary(language) == "de":
-        translation += " Uhr" if (written or clock.read) and ONLY_TIMES.fullmatch(translation) else ""
+        translation += " Uhr" if ONLY_TIMES.fullmatch(translation) else ""
         behind = rf"(?=(?:(?:{TO})\d{{1,2}}:00)* Uhr)"
-        return re.sub(rf"(?<![\d:.])(?:{some}){behind}", lambda match: written[match[0]], translation)
-    pattern = rf"(?<![\d:.])({some}){NOT_WITHIN}{UNTRANSLATED}"
-    anew = re.sub(pattern, lambda match: written[match[1]], translation)
+        return re.sub(any_of(written) + behind, lambda match: written[match[0]], translation)
+    anew = re.sub(f"({any_of(written)}){UNTRANSLATED}", lambda match: written[match[1]], translation)
     anew = re.sub(r"(?<=[ap]\.m\.)\.(?!\.)", "", anew)
     return anew[:1].upper() + anew[1:] if translation[:1].isdigit() else anew
+
+
+def any_of(times: Iterable[str]) -> str:
+    """The pattern of some times, wherever they are not part of something longer."""
+    return rf"(?<![\d:.])(?:{'|'.join(map(re.escape, times)) or '(?!)'}){NOT_WITHIN}"
 
 
 def phrases(clock: Clock, language: str) -> list[tuple[str, str]]:

@@ -85,7 +85,7 @@ class Masked(NamedTuple):
     @property
     def is_changed(self) -> bool:
         """Whether the network reads something else than stands in the text."""
-        return bool(self.targets or self.clock.written or self.clock.read)
+        return bool(self.targets) or self.clock.is_changed
 
     @property
     def begins_large(self) -> bool:
@@ -184,13 +184,15 @@ class Masking:
         """
         clock = self.timed(text)
         masked = self.mask_numbers(clock.text, carry, hold)
-        return masked._replace(clock=clock, language=self.target) if clock.read or clock.written else masked
+        return masked._replace(clock=clock, language=self.target) if clock.is_changed else masked
 
     def timed(self, text: str) -> Clock:
         """A text with times of day as a network carries them over; as it is, if that hid a term."""
         if self.reader is None or DIGITS.search(text) is None:
             return Clock(text)
-        clock = self.reader(text, [one.span() for one in SPAN.finditer(text) if one.lastgroup in UNTOUCHED])
+        clock = self.reader(text, (one.span() for one in SPAN.finditer(text) if one.lastgroup in UNTOUCHED))
+        if clock.text == text:
+            return clock
         there, after = (len(list(find(self.glossaries, one))) for one in (text, clock.text))
         return clock if after >= there else Clock(text)
 

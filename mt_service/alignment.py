@@ -10,7 +10,7 @@ import re
 from collections.abc import Container, Sequence
 from typing import NamedTuple
 
-from data.clock import phrases
+from data.clock import any_of, phrases
 from data.languages import UNPARTED_LETTERS
 from data.literals import unmasked
 from data.normalize import normalize
@@ -106,7 +106,7 @@ def in_place_of(words: Sequence[str], read: Sequence[tuple[str, str]]) -> list[s
             there.setdefault(one, []).append(other)
     if not there:
         return list(words)
-    some = re.compile(rf"(?<![\d:.])(?:{'|'.join(map(re.escape, there))})(?!\d|:\d)")
+    some = re.compile(any_of(there))
 
     def other_of(match: re.Match[str]) -> str:
         left = there[match[0]]

@@ -80,7 +80,7 @@ async def translated(request: Request) -> Response:
     wish, settings = await read_as(Translation, request), request.app.state.settings
     is_html = wish.format == "html"
     n_best = 1 if is_html else min(1 + wish.alternatives, settings.max_n_best, settings.max_beam)
-    fields = {"source": wish.source, "target": wish.target, "format": "html" if is_html else "text", "n_best": n_best}
+    fields = {"source": wish.source, "target": wish.target, "format": wish.format, "n_best": n_best}
     guesses, done = await work_by_source(TranslateRequest.model_validate({"text": wish.q, **fields}), request)
     said: dict[str, Any] = {"translatedText": [one.text for one in done.translations]}
     said["alternatives"] = [[other.text for other in one.alternatives[1:]] for one in done.translations]
