@@ -30,10 +30,12 @@ BEFORE_TIMES = re.compile(
     rf"(?:^|[(:;|]|\b(?:from|between|at|open|daily|hours|von|zwischen|ab|um|täglich|geöffnet|{DAYS}|{TAGE})\.?:?) ?$",
     re.IGNORECASE,
 )
-NO_TIME = re.compile(  # "a quarter to", "it is 5 to"
-    r"\b(?:past|(?:quarter|minutes|half|\d+) (?:to|after|before)) $", re.IGNORECASE
+MINUTES = {"quarter": 15, "half": 30, "five": 5, "ten": 10, "twenty": 20, "twenty-five": 25}
+PAST = re.compile(  # a quarter to 5 p.m.
+    rf"(?<![\w:.,-])(?:a )?(?P<part>quarter|half|twenty-five|twenty|ten|five|[1-5]?\d)(?P<minutes> minutes?)?"
+    rf" (?P<side>past|after|to|before) (?P<hour>\d{{1,2}})(?P<mark>{ENGLISH_HALF})(?!\w)",
+    re.IGNORECASE,
 )
-OF_MINUTES = re.compile(r"(?:5|10|20|25) to ", re.IGNORECASE)
 AFTER_IS = re.compile(r"(?:\b(?:is|was|it)|['’]s) $", re.IGNORECASE)
 VERB = re.compile(r" (?:I|sure|not|happy|glad|sorry|so|very|an?|the)\b")  # behind "am"
 RADIO = re.compile(r" (?:radio|stations?|transmitters?)\b")  # behind "AM"
@@ -41,9 +43,10 @@ GOES_ON = re.compile(  # what begins with a capital and no sentence behind "p.m.
     rf" (?:(?:{DAYS})\b|January|February|March|April|May|June|July|August|September|October|November|December"
     r"|[A-Z]{2,4}\b|[A-Z]\w+ time\b)"
 )
-SPOKEN = re.compile(  # 20 Uhr 15, and not 20 Uhr 15 Gäste
-    rf"{ALONE}(?P<hour>\d{{1,2}}) (?P<mark>(?i:Uhr)) (?P<minute>[0-5][05])(?=$|[.,;:!?)](?!\d)"
-    r"| (?:ab|am|an|auf|aus|bei|bis|ein|im|in|ist|kam|kommt|los|mit|nach|oder|sein|statt|und|vor|war|zu|zurück)\b)"
+SPOKEN = re.compile(  # 20 Uhr 15, and not 20 Uhr 15 Gäste or 15 junge Gäste
+    rf"{ALONE}(?P<hour>\d{{1,2}}) (?P<mark>(?i:Uhr)) (?P<minute>[0-5]\d)(?=$|[.,;:!?)](?!\d)"
+    r"| (?:ab|am|an|auf|aus|bei|bis|ein|im|in|kam|los|nach|oder|sein|und|vor|war|waren|werden|wird|wurden?|zu|zurück"
+    r"|[a-zäöüß]+t|(?:beginn|end|fahr|geh|komm|könn|müss|soll|start|treff|woll)en)\b)"
 )
 OF_DAY = re.compile(r"mittags?\b|\babends?\b|\bnachts?\b|\bmorgens\b|\bfrüh\b", re.IGNORECASE)
 OF_SENTENCE = re.compile(r"\b[a-z]+ $")  # before a time; headings have capitals there, or nothing
@@ -51,6 +54,7 @@ LONGEST = 30  # characters that are looked at before a time
 UNTRANSLATED = r"(?: ?(?:o['’]clock|[ap]\.m\.|[ap]m\b))?"  # that a network puts behind 22:00
 ONLY_TIMES = re.compile(rf"(?:{TIME}(?:{TO}))*{TIME}")
 HALF_DAY = 12 * 60
+DAY = 2 * HALF_DAY
 NOT_WITHIN = r"(?!\d|:\d)"
 IN_FULL = re.compile(rf"(?<![\d:.])\d{{1,2}}:\d\d{NOT_WITHIN}")
 
@@ -109,25 +113,41 @@ def changed(text: str, changes: Sequence[Change], kept: Iterable[tuple[int, int]
 
 
 def of_english(text: str, kept: Iterable[tuple[int, int]] = ()) -> Clock:
-    """10 p.m. as 22:00, to be written 22 where Uhr follows; 12/24/2023 as 24.12.2023."""
-    return changed(text, [*day_first(text), *english(text)], kept)
+    """10 p.m. as 22:00, to be written 22 where Uhr follows; half past 10 p.m. as 22:30; 12/24/2023 as 24.12.2023."""
+    return changed(text, [*day_first(text), *counted(text), *english(text)], kept)
+
+
+def counted(text: str) -> Iterator[Change]:
+    """The times of an English text that are counted from an hour; "5 to 6 p.m." may be an hour itself."""
+    for match in PAST.finditer(text):
+        part, side, hour = match["part"].lower(), match["side"].lower(), int(match["hour"])
+        if part == "half":
+            plain = side in ("past", "after")
+        elif part == "quarter" or side == "past" or (side == "to" and match["minutes"]):
+            plain = True
+        else:
+            plain = side == "to" and AFTER_IS.search(text[: match.start()][-LONGEST:]) is not None
+            plain &= part in (*MINUTES, "5", "10", "20", "25")
+        if plain and 1 <= hour <= 12:
+            size = MINUTES.get(part) or int(part)
+            whole = of_half(60 * hour, match["mark"].strip()[0].lower())
+            time = Time(*match.span(), (whole + (size if side in ("past", "after") else -size)) % DAY, match["mark"])
+            yield Change(*match.span(), shown(time.minutes) + stop_of(text, time))
 
 
 def english(text: str) -> Iterator[Change]:
     """The times of an English text."""
     for match in ENGLISH.finditer(text):
         before = text[: match.start()][-LONGEST:]
-        past = NO_TIME.search(before) or (OF_MINUTES.match(match[0]) and AFTER_IS.search(before))
-        times = [] if past else in_chain(match, ENGLISH_TIME, before)
+        times = in_chain(match, ENGLISH_TIME, before)
         if not all(60 <= time.minutes < 13 * 60 for time in times) or is_no_time(match):
             continue
         later: Minutes | None = None
         for time in reversed(times):
             half = time.mark.strip()[:1].lower()
             later = earlier(time.minutes, later) if later is not None and not half else of_half(time.minutes, half)
-            stop = "." if time.mark.endswith(".") and ends_sentence(text, time) else ""
             written = (shown(later), str(later // 60)) if later % 60 == 0 else None
-            yield Change(time.start, time.end, shown(later) + stop, written)
+            yield Change(time.start, time.end, shown(later) + stop_of(text, time), written)
 
 
 def is_no_time(match: re.Match[str]) -> bool:
@@ -146,6 +166,11 @@ def in_chain(match: re.Match[str], pattern: re.Pattern[str], before: str) -> lis
     with_minutes = all(":" in match.string[time.start : time.end] for time in found[:first])
     plain = with_minutes or BEFORE_TIMES.search(before) is not None
     return found if plain else found[first:]
+
+
+def stop_of(text: str, time: Time) -> str:
+    """What is left of "p.m." where its period ends a sentence, too."""
+    return "." if time.mark.endswith(".") and ends_sentence(text, time) else ""
 
 
 def ends_sentence(text: str, time: Time) -> bool:
@@ -193,7 +218,7 @@ def of_half(time: Minutes, half: str) -> Minutes:
 def earlier(time: Minutes, later: Minutes) -> Minutes:
     """The time of a clock of twelve hours that comes last before another one: 10 before 2 p.m. is in the morning."""
     there = later // HALF_DAY * HALF_DAY + time % HALF_DAY
-    return there if there < later else (there - HALF_DAY) % (2 * HALF_DAY)
+    return there if there < later else (there - HALF_DAY) % DAY
 
 
 def in_english(time: Minutes) -> str:

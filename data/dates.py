@@ -10,8 +10,13 @@ MONTHS = (
     "Januar", "Februar", "März", "April", "Mai", "Juni",
     "Juli", "August", "September", "Oktober", "November", "Dezember",
 )  # fmt: skip
-DAY, MONTH = r"(?<![\w.,:/–—-])0?(?P<day>[1-9]|[12]\d|3[01])\. ?", r"0?(?P<month>[1-9]|1[0-2])\."
+ALONE, DAY_NUMBER, MONTH_NUMBER = r"(?<![\w.,:/–—-])", r"[1-9]|[12]\d|3[01]", r"[1-9]|1[0-2]"
+DAY, MONTH = rf"{ALONE}0?(?P<day>{DAY_NUMBER})\. ?", rf"0?(?P<month>{MONTH_NUMBER})\."
 YEAR = r"(?:1\d|20)\d\d"
+RANGE = re.compile(  # 1.1.–31.12.2024
+    rf"{DAY}(?:{MONTH}(?: ?(?P<year>{YEAR}))?)? ?[–—-] ?"
+    rf"0?(?P<last>{DAY_NUMBER})\. ?0?(?P<until>{MONTH_NUMBER})\.(?: ?(?P<end>{YEAR}))?(?![\w/–—-]|[.,:]\d)"
+)
 BEFORE = (
     r"(?:(?P<word>(?i:am|vom|zum|bis|ab|seit|de[rnm]|beim)) "
     r"|(?:Montag|Dienstag|Mittwoch|Donnerstag|Freitag|Samstag|Sonnabend|Sonntag),? (?:de[nmr] )?"
@@ -39,19 +44,34 @@ class Change(NamedTuple):
 
 def in_words(text: str) -> Iterator[Change]:
     """The dates of a German text, their months in words."""
+    for match in RANGE.finditer(text):
+        day, last = match["day"], match["last"]
+        if (match["year"] or match["end"] or max(int(day), int(last)) > len(MONTHS)) and not is_numbered(match):
+            first, second = spelled(day, match["month"], match["year"]), spelled(last, match["until"], match["end"])
+            yield Change(*match.span(), f"{first} bis {second}" + ("" if match["end"] else stop_of(match)))
     for match in WHOLE.finditer(text):
-        if NUMBERED.search(text[: match.start()][-12:]) is None:
-            yield Change(*match.span(), f"{spelled(match)} {match['year']}")
+        if not is_numbered(match):
+            yield Change(*match.span(), spelled(match["day"], match["month"], match["year"]))
     for match in SHORT.finditer(text):
-        ends = AT_END.match(text, match.end()) is not None
-        if not (ends and (match["word"] or "").lower() in MAYBE and int(match["day"]) <= 12):
-            stop = "." if ends and len(text.split()) >= SENTENCE else ""
-            yield Change(*match.span("date"), spelled(match) + stop)
+        maybe = (match["word"] or "").lower() in MAYBE and int(match["day"]) <= len(MONTHS)
+        if not (maybe and AT_END.match(text, match.end())):
+            yield Change(*match.span("date"), spelled(match["day"], match["month"]) + stop_of(match))
 
 
-def spelled(match: re.Match[str]) -> str:
-    """3. Mai."""
-    return f"{match['day']}. {MONTHS[int(match['month']) - 1]}"
+def is_numbered(match: re.Match[str]) -> bool:
+    """Whether what stands before tells of a version, or of a part of a text."""
+    return NUMBERED.search(match.string[: match.start()][-12:]) is not None
+
+
+def spelled(day: str, month: str | None, year: str | None = None) -> str:
+    """3. Mai 2024, as far as it is known."""
+    return " ".join(filter(None, (f"{day}.", month and MONTHS[int(month) - 1], year)))
+
+
+def stop_of(match: re.Match[str]) -> str:
+    """What is left of a date's last period where it ends a sentence, too."""
+    ends = AT_END.match(match.string, match.end()) is not None
+    return "." if ends and len(match.string.split()) >= SENTENCE else ""
 
 
 def day_first(text: str) -> Iterator[Change]:
