@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import torch
+import torch.distributed.nn  # imported later, its functions' defaults would keep the group that there is, and threads
 from torch import Tensor, distributed
 
 from data.config import check
