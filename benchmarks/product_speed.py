@@ -17,9 +17,9 @@ from typing import Any
 import numpy
 import torch
 
+from models.quantization import quantize_rows
 from mt_service.engine.native.build import library
 from mt_service.engine.native.structures import make_product
-from mt_service.engine.native.tensors import quantize
 from training.device import hardware
 from training.manifest import git_state, versions
 
@@ -43,8 +43,8 @@ def fastest(work: Callable[[], object]) -> float:
 def compare(outputs: int, inputs: int, rows: int) -> dict[str, Any]:
     """One product, by each way to compute it."""
     rng = numpy.random.default_rng(1)
-    matrix = quantize(rng.normal(size=(outputs, inputs)).astype(numpy.float32))
-    product = make_product(matrix.integer_OI, matrix.scale_O, None)
+    matrix = quantize_rows(rng.normal(size=(outputs, inputs)).astype(numpy.float32))
+    product = make_product(matrix.integer_RC, matrix.scale_R, None)
     row_NI = rng.normal(size=(rows, inputs)).astype(numpy.float32)
     out_NO = numpy.empty((rows, product.structure.outputs), numpy.float32)
     mine, address = library().mt_multiply, ctypes.byref(product.structure)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -21,6 +22,7 @@ from data.tokenizer import Tokenizer
 from models.config import ModelConfig
 from models.hypotheses import Specials
 from models.info import BundleInfo
+from models.quantization import Array
 from models.shortlist import Shortlist, read_shortlist
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ CONFIG, MODEL, TOKENIZER, CARD, SUMS = (
 FILES = (CONFIG, MODEL, TOKENIZER, CARD)
 SHIPPED = Path(__file__).parent / "pretrained"
 SHORTLIST = "shortlist.safetensors"  # which a bundle need not have
-SCALE = ".scale"
+SCALE, OUTLIER, COLUMN = ".scale", ".outlier", ".column"
+PROJECTION = re.compile(r"(encoder\.blocks|decoder\.block_list)\.\d+\.project\.weight")
 Storage = Literal["float32", "bfloat16", "int8"]
 DTYPES = {"float32": "F32", "bfloat16": "BF16", "int8": "I8"}
 
@@ -51,6 +54,12 @@ class BundleConfig:
     architecture: ModelConfig
     info: BundleInfo
     special_ids: dict[str, int] = field(default_factory=dict)
+    outliers: tuple[str, ...] = ()  # projections of blocks the largest weight of whose rows is stored apart
+
+    def __post_init__(self) -> None:
+        check(self.storage == "int8" or not self.outliers, f"there are no outliers in the storage {self.storage}")
+        for name in self.outliers:
+            check(bool(PROJECTION.fullmatch(name)), f"'outliers' may name projections of blocks, but has '{name}'")
 
 
 class Entry(NamedTuple):
@@ -221,6 +230,12 @@ def read_config(path: Path) -> BundleConfig:
 def check_finite(path: Path, name: str, finite: bool) -> None:
     """Refuse a tensor with NaN or infinity: all that is computed with it would be nothing."""
     check(finite, f"{path}: tensor '{name}' holds numbers that are not finite: its training failed, or it was altered")
+
+
+def check_columns(path: Path, name: str, column_R: Array, columns: int) -> None:
+    """Refuse outliers that stand beside their matrix."""
+    inside = bool(((column_R >= 0) & (column_R < columns)).all())
+    check(inside, f"{path}: tensor '{name}{COLUMN}' names columns that '{name}' does not have")
 
 
 def verify_tensors(path: Path, expected: dict[str, Entry]) -> None:

@@ -10,16 +10,19 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from data.config import plain
+from data.config import check, plain
 from data.errors import UserError
 from data.files import atomic_folder, copy, flush, write_json, write_text
 from data.tokenizer import Tokenizer
 from models.bundle import (
     CARD,
+    COLUMN,
     CONFIG,
     DTYPES,
     FORMAT,
     MODEL,
+    OUTLIER,
+    PROJECTION,
     SCALE,
     SHORTLIST,
     TOKENIZER,
@@ -27,6 +30,7 @@ from models.bundle import (
     BundleConfig,
     Entry,
     Storage,
+    check_columns,
     check_finite,
     check_free,
     read_bundle,
@@ -38,7 +42,16 @@ from models.card import model_card
 from models.cells import Cell
 from models.config import ModelConfig
 from models.info import BundleInfo
-from models.quantization import LEVELS, dequantize_rows, quantize_rows
+from models.quantization import (
+    LEVELS,
+    Array,
+    Matrix,
+    Outliers,
+    dequantize_rows,
+    has_outliers,
+    quantize_rows,
+    split_outliers,
+)
 from models.seq2seq import Seq2Seq
 
 FROZEN = {torch.float32: "F32", torch.int32: "I32"}
@@ -55,18 +68,30 @@ def load_network(path: Path, config: BundleConfig, device: str) -> Seq2Seq:
     for name, tensor in stored.items():
         largest = tensor * LEVELS if name.endswith(SCALE) else tensor
         check_finite(path, name, bool(largest.isfinite().all()))
-    weights = {
-        name: dequantize_rows(tensor, stored[name + SCALE]) if tensor.dtype == torch.int8 else widen(tensor)
-        for name, tensor in stored.items()
-        if not name.endswith(SCALE)
-    }
+    for name in config.outliers:
+        check_columns(path, name, stored[name + COLUMN].numpy(), stored[name].shape[1])
     network = blank_network(config.architecture)
-    network.load_state_dict(weights, strict=False, assign=True)
+    network.load_state_dict(restored(stored), strict=False, assign=True)
     network.tie()
     for cell in network.modules():
         if isinstance(cell, Cell):
             cell.verify(path)
     return network.to(device).eval().requires_grad_(False)
+
+
+def restored(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What a bundle's tensors stand for, in float32; integers, which count units, as they are."""
+    return {name: exact(stored, name) for name in stored if not name.endswith((SCALE, OUTLIER, COLUMN))}
+
+
+def exact(stored: Mapping[str, Tensor], name: str) -> Tensor:
+    """One tensor from all that stands for it."""
+    if stored[name].dtype != torch.int8:
+        return widen(stored[name])
+    outliers = None
+    if name + OUTLIER in stored:
+        outliers = Outliers(stored[name + OUTLIER].numpy(), stored[name + COLUMN].numpy())
+    return torch.from_numpy(dequantize_rows(Matrix(stored[name].numpy(), stored[name + SCALE].numpy()), outliers))
 
 
 def widen(tensor: Tensor) -> Tensor:
@@ -96,6 +121,10 @@ def expected_entries(config: BundleConfig) -> dict[str, Entry]:
         entries[name] = Entry(DTYPES[config.storage] if matrix else "F32", tuple(part.shape))
         if matrix and config.storage == "int8":
             entries[name + SCALE] = Entry("F32", (part.shape[0],))
+    for name in config.outliers:
+        check(name in entries, f"'outliers' has '{name}', but the architecture has no such matrix")
+        entries[name + OUTLIER] = Entry("F32", entries[name].shape[:1])
+        entries[name + COLUMN] = Entry("I32", entries[name].shape[:1])
     for name, frozen in network.named_buffers():
         entries[name] = Entry(FROZEN[frozen.dtype], tuple(frozen.shape))
     return entries
@@ -107,12 +136,21 @@ def stored_tensors(network: Seq2Seq, storage: Storage) -> dict[str, Tensor]:
     for name, part in network.named_parameters():
         weight = part.detach().cpu().float().contiguous()
         if weight.dim() == 2 and storage == "int8":
-            tensors[name], tensors[name + SCALE] = quantize_rows(weight)
+            tensors |= rounded(name, weight.numpy())
         else:
             tensors[name] = weight.bfloat16() if weight.dim() == 2 and storage == "bfloat16" else weight
     for name, frozen in network.named_buffers():
         tensors[name] = widen(frozen.cpu()).contiguous()
     return tensors
+
+
+def rounded(name: str, weight_RC: Array) -> dict[str, Tensor]:
+    """A matrix in 8 bits, its outliers apart where it is a projection that has some."""
+    tensors = dict[str, Array]()
+    if PROJECTION.fullmatch(name) and has_outliers(weight_RC):
+        weight_RC, (tensors[name + OUTLIER], tensors[name + COLUMN]) = split_outliers(weight_RC)
+    tensors[name], tensors[name + SCALE] = quantize_rows(weight_RC)
+    return {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
 
 
 class Contents(NamedTuple):
@@ -168,12 +206,16 @@ def fill(folder: Path, contents: Contents, tokenizer_file: Path) -> None:
     tokenizer = Tokenizer.load(folder / TOKENIZER)
     (folder / MODEL).write_bytes(save(tensors))  # save_file would bar all other users
     flush(folder / MODEL)
-    write_json(folder / CONFIG, plain(BundleConfig(FORMAT, storage, architecture, info, special_ids(tokenizer))))
+    outliers = tuple(sorted(name.removesuffix(OUTLIER) for name in tensors if name.endswith(OUTLIER)))
+    config = BundleConfig(FORMAT, storage, architecture, info, special_ids(tokenizer), outliers)
+    write_json(folder / CONFIG, plain(config))
     write_text(folder / CARD, model_card(info, storage, parameters(tensors), len(tokenizer)))
     write_sums(folder)
 
 
 def parameters(tensors: Mapping[str, Tensor]) -> int:
-    """How many numbers stored tensors stand for; what counts units, and scales, are none."""
-    counted = [part for name, part in tensors.items() if part.dtype != torch.int32 and not name.endswith(SCALE)]
+    """How many numbers stored tensors stand for; what counts units, scales and outliers, are none."""
+    counted = [
+        part for name, part in tensors.items() if part.dtype != torch.int32 and not name.endswith((SCALE, OUTLIER))
+    ]
     return sum(part.numel() for part in counted)

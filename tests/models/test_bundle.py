@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -16,11 +17,12 @@ from safetensors.torch import load_file, save
 
 from data.errors import UserError
 from models import weights as module
-from models.bundle import CONFIG, FILES, MODEL, SUMS, TOKENIZER, Bundle, Storage, read_bundle
+from models.bundle import COLUMN, CONFIG, FILES, MODEL, PROJECTION, SUMS, TOKENIZER, Bundle, Storage, read_bundle
 from models.hypotheses import SearchOptions
 from models.search import translate_ids
 from models.seq2seq import Seq2Seq
 from models.weights import write_bundle
+from mt_service.engine.native.pack import pack
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -221,6 +223,21 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], bool, str]] = {
         True,
         "'info.length_penalty' is too large a number",
     ),
+    "outliers where there are none": (
+        lambda one: edit(one, lambda c: c.update(outliers=["source_weight"])),
+        True,
+        "'outliers' may name projections of blocks, but has 'source_weight'",
+    ),
+    "outliers of a matrix that there is not": (
+        lambda one: edit(one, lambda c: c.update(outliers=["encoder.blocks.9.project.weight"])),
+        True,
+        "'outliers' has 'encoder.blocks.9.project.weight', but the architecture has no such matrix",
+    ),
+    "outliers of floats": (
+        lambda one: edit(one, lambda c: c.update(storage="float32", outliers=["encoder.blocks.0.project.weight"])),
+        True,
+        "there are no outliers in the storage float32",
+    ),
     "the weights are no safetensors": (lambda one: (one / MODEL).write_bytes(b"\x80\x04."), True, "cannot be read"),
     "the tokenizer is nonsense": (lambda one: (one / TOKENIZER).write_bytes(b"\x00" * 40), True, "tokenizer.model"),
 }
@@ -237,6 +254,37 @@ def test_a_bad_bundle_is_refused_in_one_sentence(copy: Path, case: str) -> None:
     assert message in str(caught.value)
     assert str(copy) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def with_outliers(folder: Path, golden: Bundle) -> Path:
+    """A bundle whose blocks' projections pass units on; the folder it is written to."""
+    encoder = dataclasses.replace(golden.config.architecture.encoder, hidden=32)
+    network = Seq2Seq(dataclasses.replace(golden.config.architecture, encoder=encoder))
+    with torch.no_grad():
+        for name, part in network.named_parameters():
+            if PROJECTION.fullmatch(name):
+                part.mul_(0.1).add_(torch.eye(*part.shape))
+    return write_bundle(folder, network, golden.folder / TOKENIZER, golden.info, "int8").folder
+
+
+@pytest.mark.parametrize("column", [-1, 64])
+def test_outliers_beside_their_matrix_are_refused(column: int, golden: Bundle, tmp_path: Path) -> None:
+    folder = with_outliers(tmp_path / "new", golden)
+    name = read_bundle(folder).config.outliers[0] + COLUMN
+    rewrite(folder, lambda tensors: tensors[name].fill_(column))
+    seal(folder)
+    for reading in (lambda: read_bundle(folder).network(), lambda: pack(read_bundle(folder))):
+        with pytest.raises(UserError, match=rf"'{name}' names columns that .* does not have$"):
+            reading()
+
+
+def test_a_bundle_written_from_a_bundle_has_the_same_outliers(golden: Bundle, tmp_path: Path) -> None:
+    bundle = read_bundle(with_outliers(tmp_path / "new", golden))
+    again = write_bundle(tmp_path / "again", bundle.network(), bundle.folder / TOKENIZER, bundle.info, "int8")
+    assert again.config.outliers == bundle.config.outliers
+    assert len(again.config.outliers) == bundle.config.architecture.encoder.layers
+    for one, other in zip(bundle.network().parameters(), again.network().parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_no_folder_is_no_bundle(tmp_path: Path) -> None:

@@ -12,9 +12,8 @@ from data.errors import UserError
 from models.bundle import Storage
 from models.config import DecoderConfig, EncoderConfig, ModelConfig
 from models.pruning import Units, feed_forwards, keep, shrink, smaller, units_of
-from models.quantization import dequantize_rows
 from models.seq2seq import Seq2Seq, kept_tensors
-from models.weights import stored_tensors
+from models.weights import restored, stored_tensors
 
 CONFIG = ModelConfig(
     vocabulary_size=13,
@@ -35,15 +34,10 @@ def partly_dead() -> tuple[Seq2Seq, dict[str, Tensor]]:
     return network, worth
 
 
-def restored(config: ModelConfig, stored: dict[str, Tensor]) -> Seq2Seq:
+def network_of(config: ModelConfig, stored: dict[str, Tensor]) -> Seq2Seq:
     """The network that a bundle's tensors stand for."""
-    weights = {
-        name: dequantize_rows(part, stored[f"{name}.scale"]) if part.dtype == torch.int8 else part.float()
-        for name, part in stored.items()
-        if not name.endswith(".scale")
-    }
     network = Seq2Seq(config).eval()
-    network.load_state_dict(weights, strict=False)
+    network.load_state_dict(restored(stored), strict=False)
     network.tie()
     return network
 
@@ -60,11 +54,11 @@ def test_without_units_that_never_fire_a_network_says_the_same(storage: Storage)
     stored, units = stored_tensors(network, storage), Units(4, 7)
     fewer = keep(stored, worth, units)
     assert units_of(smaller(CONFIG, units)) == units
-    expected, found = logits(restored(CONFIG, stored)), logits(restored(smaller(CONFIG, units), fewer))
+    expected, found = logits(network_of(CONFIG, stored)), logits(network_of(smaller(CONFIG, units), fewer))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
     assert fewer["encoder.blocks.0.feed_forward.expand.weight"].shape == (4, 8)
     assert fewer["decoder.block_list.0.feed_forward.contract.weight"].shape == (8, 7)
-    changed = logits(restored(smaller(CONFIG, Units(3, 7)), keep(stored, worth, Units(3, 7))))
+    changed = logits(network_of(smaller(CONFIG, Units(3, 7)), keep(stored, worth, Units(3, 7))))
     assert (changed - expected).abs().max() > 1e-3
 
 
@@ -76,7 +70,7 @@ def test_parts_without_units_leave_with_all_that_is_theirs() -> None:
     assert {name for name in fewer if not name.endswith(".scale")} == {
         name for name, _ in Seq2Seq(config).named_parameters()
     }
-    assert logits(restored(config, fewer)).isfinite().all()
+    assert logits(network_of(config, fewer)).isfinite().all()
 
 
 def test_units_are_counted_in_steps_of_the_compiled_engine() -> None:

@@ -15,18 +15,18 @@ import pytest
 import torch
 from toy import WORDS
 
-from models.bundle import TOKENIZER, Bundle, Storage, read_bundle
+from models.bundle import PROJECTION, TOKENIZER, Bundle, Storage, read_bundle
 from models.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
 from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo
 from models.native.compiler import COMPILERS
+from models.quantization import quantize_rows
 from models.seq2seq import Seq2Seq
 from models.weights import write_bundle
 from mt_service.engine.interface import Engine, Job
 from mt_service.engine.native.build import library
 from mt_service.engine.native.engine import NativeEngine
 from mt_service.engine.native.structures import Array, make_product
-from mt_service.engine.native.tensors import quantize
 from mt_service.engine.reference import ReferenceEngine
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
@@ -34,6 +34,7 @@ compiler = next((found for found in map(shutil.which, COMPILERS) if found), None
 pytestmark = pytest.mark.skipif(compiler is None, reason="no C compiler on this machine")
 INFO = BundleInfo("toy", ("aa", "bb"), ("aa-bb",))
 VOCABULARY = 300  # the golden tokenizer's
+OUTLIERS = "projections that pass units on"
 KINDS: dict[str, dict[str, Any]] = {
     "flagship": {},
     "gru": {"decoder": {"cell": "gru"}, "encoder": {"cell": "gru"}},
@@ -46,6 +47,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "a bag of words": {"encoder": {"layers": 0}},
     "for the matrix unit": {"width": 64, "encoder": {"hidden": 64}, "decoder": {"hidden": 64, "feed_forward": 128}},
     "a wide encoder": {"encoder": {"hidden": 32, "feed_forward": 64}, "decoder": {"bridge": "ends"}},
+    OUTLIERS: {"encoder": {"hidden": 32}, "decoder": {"hidden": 48}},
 }
 
 
@@ -62,6 +64,9 @@ def made(kind: str = "flagship") -> Seq2Seq:
         for part in network.parameters():
             if part.dim() == 1:
                 part.add_(torch.randn(part.shape) * 0.1)
+        for name, part in network.named_parameters():
+            if kind == OUTLIERS and PROJECTION.fullmatch(name):
+                part.mul_(0.3).add_(torch.eye(*part.shape))
         network.output_weight.mul_(3)
         if network.output_bias is not None:
             network.output_bias[3] = 2.0
@@ -116,17 +121,42 @@ def rounded(row_NI: Array, seven_bits: bool) -> tuple[Array, Array]:
     return numpy.rint(row_NI * (numpy.float32(1) / step_N1)).astype(int), step_N1
 
 
+@pytest.mark.parametrize("storage", ["int8", "float32"])
+@torch.inference_mode()
+def test_outliers_are_kept_as_they_are_and_let_the_others_be_rounded_finely(
+    storage: Storage, bundle_of: Callable[..., Bundle]
+) -> None:
+    bundle, network = bundle_of(OUTLIERS, storage), made(OUTLIERS)
+    names = {name for name, _ in network.named_parameters() if PROJECTION.fullmatch(name)}
+    assert set(bundle.config.outliers) == (names if storage == "int8" else set())
+    for name, part in bundle.network().named_parameters():
+        if name in names:
+            torch.testing.assert_close(part, network.get_parameter(name), atol=0.0005, rtol=0)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 33])
+def test_outliers_are_multiplied_with_rows_that_are_not_rounded(rows: int) -> None:
+    rng = numpy.random.default_rng(rows)
+    row_NI, value_O = (rng.normal(size=size).astype(numpy.float32) for size in ((rows, 64), 48))
+    column_O = rng.integers(0, 64, 48).astype(numpy.int32)
+    product = make_product(numpy.zeros((48, 64), numpy.int8), numpy.ones(48, numpy.float32), None)
+    product.structure.outlier, product.structure.column = value_O.ctypes.data, column_O.ctypes.data
+    out_NO = numpy.empty((rows, 48), numpy.float32)
+    library().mt_multiply(ctypes.byref(product.structure), row_NI.ctypes.data, rows, out_NO.ctypes.data)
+    numpy.testing.assert_allclose(out_NO, value_O * row_NI[:, column_O], rtol=1e-6)
+
+
 def check_products(made: ctypes.CDLL, rows: int, outputs: int, inputs: int) -> None:
     rng, seven_bits = numpy.random.default_rng(rows * outputs), made.mt_instructions() == b"AVX2"
     weight_OI = rng.normal(size=(outputs, inputs))
     row_NI = rng.normal(size=(rows, inputs)) * rng.lognormal(size=(rows, 1)) + rng.normal(size=(rows, 1))
-    matrix, bias_O = quantize(weight_OI.astype(numpy.float32)), rng.normal(size=outputs).astype(numpy.float32)
+    matrix, bias_O = quantize_rows(weight_OI.astype(numpy.float32)), rng.normal(size=outputs).astype(numpy.float32)
     row_NI = row_NI.astype(numpy.float32)
-    product = make_product(matrix.integer_OI, matrix.scale_O, bias_O)
+    product = make_product(matrix.integer_RC, matrix.scale_R, bias_O)
     out_NO = numpy.empty((rows, product.structure.outputs), numpy.float32)
     made.mt_multiply(ctypes.byref(product.structure), row_NI.ctypes.data, rows, out_NO.ctypes.data)
     integer_NI, step_N1 = rounded(row_NI, seven_bits)
-    expected_NO = integer_NI @ matrix.integer_OI.T.astype(int) * (step_N1 * matrix.scale_O) + bias_O
+    expected_NO = integer_NI @ matrix.integer_RC.T.astype(int) * (step_N1 * matrix.scale_R) + bias_O
     numpy.testing.assert_allclose(out_NO[:, :outputs], expected_NO, rtol=1e-4, atol=1e-4 * float(step_N1.max()))
     assert (out_NO[:, outputs:] == -numpy.inf).all()
 

@@ -57,6 +57,7 @@ static void multiply_floats(const Product *product, const float *rows, int count
                             const Scratch *scratch) {
     round_rows(rows, product->inputs, count, product->inputs, scratch->rounded);
     multiply(product, scratch->rounded, count, out, product->outputs, add);
+    if (product->outlier) add_outliers(product, rows, count, out);
 }
 
 static inline int gates_of(const Cell *cell) { return (cell->kind == LSTM ? 4 : 3) * cell->hidden; }

@@ -286,10 +286,7 @@ int mt_multiply(const Product *product, const float *in, int rows, float *out) {
     Rounded rounded = {reserve((size_t)rows * product->inputs * sizeof(Digit)), reserve(rows * sizeof(float)),
                        reserve(rows * sizeof(int32_t))};
     int good = rounded.integers && rounded.scale && rounded.excess;
-    if (good) {
-        round_rows(in, product->inputs, rows, product->inputs, rounded);
-        multiply(product, rounded, rows, out, product->outputs, 0);
-    }
+    if (good) multiply_floats(product, in, rows, out, 0, &(Scratch){.rounded = rounded});
     free(rounded.integers);
     free(rounded.scale);
     free(rounded.excess);

@@ -12,10 +12,11 @@ import numpy
 
 from models.bundle import MODEL, Bundle
 from models.config import ModelConfig
+from models.quantization import Matrix
 from models.shortlist import Shortlist
 from mt_service.engine.native import structures
 from mt_service.engine.native.structures import LANES, Array, Kept, aligned, make_product
-from mt_service.engine.native.tensors import Matrix, Tensors
+from mt_service.engine.native.tensors import Tensors
 
 CELLS = {"lstm": (1, 4), "gru": (2, 3)}  # the kind's number in layers.h, and its gates
 BRIDGES = {"zero": 0, "mean": 1, "ends": 2}
@@ -56,12 +57,12 @@ class Packer:
     def embedding(self, name: str) -> structures.Embedding:
         """A vector for each id."""
         matrix = self.tensors.matrix(name, self.config.vocabulary_size, self.config.width)
-        return structures.Embedding(self.keep(matrix.integer_OI), self.keep(matrix.scale_O))
+        return structures.Embedding(self.keep(matrix.integer_RC), self.keep(matrix.scale_R))
 
     def product(self, matrix: Matrix, bias_O: Array | None, factor: float = 1.0) -> structures.Product:
         """factor * (x W^T + b)"""
         scaled_O = None if bias_O is None else bias_O * numpy.float32(factor)
-        made = make_product(matrix.integer_OI, matrix.scale_O * numpy.float32(factor), scaled_O)
+        made = make_product(matrix.integer_RC, matrix.scale_R * numpy.float32(factor), scaled_O)
         self.kept.append(made)
         product: structures.Product = made.structure
         return product
@@ -91,7 +92,13 @@ class Packer:
     def projection(self, name: str, inputs: int) -> structures.Product:
         """What brings a cell's output to the network's width; nothing where it has that already."""
         width = self.config.width
-        return structures.Product() if inputs == width else self.linear(name, inputs, width)
+        if inputs == width:
+            return structures.Product()
+        matrix, outliers = self.tensors.projection(f"{name}.weight", width, inputs)
+        product = self.product(matrix, self.tensors.vector(f"{name}.bias", width))
+        if outliers is not None:
+            product.outlier, product.column = self.keep(outliers.value_R), self.keep(outliers.column_R)
+        return product
 
     def feed_forward(self, name: str, inner: int) -> structures.FeedForward:
         """A feed-forward part, or nothing where its inner width is 0."""
@@ -155,7 +162,7 @@ class Packer:
         matrix, bias_W = self.tensors.matrix(self.tied("output_weight"), rows, width), numpy.zeros(len(allowed_W))
         if self.config.output_bias:
             bias_W = self.tensors.vector("output_bias", rows)[allowed_W]
-        return self.product(Matrix(matrix.integer_OI[allowed_W], matrix.scale_O[allowed_W]), bias_W)
+        return self.product(Matrix(matrix.integer_RC[allowed_W], matrix.scale_R[allowed_W]), bias_W)
 
     def candidates(self, shortlist: Shortlist | None, allowed_W: Array) -> tuple[int | None, int | None, int | None]:
         """Where each source id's candidates start, the candidates, and the place of each id among the words."""
@@ -186,7 +193,7 @@ def pack(bundle: Bundle) -> Kept:
         UserError: when a tensor is missing, superfluous, or of another shape or type than the architecture calls for.
     """
     config, specials = bundle.config.architecture, bundle.specials
-    packer = Packer(config, Tensors(bundle.folder / MODEL, bundle.config.storage))
+    packer = Packer(config, Tensors(bundle.folder / MODEL, bundle.config))
     allowed_W = numpy.array(sorted(set(range(config.vocabulary_size)) - specials.banned), numpy.int32)
     names = [packer.tied(name) for name in ("source_weight", "target_weight")]
     tables = {name: packer.embedding(name) for name in dict.fromkeys(names)}

@@ -28,6 +28,8 @@ typedef struct {
     const uint8_t *packed;
     const float *scale, *bias; /* one of each output; bias may be NULL */
     const int32_t *total;      /* of each output's weights */
+    const float *outlier;      /* one more weight of each output, not rounded; or NULL */
+    const int32_t *column;     /* the input that it is of */
 } Product;
 
 typedef struct {
@@ -238,4 +240,10 @@ static void multiply_by_vectors(const Product *product, Rounded rows, int count,
         tile(product, rows, 0, part, out, stride, add, 1, LONE);
     for (; part + WIDE <= parts; part += WIDE) columns(product, rows, count, part, out, stride, add, WIDE);
     for (; part < parts; part++) columns(product, rows, count, part, out, stride, add, 1);
+}
+
+/* Add what the outliers give, from the rows as they were before they were rounded. */
+static void add_outliers(const Product *product, const float *rows, int count, float *out) {
+    for (int row = 0; row < count; row++, rows += product->inputs, out += product->outputs)
+        for (int i = 0; i < product->outputs; i++) out[i] += product->outlier[i] * rows[product->column[i]];
 }

@@ -26,6 +26,8 @@ class Product(ctypes.Structure):
         ("scale", c_void_p),
         ("bias", c_void_p),
         ("total", c_void_p),
+        ("outlier", c_void_p),
+        ("column", c_void_p),
     )
 
 

@@ -1,37 +1,36 @@
-"""A bundle's tensors as NumPy arrays, each verified when it is taken; no torch."""
+"""A bundle's tensors as NumPy arrays, each verified when it is taken; no torch.
+
+Legend: O outputs, I inputs.
+"""
 
 from __future__ import annotations
 
 import json
 import mmap
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import numpy
-from numpy.typing import NDArray
 
-from models.bundle import DTYPES, SCALE, Entry, Storage, check_finite, verify_tensors
+from models.bundle import (
+    COLUMN,
+    DTYPES,
+    OUTLIER,
+    SCALE,
+    BundleConfig,
+    Entry,
+    check_columns,
+    check_finite,
+    verify_tensors,
+)
+from models.quantization import LEVELS, Array, Matrix, Outliers, has_outliers, quantize_rows, split_outliers
 
-Array: TypeAlias = NDArray[Any]
-KINDS: dict[str, numpy.dtype[Any]] = {"F32": numpy.dtype("<f4"), "I8": numpy.dtype("i1"), "BF16": numpy.dtype("<u2")}
-LEVELS = 127
-
-
-class Matrix(NamedTuple):
-    """8-bit integers and what one step of each row is worth.
-
-    Legend: O outputs, I inputs.
-    """
-
-    integer_OI: Array
-    scale_O: Array
-
-
-def quantize(weight_OI: Array) -> Matrix:
-    """Round rows as models.quantization.quantize_rows does."""
-    scale_O = numpy.maximum(numpy.abs(weight_OI).max(1), numpy.finfo(numpy.float32).tiny) / numpy.float32(LEVELS)
-    integer_OI = numpy.clip(numpy.rint(weight_OI / scale_O[:, None]), -LEVELS, LEVELS).astype(numpy.int8)
-    return Matrix(integer_OI, scale_O)
+KINDS: dict[str, numpy.dtype[Any]] = {
+    "F32": numpy.dtype("<f4"),
+    "I8": numpy.dtype("i1"),
+    "BF16": numpy.dtype("<u2"),
+    "I32": numpy.dtype("<i4"),
+}
 
 
 def map_file(path: Path) -> mmap.mmap:
@@ -61,13 +60,13 @@ class Tensors:
 
     Args:
         path: of a safetensors file.
-        storage: how matrices are stored; vectors are always float32.
+        config: says how matrices are stored; vectors are always float32.
     Raises:
         UserError: when it cannot be read.
     """
 
-    def __init__(self, path: Path, storage: Storage) -> None:
-        self.path, self.storage = path, storage
+    def __init__(self, path: Path, config: BundleConfig) -> None:
+        self.path, self.storage, self.outliers = path, config.storage, config.outliers
         self.expected: dict[str, Entry] = {}
         try:
             self.mapped = map_file(path)
@@ -110,8 +109,24 @@ class Tensors:
     def matrix(self, name: str, outputs: int, inputs: int) -> Matrix:
         """A matrix in 8 bits."""
         if self.storage != "int8":
-            return quantize(self.table(name, outputs, inputs))
+            return quantize_rows(self.table(name, outputs, inputs))
         return Matrix(self.take(name, "I8", outputs, inputs), self.scale(name, outputs))
+
+    def projection(self, name: str, outputs: int, inputs: int) -> tuple[Matrix, Outliers | None]:
+        """A block's projection in 8 bits, and its outliers if these are apart."""
+        if self.storage != "int8":
+            weight_OI = self.table(name, outputs, inputs)
+            if not has_outliers(weight_OI):
+                return quantize_rows(weight_OI), None
+            rest_OI, outliers = split_outliers(weight_OI)
+            return quantize_rows(rest_OI), outliers
+        matrix = self.matrix(name, outputs, inputs)
+        if name not in self.outliers:
+            return matrix, None
+        value_O = self.vector(name + OUTLIER, outputs)
+        column_O = self.take(name + COLUMN, "I32", outputs)
+        check_columns(self.path, name, column_O, inputs)
+        return matrix, Outliers(value_O, column_O)
 
     def scale(self, name: str, rows: int) -> Array:
         """What one step of each row of 8-bit integers is worth."""
