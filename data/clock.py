@@ -30,13 +30,15 @@ BEFORE_TIMES = re.compile(
     rf"(?:^|[(:;|]|\b(?:from|between|at|open|daily|hours|von|zwischen|ab|um|täglich|geöffnet|{DAYS}|{TAGE})\.?:?) ?$",
     re.IGNORECASE,
 )
-MINUTES = {"quarter": 15, "half": 30, "five": 5, "ten": 10, "twenty": 20, "twenty-five": 25}
-PAST = re.compile(  # a quarter to 5 p.m.
-    rf"(?<![\w:.,-])(?:a )?(?P<part>quarter|half|twenty-five|twenty|ten|five|[1-5]?\d)(?P<minutes> minutes?)?"
-    rf" (?P<side>past|after|to|before) (?P<hour>\d{{1,2}})(?P<mark>{ENGLISH_HALF})(?!\w)",
-    re.IGNORECASE,
+SIZES = {"quarter": 15, "half": 30, "five": 5, "ten": 10, "twenty-five": 25, "twenty five": 25, "twenty": 20}
+COUNTED = re.compile(  # at a quarter to 5 p.m.
+    r"(?:(?P<now>\b(?:it is|it['’]s|it was|the time is) )|(?P<at>^|\bat )|[(:;,] "
+    r"|\b(?:about|after|almost|around|before|by|from|nearly|since|till|until) )"
+    rf"(?P<whole>(?:a )?(?P<part>{'|'.join(SIZES)}|[1-5]?\d)(?P<minutes> minutes?)?[ -](?P<side>past|after|to)"
+    rf" (?P<hour>\d{{1,2}})(?::00)?(?P<mark>{ENGLISH_HALF}))(?!\w)",
+    re.IGNORECASE | re.ASCII,
 )
-AFTER_IS = re.compile(r"(?:\b(?:is|was|it)|['’]s) $", re.IGNORECASE)
+HALF_PAST = re.compile(r"\bhalf[ -]\w+ $", re.IGNORECASE)  # which in German is half of the next hour
 VERB = re.compile(r" (?:I|sure|not|happy|glad|sorry|so|very|an?|the)\b")  # behind "am"
 RADIO = re.compile(r" (?:radio|stations?|transmitters?)\b")  # behind "AM"
 GOES_ON = re.compile(  # what begins with a capital and no sentence behind "p.m."
@@ -45,8 +47,10 @@ GOES_ON = re.compile(  # what begins with a capital and no sentence behind "p.m.
 )
 SPOKEN = re.compile(  # 20 Uhr 15, and not 20 Uhr 15 Gäste or 15 junge Gäste
     rf"{ALONE}(?P<hour>\d{{1,2}}) (?P<mark>(?i:Uhr)) (?P<minute>[0-5]\d)(?=$|[.,;:!?)](?!\d)"
-    r"| (?:ab|am|an|auf|aus|bei|bis|ein|im|in|kam|los|nach|oder|sein|und|vor|war|waren|werden|wird|wurden?|zu|zurück"
-    r"|[a-zäöüß]+t|(?:beginn|end|fahr|geh|komm|könn|müss|soll|start|treff|woll)en)\b)"
+    r"| (?:ab|am|an|auf|aus|bei|bis|ein|im|in|los|mit|nach|oder|sein|statt|und|vor|zu|zurück"
+    r"|begann|fand|fing|fuhr|ging|habe|hat|ist|kam|lief|rief|sind|traf|war|waren|werden|wird|wurden?"
+    r"|(?:beginn|end|fähr|fing|flieg|find|geh|hol|komm|land|läuf|öffn|ruf|schließ|start|steh|triff|wart)e?t"
+    r"|(?:beginn|end|fahr|geh|hab|komm|könn|müss|soll|start|treff|woll)en)\b)"
 )
 OF_DAY = re.compile(r"mittags?\b|\babends?\b|\bnachts?\b|\bmorgens\b|\bfrüh\b", re.IGNORECASE)
 OF_SENTENCE = re.compile(r"\b[a-z]+ $")  # before a time; headings have capitals there, or nothing
@@ -118,28 +122,30 @@ def of_english(text: str, kept: Iterable[tuple[int, int]] = ()) -> Clock:
 
 
 def counted(text: str) -> Iterator[Change]:
-    """The times of an English text that are counted from an hour; "5 to 6 p.m." may be an hour itself."""
-    for match in PAST.finditer(text):
-        part, side, hour = match["part"].lower(), match["side"].lower(), int(match["hour"])
-        if part == "half":
-            plain = side in ("past", "after")
-        elif part == "quarter" or side == "past" or (side == "to" and match["minutes"]):
-            plain = True
-        else:
-            plain = side == "to" and AFTER_IS.search(text[: match.start()][-LONGEST:]) is not None
-            plain &= part in (*MINUTES, "5", "10", "20", "25")
-        if plain and 1 <= hour <= 12:
-            size = MINUTES.get(part) or int(part)
-            whole = of_half(60 * hour, match["mark"].strip()[0].lower())
-            time = Time(*match.span(), (whole + (size if side in ("past", "after") else -size)) % DAY, match["mark"])
-            yield Change(*match.span(), shown(time.minutes) + stop_of(text, time))
+    """The times of an English text that are counted from an hour."""
+    for match in COUNTED.finditer(text):
+        part, hour, later = match["part"].lower(), int(match["hour"]), match["side"].lower() != "to"
+        if is_counted(match, part, match["side"].lower()) and 1 <= hour <= 12:
+            size = SIZES[part] if part in SIZES else int(part)
+            minutes = of_half(60 * hour, match["mark"].strip()[0].lower()) + (size if later else -size)
+            time = Time(*match.span("whole"), minutes % DAY, match["mark"])
+            yield Change(time.start, time.end, shown(time.minutes) + stop_of(text, time))
+
+
+def is_counted(match: re.Match[str], part: str, side: str) -> bool:
+    """Whether minutes and an hour are one time; "open 5 to 6 p.m." and "20 minutes after 6 p.m." are more than that."""
+    if part in ("half", "quarter"):
+        return part == "quarter" or side == "past"
+    if side == "to" and not match["minutes"]:
+        return match["now"] is not None and part in (*SIZES, "5", "10", "20", "25")
+    return side != "after" and (match["now"] is not None or match["at"] is not None)
 
 
 def english(text: str) -> Iterator[Change]:
     """The times of an English text."""
     for match in ENGLISH.finditer(text):
         before = text[: match.start()][-LONGEST:]
-        times = in_chain(match, ENGLISH_TIME, before)
+        times = [] if HALF_PAST.search(before) else in_chain(match, ENGLISH_TIME, before)
         if not all(60 <= time.minutes < 13 * 60 for time in times) or is_no_time(match):
             continue
         later: Minutes | None = None

@@ -14,7 +14,7 @@ ALONE, DAY_NUMBER, MONTH_NUMBER = r"(?<![\w.,:/–—-])", r"[1-9]|[12]\d|3[01]"
 DAY, MONTH = rf"{ALONE}0?(?P<day>{DAY_NUMBER})\. ?", rf"0?(?P<month>{MONTH_NUMBER})\."
 YEAR = r"(?:1\d|20)\d\d"
 RANGE = re.compile(  # 1.1.–31.12.2024
-    rf"{DAY}(?:{MONTH}(?: ?(?P<year>{YEAR}))?)? ?[–—-] ?"
+    rf"{DAY}(?:{MONTH}(?: ?(?P<year>{YEAR}))?)?(?P<gap> ?)[–—-](?P=gap)"
     rf"0?(?P<last>{DAY_NUMBER})\. ?0?(?P<until>{MONTH_NUMBER})\.(?: ?(?P<end>{YEAR}))?(?![\w/–—-]|[.,:]\d)"
 )
 BEFORE = (
@@ -24,9 +24,12 @@ BEFORE = (
 )
 WHOLE = re.compile(rf"{DAY}{MONTH} ?(?P<year>{YEAR})(?![\w/–—-]|[.,:]\d)")
 SHORT = re.compile(rf"{BEFORE}(?P<date>{DAY}{MONTH})(?![\w/–—-]|[.,:]?\d| \d)")
-NUMBERED = re.compile(
-    r"(?:§§?|\b(?:Version|Kapitel|Abschnitt|Punkt|Nr\.|Ziffer|Ziff\.|Artikel|Art\.)) ?$", re.IGNORECASE
+NUMBERED = re.compile(  # chapters, versions; and lists of these
+    r"(?:§§?|\b(?:Versionen|Version|Kapiteln?|Kap\.|Abschnitte?n?|Abs\.|Absatz|Absätzen?|Punkte?n?|Nr\.|Nummern?|Ziffern?|Ziff\."
+    r"|Artikeln?|Art\.|Aufgaben?|Fragen?|Folgen?|Seiten?|Teile?n?|TOP)):? ?(?:\d[\d. –—-]*(?:,|und|oder|bis) )*$",
+    re.IGNORECASE,
 )
+LONGEST = 60  # characters that are looked at before a date
 MAYBE = ("bis", "ab", "zum", "seit")  # "bis 8.1." may be a version, "bis 31.12." is a day
 AT_END = re.compile(r"[\"'”’“«»)\]]*$")
 SENTENCE = 4  # words from which a last mark is a sentence's, and not the date's alone
@@ -60,7 +63,7 @@ def in_words(text: str) -> Iterator[Change]:
 
 def is_numbered(match: re.Match[str]) -> bool:
     """Whether what stands before tells of a version, or of a part of a text."""
-    return NUMBERED.search(match.string[: match.start()][-12:]) is not None
+    return NUMBERED.search(match.string[: match.start()][-LONGEST:]) is not None
 
 
 def spelled(day: str, month: str | None, year: str | None = None) -> str:

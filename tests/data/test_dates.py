@@ -26,6 +26,7 @@ from data.clock import Clock, of_english, of_german
         ("Urlaub vom 3.5.2024–10.5.2024", "Urlaub vom 3. Mai 2024 bis 10. Mai 2024"),
         ("Wir haben 24. - 26.12. geschlossen", "Wir haben 24. bis 26. Dezember geschlossen"),
         ("Offen ist die Hütte 1.4.–31.10.", "Offen ist die Hütte 1. April bis 31. Oktober."),
+        ("Eintritt Fr. 20.- 12.5.2024", "Eintritt Fr. 20.- 12. Mai 2024"),
     ],
 )
 def test_months_of_german_dates_are_put_in_words(text: str, expected: str) -> None:
@@ -43,6 +44,9 @@ def test_months_of_german_dates_are_put_in_words(text: str, expected: str) -> No
         "bei 3.5 Grad am 3.5",
         "Nr. 1.1.3024, 10.5.2024-7",
         "Abschnitte 1.1.–3.12. und 1.–3.2.",
+        "Die Abschnitte 13.1. - 13.5. entfallen",
+        "Kapitel 12.1.–12.4. und 13.1.–14.2., Art. 13.–15.6.",
+        "TOP 14.1.–14.5., § 13 Abs. 13.1.–14.2. zu Versionen: 13.1. - 14.2.",
         "Version 1.1.–31.12.2024",
         "1.1.–31.12.2024–2025",
         "Wir unterstützen Python 3.8 bis 3.12.",
