@@ -1,5 +1,7 @@
 """Bundles: a trained network, its tokenizer and all that serving needs, in a folder that is verified before use.
 
+Legend: R rows, C columns.
+
 The format is described in docs/bundle-format.md. Nothing in a bundle names code. Weights are read and written by
 weights.py, which needs torch; this module does not.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -22,7 +25,7 @@ from data.tokenizer import Tokenizer
 from models.config import ModelConfig
 from models.hypotheses import Specials
 from models.info import BundleInfo
-from models.quantization import Array
+from models.quantization import LARGEST, LEVELS, Matrix, Outliers
 from models.shortlist import Shortlist, read_shortlist
 
 if TYPE_CHECKING:
@@ -59,7 +62,7 @@ class BundleConfig:
     def __post_init__(self) -> None:
         check(self.storage == "int8" or not self.outliers, f"there are no outliers in the storage {self.storage}")
         for name in self.outliers:
-            check(bool(PROJECTION.fullmatch(name)), f"'outliers' may name projections of blocks, but has '{name}'")
+            check(bool(PROJECTION.fullmatch(name)), f"'outliers' may name projections of blocks, but has {name[:80]!a}")
 
 
 class Entry(NamedTuple):
@@ -232,10 +235,18 @@ def check_finite(path: Path, name: str, finite: bool) -> None:
     check(finite, f"{path}: tensor '{name}' holds numbers that are not finite: its training failed, or it was altered")
 
 
-def check_columns(path: Path, name: str, column_R: Array, columns: int) -> None:
-    """Refuse outliers that stand beside their matrix."""
-    inside = bool(((column_R >= 0) & (column_R < columns)).all())
+def check_outliers(path: Path, name: str, matrix: Matrix, outliers: Outliers) -> None:
+    """Refuse outliers that stand beside their matrix, or make weights that are not finite."""
+    inside = bool(((outliers.column_R >= 0) & (outliers.column_R < matrix.integer_RC.shape[1])).all())
     check(inside, f"{path}: tensor '{name}{COLUMN}' names columns that '{name}' does not have")
+    largest_R = matrix.scale_R.astype(float) * LEVELS + abs(outliers.value_R.astype(float))
+    check_finite(path, name + OUTLIER, bool((largest_R < LARGEST).all()))
+
+
+def check_named(path: Path, outliers: Iterable[str], matrices: Container[str]) -> None:
+    """Refuse outliers of what is no matrix of the network."""
+    for name in outliers:
+        check(name in matrices, f"{path}: 'outliers' has '{name}', but the architecture has no such matrix")
 
 
 def verify_tensors(path: Path, expected: dict[str, Entry]) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 LEVELS = 127
+LARGEST = float(numpy.finfo(numpy.float32).max)
 
 
 class Matrix(NamedTuple):
@@ -45,6 +46,14 @@ def dequantize_rows(matrix: Matrix, outliers: Outliers | None = None) -> Array:
     if outliers is not None:
         weight_RC[numpy.arange(len(weight_RC)), outliers.column_R] += outliers.value_R
     return weight_RC
+
+
+def round_projection(weight_RC: Array) -> tuple[Matrix, Outliers | None]:
+    """A projection in 8 bits, its outliers apart if it has some."""
+    if not has_outliers(weight_RC):
+        return quantize_rows(weight_RC), None
+    rest_RC, outliers = split_outliers(weight_RC)
+    return quantize_rows(rest_RC), outliers
 
 
 def has_outliers(weight_RC: Array) -> bool:

@@ -1,4 +1,7 @@
-"""A bundle's weights as torch tensors: reading, verifying and writing."""
+"""A bundle's weights as torch tensors: reading, verifying and writing.
+
+Legend: R rows, C columns.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from data.config import check, plain
+from data.config import plain
 from data.errors import UserError
 from data.files import atomic_folder, copy, flush, write_json, write_text
 from data.tokenizer import Tokenizer
@@ -30,9 +33,10 @@ from models.bundle import (
     BundleConfig,
     Entry,
     Storage,
-    check_columns,
     check_finite,
     check_free,
+    check_named,
+    check_outliers,
     read_bundle,
     special_ids,
     verify_tensors,
@@ -48,9 +52,8 @@ from models.quantization import (
     Matrix,
     Outliers,
     dequantize_rows,
-    has_outliers,
     quantize_rows,
-    split_outliers,
+    round_projection,
 )
 from models.seq2seq import Seq2Seq
 
@@ -63,13 +66,14 @@ def load_network(path: Path, config: BundleConfig, device: str) -> Seq2Seq:
         expected = expected_entries(config)
     except UserError as error:
         raise UserError(f"{path.with_name(CONFIG)}: {error}") from None
+    check_named(path.with_name(CONFIG), config.outliers, expected)
     verify_tensors(path, expected)
     stored = load_file(path)
     for name, tensor in stored.items():
         largest = tensor * LEVELS if name.endswith(SCALE) else tensor
         check_finite(path, name, bool(largest.isfinite().all()))
     for name in config.outliers:
-        check_columns(path, name, stored[name + COLUMN].numpy(), stored[name].shape[1])
+        check_outliers(path, name, matrix_of(stored, name), outliers_of(stored, name))
     network = blank_network(config.architecture)
     network.load_state_dict(restored(stored), strict=False, assign=True)
     network.tie()
@@ -88,10 +92,18 @@ def exact(stored: Mapping[str, Tensor], name: str) -> Tensor:
     """One tensor from all that stands for it."""
     if stored[name].dtype != torch.int8:
         return widen(stored[name])
-    outliers = None
-    if name + OUTLIER in stored:
-        outliers = Outliers(stored[name + OUTLIER].numpy(), stored[name + COLUMN].numpy())
-    return torch.from_numpy(dequantize_rows(Matrix(stored[name].numpy(), stored[name + SCALE].numpy()), outliers))
+    outliers = outliers_of(stored, name) if name + OUTLIER in stored else None
+    return torch.from_numpy(dequantize_rows(matrix_of(stored, name), outliers))
+
+
+def matrix_of(stored: Mapping[str, Tensor], name: str) -> Matrix:
+    """A matrix in 8 bits as it is stored."""
+    return Matrix(stored[name].numpy(), stored[name + SCALE].numpy())
+
+
+def outliers_of(stored: Mapping[str, Tensor], name: str) -> Outliers:
+    """The outliers of a matrix as they are stored."""
+    return Outliers(stored[name + OUTLIER].numpy(), stored[name + COLUMN].numpy())
 
 
 def widen(tensor: Tensor) -> Tensor:
@@ -121,8 +133,7 @@ def expected_entries(config: BundleConfig) -> dict[str, Entry]:
         entries[name] = Entry(DTYPES[config.storage] if matrix else "F32", tuple(part.shape))
         if matrix and config.storage == "int8":
             entries[name + SCALE] = Entry("F32", (part.shape[0],))
-    for name in config.outliers:
-        check(name in entries, f"'outliers' has '{name}', but the architecture has no such matrix")
+    for name in entries.keys() & config.outliers:
         entries[name + OUTLIER] = Entry("F32", entries[name].shape[:1])
         entries[name + COLUMN] = Entry("I32", entries[name].shape[:1])
     for name, frozen in network.named_buffers():
@@ -146,11 +157,11 @@ def stored_tensors(network: Seq2Seq, storage: Storage) -> dict[str, Tensor]:
 
 def rounded(name: str, weight_RC: Array) -> dict[str, Tensor]:
     """A matrix in 8 bits, its outliers apart where it is a projection that has some."""
-    tensors = dict[str, Array]()
-    if PROJECTION.fullmatch(name) and has_outliers(weight_RC):
-        weight_RC, (tensors[name + OUTLIER], tensors[name + COLUMN]) = split_outliers(weight_RC)
-    tensors[name], tensors[name + SCALE] = quantize_rows(weight_RC)
-    return {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+    matrix, outliers = round_projection(weight_RC) if PROJECTION.fullmatch(name) else (quantize_rows(weight_RC), None)
+    parts = {name: matrix.integer_RC, name + SCALE: matrix.scale_R}
+    if outliers is not None:
+        parts |= {name + OUTLIER: outliers.value_R, name + COLUMN: outliers.column_R}
+    return {part: torch.from_numpy(array) for part, array in parts.items()}
 
 
 class Contents(NamedTuple):
@@ -207,8 +218,10 @@ def fill(folder: Path, contents: Contents, tokenizer_file: Path) -> None:
     (folder / MODEL).write_bytes(save(tensors))  # save_file would bar all other users
     flush(folder / MODEL)
     outliers = tuple(sorted(name.removesuffix(OUTLIER) for name in tensors if name.endswith(OUTLIER)))
-    config = BundleConfig(FORMAT, storage, architecture, info, special_ids(tokenizer), outliers)
-    write_json(folder / CONFIG, plain(config))
+    config = plain(BundleConfig(FORMAT, storage, architecture, info, special_ids(tokenizer), outliers))
+    if not outliers:
+        del config["outliers"]  # a key that older readers do not know
+    write_json(folder / CONFIG, config)
     write_text(folder / CARD, model_card(info, storage, parameters(tensors), len(tokenizer)))
     write_sums(folder)
 

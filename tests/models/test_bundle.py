@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import shutil
 import stat
 from collections.abc import Callable
@@ -17,7 +18,20 @@ from safetensors.torch import load_file, save
 
 from data.errors import UserError
 from models import weights as module
-from models.bundle import COLUMN, CONFIG, FILES, MODEL, PROJECTION, SUMS, TOKENIZER, Bundle, Storage, read_bundle
+from models.bundle import (
+    COLUMN,
+    CONFIG,
+    FILES,
+    MODEL,
+    OUTLIER,
+    PROJECTION,
+    SCALE,
+    SUMS,
+    TOKENIZER,
+    Bundle,
+    Storage,
+    read_bundle,
+)
 from models.hypotheses import SearchOptions
 from models.search import translate_ids
 from models.seq2seq import Seq2Seq
@@ -228,11 +242,6 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], bool, str]] = {
         True,
         "'outliers' may name projections of blocks, but has 'source_weight'",
     ),
-    "outliers of a matrix that there is not": (
-        lambda one: edit(one, lambda c: c.update(outliers=["encoder.blocks.9.project.weight"])),
-        True,
-        "'outliers' has 'encoder.blocks.9.project.weight', but the architecture has no such matrix",
-    ),
     "outliers of floats": (
         lambda one: edit(one, lambda c: c.update(storage="float32", outliers=["encoder.blocks.0.project.weight"])),
         True,
@@ -267,15 +276,59 @@ def with_outliers(folder: Path, golden: Bundle) -> Path:
     return write_bundle(folder, network, golden.folder / TOKENIZER, golden.info, "int8").folder
 
 
-@pytest.mark.parametrize("column", [-1, 64])
-def test_outliers_beside_their_matrix_are_refused(column: int, golden: Bundle, tmp_path: Path) -> None:
+PROJECTED = "encoder.blocks.0.project.weight"
+TAMPERED_OUTLIERS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "before the first column": (
+        lambda one: rewrite(one, lambda w: w[PROJECTED + COLUMN].fill_(-1)),
+        f"'{PROJECTED}{COLUMN}' names columns that '{PROJECTED}' does not have",
+    ),
+    "behind the last column": (
+        lambda one: rewrite(one, lambda w: w[PROJECTED + COLUMN].fill_(64)),
+        f"'{PROJECTED}{COLUMN}' names columns that '{PROJECTED}' does not have",
+    ),
+    "no numbers": (
+        lambda one: rewrite(one, lambda w: w[PROJECTED + OUTLIER].fill_(float("nan"))),
+        f"'{PROJECTED}{OUTLIER}' holds numbers that are not finite",
+    ),
+    "finite but for their sums": (
+        lambda one: rewrite(one, lambda w: (w[PROJECTED + OUTLIER].fill_(3.4e38), w[PROJECTED + SCALE].fill_(2e36))),
+        f"'{PROJECTED}{OUTLIER}' holds numbers that are not finite",
+    ),
+    "not listed": (
+        lambda one: edit(one, lambda c: c.update(outliers=[])),
+        f"holds tensors that config.json does not call for: {PROJECTED}{COLUMN}",
+    ),
+    "not there": (
+        lambda one: rewrite(one, lambda w: w.pop(PROJECTED + OUTLIER)),
+        f"lacks the tensor '{PROJECTED}{OUTLIER}'",
+    ),
+    "of a block that is not there": (
+        lambda one: edit(one, lambda c: c["outliers"].append("encoder.blocks.00.project.weight")),
+        "config.json: 'outliers' has 'encoder.blocks.00.project.weight', but the architecture has no such matrix",
+    ),
+    "of a name in two lines": (
+        lambda one: edit(one, lambda c: c["outliers"].append("a\nb\ud800")),
+        "config.json: 'outliers' may name projections of blocks, but has 'a\\nb\\ud800'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", sorted(TAMPERED_OUTLIERS))
+def test_bad_outliers_are_refused_by_both_readers(case: str, golden: Bundle, tmp_path: Path) -> None:
     folder = with_outliers(tmp_path / "new", golden)
-    name = read_bundle(folder).config.outliers[0] + COLUMN
-    rewrite(folder, lambda tensors: tensors[name].fill_(column))
+    tamper, message = TAMPERED_OUTLIERS[case]
+    tamper(folder)
     seal(folder)
     for reading in (lambda: read_bundle(folder).network(), lambda: pack(read_bundle(folder))):
-        with pytest.raises(UserError, match=rf"'{name}' names columns that .* does not have$"):
+        with pytest.raises(UserError, match=re.escape(message)) as caught:
             reading()
+        assert "\n" not in str(caught.value)
+
+
+def test_bundles_without_outliers_are_as_older_versions_read_them(golden: Bundle, tmp_path: Path) -> None:
+    written = write_bundle(tmp_path / "new", golden.network(), golden.folder / TOKENIZER, golden.info, "int8")
+    keys = [json.loads((one / CONFIG).read_text(encoding="utf-8")).keys() for one in (golden.folder, written.folder)]
+    assert keys[0] == keys[1]
 
 
 def test_a_bundle_written_from_a_bundle_has_the_same_outliers(golden: Bundle, tmp_path: Path) -> None:

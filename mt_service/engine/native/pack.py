@@ -1,6 +1,6 @@
 """A bundle's network in the layout of the compiled engine; NumPy alone, so that serving needs no torch.
 
-Legend: O outputs, W words that may be produced.
+Legend: O outputs, W words that may be produced; of matrices as they are stored, R rows and C columns.
 """
 
 from __future__ import annotations

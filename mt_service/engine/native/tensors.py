@@ -14,16 +14,18 @@ import numpy
 
 from models.bundle import (
     COLUMN,
+    CONFIG,
     DTYPES,
     OUTLIER,
     SCALE,
     BundleConfig,
     Entry,
-    check_columns,
     check_finite,
+    check_named,
+    check_outliers,
     verify_tensors,
 )
-from models.quantization import LEVELS, Array, Matrix, Outliers, has_outliers, quantize_rows, split_outliers
+from models.quantization import LEVELS, Array, Matrix, Outliers, quantize_rows, round_projection
 
 KINDS: dict[str, numpy.dtype[Any]] = {
     "F32": numpy.dtype("<f4"),
@@ -115,18 +117,13 @@ class Tensors:
     def projection(self, name: str, outputs: int, inputs: int) -> tuple[Matrix, Outliers | None]:
         """A block's projection in 8 bits, and its outliers if these are apart."""
         if self.storage != "int8":
-            weight_OI = self.table(name, outputs, inputs)
-            if not has_outliers(weight_OI):
-                return quantize_rows(weight_OI), None
-            rest_OI, outliers = split_outliers(weight_OI)
-            return quantize_rows(rest_OI), outliers
+            return round_projection(self.table(name, outputs, inputs))
         matrix = self.matrix(name, outputs, inputs)
         if name not in self.outliers:
             return matrix, None
-        value_O = self.vector(name + OUTLIER, outputs)
-        column_O = self.take(name + COLUMN, "I32", outputs)
-        check_columns(self.path, name, column_O, inputs)
-        return matrix, Outliers(value_O, column_O)
+        outliers = Outliers(self.vector(name + OUTLIER, outputs), self.take(name + COLUMN, "I32", outputs))
+        check_outliers(self.path, name, matrix, outliers)
+        return matrix, outliers
 
     def scale(self, name: str, rows: int) -> Array:
         """What one step of each row of 8-bit integers is worth."""
@@ -136,5 +133,6 @@ class Tensors:
         return found
 
     def finish(self) -> None:
-        """UserError when there are tensors that nobody asked for."""
+        """UserError when there are tensors, or outliers are listed, that nobody asked for."""
+        check_named(self.path.with_name(CONFIG), self.outliers, self.expected)
         verify_tensors(self.path, self.expected)
