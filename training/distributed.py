@@ -11,11 +11,12 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import torch
-import torch.distributed.nn  # imported later, its functions' defaults would keep the group that there is, and threads
 from torch import Tensor, distributed
 
 from data.config import check
 
+if distributed.is_available():
+    import torch.distributed.nn  # imported later, its functions' defaults would keep the group there is, and threads
 PATIENCE = timedelta(hours=12)  # that processes wait while the leading one prepares data, or teachers translate it
 
 
