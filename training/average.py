@@ -27,6 +27,20 @@ def mean(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
+def blended(mine: dict[str, Tensor], other: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights with a share of others, such as those that training began with; what counts units stays as it is.
+
+    What training has lost of other text comes back that way, and what it has gained mostly stays (WiSE-FT, Wortsman et
+    al. 2022).
+    """
+    return {
+        name: torch.lerp(part.double(), other[name].double(), share).to(part.dtype)
+        if part.is_floating_point()
+        else part
+        for name, part in mine.items()
+    }
+
+
 def choose_weights(run: Path, which: str, last: int) -> tuple[dict[str, Tensor], dict[str, object]]:
     """Weights by `best`, `last` or `average` (of the newest `last` checkpoints), and where they come from.
 

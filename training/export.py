@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from data.batching import BatchingConfig
-from data.config import build, placeless, read_toml
+from data.config import build, check, placeless, read_toml
 from data.errors import UserError
 from data.normalize import normalize
 from data.prepare import Prepared
@@ -27,12 +27,13 @@ from models.hypotheses import Hypothesis, SearchOptions
 from models.info import BundleInfo, Score
 from models.seq2seq import Seq2Seq
 from models.weights import blank_network, write_bundle
-from training.average import choose_weights
+from training.average import blended, choose_weights
 from training.evaluation import bleu_for, search
 from training.examples import Example, bleu, dev_examples, first, read_test_set
 from training.length_penalty import length_ratio, tune
 from training.manifest import MANIFEST
 from training.run_folder import RECIPE, prepared_folder, read_json
+from training.start import Start, check_alike, load_start
 from training.telemetry import say
 
 PARITY_SENTENCES = 500
@@ -56,6 +57,8 @@ def export(arguments: argparse.Namespace) -> int:
     recipe, manifest = read_json(run / RECIPE), read_json(run / MANIFEST)
     prepared = Prepared.load(prepared_folder(run))
     weights, origin = choose_weights(run, arguments.checkpoint, arguments.last)
+    if arguments.blend is not None:
+        weights, origin = blend(Start(run, prepared.folder / TOKENIZER, weights), origin, arguments.blend)
     network = network_of(recipe, weights, len(prepared.tokenizer))
     card = read_card(arguments.card) if arguments.card else Card()
     dev = dev_examples(prepared)
@@ -80,6 +83,23 @@ def export(arguments: argparse.Namespace) -> int:
     )
     storage = arguments.storage or default_storage(recipe)
     return write_and_check(folder, network, prepared, info, dev, tests, storage, arguments.force)
+
+
+def blend(mine: Start, origin: dict[str, object], text: str) -> tuple[dict[str, Tensor], dict[str, object]]:
+    """A run's weights with a share of another one's or a bundle's, from `PLACE=SHARE`; and where they come from.
+
+    Raises:
+        UserError: when it is none, or of another network or vocabulary.
+    """
+    place, _, number = text.rpartition("=")
+    try:
+        share = float(number)
+    except ValueError:
+        share = -1.0
+    check(bool(place) and 0 < share < 1, f"--blend {text}: expected PLACE=SHARE, with a share between 0 and 1")
+    other = load_start(Path(place), mine.origin.resolve().parent.parent, "--blend")
+    check_alike("--blend", mine, other)
+    return blended(mine.weights, other.weights, share), {**origin, "blended": {other.origin.name: share}}
 
 
 def read_card(path: Path) -> Card:

@@ -15,6 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("bundle", type=Path, metavar="BUNDLE", help="the folder to write")
     add("--checkpoint", choices=["best", "last", "average"], default="best", help="whose weights; default: best")
     add("--last", type=int, default=5, metavar="N", help="checkpoints that `average` takes; default: 5")
+    told = "mix in a share of the weights of a run or bundle that it started from, such as first=0.3"
+    add("--blend", metavar="PLACE=SHARE", help=f"{told}; what the run has changed counts less then")
     storages = ["float32", "bfloat16", "int8"]
     add("--storage", choices=storages, help="of matrices; default: int8, or float32 after ridge regression")
     add("--name", help="of the bundle; default: the run's")

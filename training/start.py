@@ -34,12 +34,13 @@ class Start(NamedTuple):
     weights: dict[str, Tensor]
 
 
-def load_start(place: Path, home: Path) -> Start:
+def load_start(place: Path, home: Path, field: str = "'start_from'") -> Start:
     """Read a bundle, or a run with its best checkpoint.
 
     Args:
         place: a folder, or the name of a run in `home/runs`.
         home: where runs are kept.
+        field: what named the place.
     Raises:
         UserError: when there is neither, or it is damaged.
     """
@@ -50,7 +51,7 @@ def load_start(place: Path, home: Path) -> Start:
         return Start(folder, folder / TOKENIZER, kept_tensors(network))
     check(
         (folder / RECIPE).is_file(),
-        f"'start_from': {place} is neither a bundle nor a run, nor is there a run of that name in {home / 'runs'}",
+        f"{field}: {place} is neither a bundle nor a run, nor is there a run of that name in {home / 'runs'}",
     )
     weights, _ = choose_weights(folder, "best", 1)
     return Start(folder, prepared_folder(folder) / MODEL, weights)
@@ -66,12 +67,17 @@ def mean_start(starts: Sequence[Start]) -> Start:
     """
     first, *others = starts
     for other in others:
-        check(
-            sha256(other.vocabulary) == sha256(first.vocabulary) and shapes(other.weights) == shapes(first.weights),
-            f"'start_from': {first.origin} and {other.origin} have no mean, since their vocabularies or networks "
-            f"differ: let them start from the same run",
-        )
+        check_alike("'start_from'", first, other)
     return first._replace(weights=mean([start.weights for start in starts])) if others else first
+
+
+def check_alike(field: str, first: Start, other: Start) -> None:
+    """Refuse a mean of weights that are not those of one network with one vocabulary."""
+    check(
+        sha256(other.vocabulary) == sha256(first.vocabulary) and shapes(other.weights) == shapes(first.weights),
+        f"{field}: {first.origin} and {other.origin} have no mean, since their vocabularies or networks "
+        f"differ: let them start from the same run",
+    )
 
 
 def first_network(recipe: Recipe, prepared: Prepared, start: Start | None, device: torch.device) -> tuple[Seq2Seq, str]:

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from data.errors import UserError
-from models.bundle import read_bundle
+from models.bundle import TOKENIZER, read_bundle
+from models.seq2seq import kept_tensors
 from training import export
 from training.examples import Example, read_test_set
-from training.export import parity, placeless_sources, provenance, read_card
+from training.export import blend, parity, placeless_sources, provenance, read_card
+from training.start import Start
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
 DEV = Example("toy dev", "aa-bb", ["ba dei lo", "ka mo fa do", "go lei da"], ["lo dei ba", "do fa mo ka", "da lei go"])
@@ -73,6 +75,43 @@ def test_a_bad_test_set_is_told(text: str, message: str, tmp_path: Path, monkeyp
     Path("old").write_bytes("ä\n".encode("latin-1"))
     with pytest.raises(UserError, match=message):
         read_test_set(text, ["de-en"])
+
+
+def golden_start(tmp_path: Path) -> Start:
+    """What a run in some workspace may have come to."""
+    weights = {name: part + 1 for name, part in kept_tensors(read_bundle(GOLDEN).network()).items()}
+    return Start(tmp_path / "runs" / "mine", GOLDEN / TOKENIZER, weights)
+
+
+def test_weights_may_be_blended_with_those_of_a_bundle(tmp_path: Path) -> None:
+    mine, theirs = golden_start(tmp_path), kept_tensors(read_bundle(GOLDEN).network())
+    weights, origin = blend(mine, {"weights": "best"}, f"{GOLDEN}=0.25")
+    assert origin == {"weights": "best", "blended": {"format-1": 0.25}}
+    assert weights.keys() == theirs.keys()
+    for name, part in weights.items():
+        torch.testing.assert_close(part, theirs[name] + 0.75)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x", "--blend x: expected PLACE=SHARE, with a share between 0 and 1"),
+        ("=0.3", "--blend =0.3: expected PLACE=SHARE"),
+        ("x=nan", "--blend x=nan: expected PLACE=SHARE"),
+        ("x=1", "--blend x=1: expected PLACE=SHARE"),
+        ("x=0.3", "--blend: x is neither a bundle nor a run"),
+    ],
+)
+def test_what_cannot_be_blended_is_told(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        blend(golden_start(tmp_path), {}, text)
+
+
+def test_other_networks_are_not_blended(tmp_path: Path) -> None:
+    mine = golden_start(tmp_path)
+    mine.weights.popitem()
+    with pytest.raises(UserError, match=r"--blend: .*mine and .*format-1 have no mean"):
+        blend(mine, {}, f"{GOLDEN}=0.3")
 
 
 def test_a_bad_card_is_named(tmp_path: Path) -> None:
