@@ -21,7 +21,7 @@ from unittest.mock import patch
 import torch
 
 from data.prepare import Prepared
-from models import weights
+from models import quantization, weights
 from models.bundle import TOKENIZER, Bundle
 from models.cores import threads_for
 from models.hypotheses import SearchOptions
@@ -45,7 +45,7 @@ def bundle_of(network: Seq2Seq, prepared: Prepared, recipe: dict[str, Any], fold
     """A bundle in 8 bits, with its outliers apart or not."""
     directions = tuple(recipe["data"]["directions"])
     info = BundleInfo(recipe["name"], tuple(recipe["data"]["languages"]), directions)
-    with nullcontext() if apart else patch.object(weights, "has_outliers", return_value=False):
+    with nullcontext() if apart else patch.object(quantization, "has_outliers", return_value=False):
         return weights.write_bundle(folder, network, prepared.folder / TOKENIZER, info, "int8")
 
 
