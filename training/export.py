@@ -99,7 +99,7 @@ def blend(mine: Start, origin: dict[str, object], text: str) -> tuple[dict[str, 
     check(bool(place) and 0 < share < 1, f"--blend {text}: expected PLACE=SHARE, with a share between 0 and 1")
     other = load_start(Path(place), mine.origin.resolve().parent.parent, "--blend")
     check_alike("--blend", mine, other)
-    return blended(mine.weights, other.weights, share), {**origin, "blended": {other.origin.name: share}}
+    return blended(mine.weights, other.weights, share), {**origin, "blended": f"{share:g} of {other.origin.name}"}
 
 
 def read_card(path: Path) -> Card:
