@@ -49,7 +49,7 @@ SPOKEN = re.compile(  # 20 Uhr 15, and not 20 Uhr 15 Gäste or 15 junge Gäste
     rf"{ALONE}(?P<hour>\d{{1,2}}) (?P<mark>(?i:Uhr)) (?P<minute>[0-5]\d)(?=$|[.,;:!?)](?!\d)"
     r"| (?:ab|am|an|auf|aus|bei|bis|ein|im|in|los|mit|nach|oder|sein|statt|und|vor|zu|zurück"
     r"|begann|fand|fing|fuhr|ging|habe|hat|ist|kam|lief|rief|sind|traf|war|waren|werden|wird|wurden?"
-    r"|(?:beginn|end|fähr|fing|flieg|find|geh|hol|komm|land|läuf|öffn|ruf|schließ|start|steh|triff|wart)e?t"
+    r"|(?:beginn|end|fähr|fäng|flieg|find|geh|hol|komm|land|läuf|öffn|ruf|schließ|start|steh|triff|wart)e?t"
     r"|(?:beginn|end|fahr|geh|hab|komm|könn|müss|soll|start|treff|woll)en)\b)"
 )
 OF_DAY = re.compile(r"mittags?\b|\babends?\b|\bnachts?\b|\bmorgens\b|\bfrüh\b", re.IGNORECASE)
