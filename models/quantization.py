@@ -35,7 +35,8 @@ class Outliers(NamedTuple):
 
 def quantize_rows(weight_RC: Array) -> Matrix:
     """Round each row to multiples of its largest magnitude / 127 (symmetric): integer * scale is within scale / 2."""
-    scale_R = numpy.maximum(numpy.abs(weight_RC).max(1), numpy.finfo(numpy.float32).tiny) / numpy.float32(LEVELS)
+    largest_R = numpy.abs(weight_RC).max(1) / numpy.float32(LEVELS)
+    scale_R = numpy.maximum(largest_R, numpy.finfo(numpy.float32).tiny)  # less may count as zero
     integer_RC = numpy.clip(numpy.rint(weight_RC / scale_R[:, None]), -LEVELS, LEVELS).astype(numpy.int8)
     return Matrix(integer_RC, scale_R.astype(numpy.float32))
 

@@ -2,6 +2,7 @@
 
 import numpy
 import pytest
+import torch
 
 from models.quantization import Array, dequantize_rows, has_outliers, quantize_rows, split_outliers
 
@@ -30,8 +31,14 @@ def test_the_largest_of_a_row_is_kept_and_signs_are_symmetric() -> None:
     assert dequantize_rows(matrix)[0, [0, 2]].tolist() == [-2.0, 2.0]
 
 
-def test_a_row_of_zeros_stays_zero() -> None:
-    assert not dequantize_rows(quantize_rows(numpy.zeros((2, 3), numpy.float32))).any()
+@pytest.mark.parametrize("flush", [False, True], ids=["as it is", "where the smallest numbers are zero"])
+def test_a_row_of_zeros_stays_zero(flush: bool) -> None:
+    flushed = torch.set_flush_denormal(flush)
+    try:
+        assert not dequantize_rows(quantize_rows(numpy.zeros((2, 3), numpy.float32))).any()
+    finally:
+        torch.set_flush_denormal(False)
+    assert flushed or not flush
 
 
 def test_rounding_twice_changes_nothing() -> None:
