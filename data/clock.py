@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from data.dates import AT_END, Change, day_first, in_words
+from data.dates import AT_END, Change, before_it, day_first, in_words
 from data.languages import primary
 
 TIME = r"\d{1,2}(?:[:.][0-5]\d(?![\d:]))?"
@@ -124,11 +124,11 @@ def of_english(text: str, kept: Iterable[tuple[int, int]] = ()) -> Clock:
 def counted(text: str) -> Iterator[Change]:
     """The times of an English text that are counted from an hour."""
     for match in COUNTED.finditer(text):
-        part, hour, later = match["part"].lower(), int(match["hour"]), match["side"].lower() != "to"
-        if is_counted(match, part, match["side"].lower()) and 1 <= hour <= 12:
+        part, side, hour = match["part"].lower(), match["side"].lower(), int(match["hour"])
+        if is_counted(match, part, side) and 1 <= hour <= 12:
             size = SIZES[part] if part in SIZES else int(part)
-            minutes = of_half(60 * hour, match["mark"].strip()[0].lower()) + (size if later else -size)
-            time = Time(*match.span("whole"), minutes % DAY, match["mark"])
+            there = of_half(60 * hour, match["mark"]) + (-size if side == "to" else size)
+            time = Time(*match.span("whole"), there % DAY, match["mark"])
             yield Change(time.start, time.end, shown(time.minutes) + stop_of(text, time))
 
 
@@ -144,14 +144,13 @@ def is_counted(match: re.Match[str], part: str, side: str) -> bool:
 def english(text: str) -> Iterator[Change]:
     """The times of an English text."""
     for match in ENGLISH.finditer(text):
-        before = text[: match.start()][-LONGEST:]
+        before = before_it(text, match.start(), LONGEST)
         times = [] if HALF_PAST.search(before) else in_chain(match, ENGLISH_TIME, before)
         if not all(60 <= time.minutes < 13 * 60 for time in times) or is_no_time(match):
             continue
         later: Minutes | None = None
         for time in reversed(times):
-            half = time.mark.strip()[:1].lower()
-            later = earlier(time.minutes, later) if later is not None and not half else of_half(time.minutes, half)
+            later = of_half(time.minutes, time.mark) if later is None or time.mark else earlier(time.minutes, later)
             written = (shown(later), str(later // 60)) if later % 60 == 0 else None
             yield Change(time.start, time.end, shown(later) + stop_of(text, time), written)
 
@@ -182,7 +181,7 @@ def stop_of(text: str, time: Time) -> str:
 def ends_sentence(text: str, time: Time) -> bool:
     """Whether the period of "p.m." is that of a sentence, too."""
     if AT_END.match(text, time.end):
-        return OF_SENTENCE.search(text[: time.start][-LONGEST:]) is not None
+        return OF_SENTENCE.search(before_it(text, time.start, LONGEST)) is not None
     return re.match(r" [A-Z]", text[time.end :][:2]) is not None and GOES_ON.match(text, time.end) is None
 
 
@@ -191,7 +190,7 @@ def of_german(text: str, kept: Iterable[tuple[int, int]] = ()) -> Clock:
     spoken = [
         Time(*one.span(), minutes(f"{one['hour']}:{one['minute']}"), one["mark"]) for one in SPOKEN.finditer(text)
     ]
-    chains = [in_chain(match, GERMAN_TIME, text[: match.start()][-LONGEST:]) for match in GERMAN.finditer(text)]
+    chains = [in_chain(match, GERMAN_TIME, before_it(text, match.start(), LONGEST)) for match in GERMAN.finditer(text)]
     times = [time for time in (*spoken, *(time for chain in chains for time in chain)) if time.minutes <= 24 * 60]
     late = [time for time in times if time.minutes >= 13 * 60 or time.minutes < 60]
     some = late if OF_DAY.search(text) or not late else times
@@ -216,9 +215,9 @@ def shown(time: Minutes) -> str:
     return f"{time // 60}:{time % 60:02}"
 
 
-def of_half(time: Minutes, half: str) -> Minutes:
-    """A time before or after noon."""
-    return time % HALF_DAY + (HALF_DAY if half == "p" else 0)
+def of_half(time: Minutes, mark: str) -> Minutes:
+    """A time before or after noon, as a.m. or p.m. says."""
+    return time % HALF_DAY + (HALF_DAY if mark.strip()[:1] in ("p", "P") else 0)
 
 
 def earlier(time: Minutes, later: Minutes) -> Minutes:

@@ -63,7 +63,12 @@ def in_words(text: str) -> Iterator[Change]:
 
 def is_numbered(match: re.Match[str]) -> bool:
     """Whether what stands before tells of a version, or of a part of a text."""
-    return NUMBERED.search(match.string[: match.start()][-LONGEST:]) is not None
+    return NUMBERED.search(before_it(match.string, match.start(), LONGEST)) is not None
+
+
+def before_it(text: str, start: int, longest: int) -> str:
+    """So many characters before a place in a text, at most."""
+    return text[max(0, start - longest) : start]
 
 
 def spelled(day: str, month: str | None, year: str | None = None) -> str:
