@@ -18,18 +18,16 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import torch
-
 from data.prepare import Prepared
 from models import quantization, weights
 from models.bundle import TOKENIZER, Bundle
 from models.cores import threads_for
 from models.hypotheses import SearchOptions
 from models.info import BundleInfo
-from models.search import translate_ids
 from models.seq2seq import Seq2Seq
 from mt_service.engine.interface import Engine, Job
 from mt_service.engine.native.engine import NativeEngine
+from mt_service.engine.reference import ReferenceEngine
 from training.average import choose_weights
 from training.device import hardware
 from training.examples import Example, bleu, dev_examples, first
@@ -49,16 +47,8 @@ def bundle_of(network: Seq2Seq, prepared: Prepared, recipe: dict[str, Any], fold
         return weights.write_bundle(folder, network, prepared.folder / TOKENIZER, info, "int8")
 
 
-def by_reference(network: Seq2Seq, bundle: Bundle, example: Example, options: SearchOptions) -> list[str]:
-    """Translations in plain torch."""
-    sources = [bundle.tokenizer.encode_source(text, example.target) for text in example.sources]
-    with torch.inference_mode():
-        found = translate_ids(network, sources, options, bundle.specials)
-    return [bundle.tokenizer.decode(one[0].tokens) for one in found]
-
-
-def by_engine(engine: Engine, bundle: Bundle, example: Example, options: SearchOptions) -> list[str]:
-    """Translations by the compiled engine."""
+def translated(engine: Engine, bundle: Bundle, example: Example, options: SearchOptions) -> list[str]:
+    """Translations by an engine."""
     sources = [tuple(bundle.tokenizer.encode_source(text, example.target)) for text in example.sources]
     order, found = sorted(range(len(sources)), key=lambda index: len(sources[index])), dict[int, str]()
     for start in range(0, len(order), TOGETHER):
@@ -77,19 +67,16 @@ def compared(found: Sequence[str], exact: Sequence[str], example: Example) -> di
 def rows(network: Seq2Seq, bundles: dict[str, Bundle], dev: Sequence[Example]) -> list[dict[str, Any]]:
     """A row for each dev set and beam."""
     made, bundle = [], next(iter(bundles.values()))
-    engines = {name: NativeEngine(one, threads_for(0, 2)) for name, one in bundles.items()}
-    rounded = {name: one.network() for name, one in bundles.items()}
+    engines: dict[str, Engine] = {"float32": ReferenceEngine(network, bundle.specials)}
+    for name, one in bundles.items():
+        engines[f"{name}, reference"] = ReferenceEngine(one.network(), one.specials)
+        engines[f"{name}, compiled"] = NativeEngine(one, threads_for(0, 2))
     for beam in BEAMS:
         options = SearchOptions(beam, length_penalty=ALPHA)
         for example in dev:
-            exact = by_reference(network, bundle, example, options)
-            row: dict[str, Any] = {"set": example.name, "direction": example.direction, "beam": beam}
-            row |= {"sentences": len(exact), "float32": compared(exact, exact, example)}
-            for name in bundles:
-                weights_alone = by_reference(rounded[name], bundle, example, options)
-                row[f"{name}, reference"] = compared(weights_alone, exact, example)
-                row[f"{name}, compiled"] = compared(by_engine(engines[name], bundle, example, options), exact, example)
-            made.append(row)
+            found = {name: translated(engine, bundle, example, options) for name, engine in engines.items()}
+            row = {"set": example.name, "direction": example.direction, "beam": beam, "sentences": len(example.sources)}
+            made.append(row | {name: compared(one, found["float32"], example) for name, one in found.items()})
     return made
 
 
