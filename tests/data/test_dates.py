@@ -27,6 +27,13 @@ from data.clock import Clock, of_english, of_german
         ("Wir haben 24. - 26.12. geschlossen", "Wir haben 24. bis 26. Dezember geschlossen"),
         ("Offen ist die Hütte 1.4.–31.10.", "Offen ist die Hütte 1. April bis 31. Oktober."),
         ("Eintritt Fr. 20.- 12.5.2024", "Eintritt Fr. 20.- 12. Mai 2024"),
+        ("Ihr Schreiben vom 3.5.24", "Ihr Schreiben vom 3. Mai 2024"),
+        ("Berlin, 03.05.24", "Berlin, 3. Mai 2024"),
+        ("geboren am 12.10.45 in Ulm", "geboren am 12. Oktober 1945 in Ulm"),
+        ("gültig vom 1.1.24 bis 11.11.24.", "gültig vom 1. Januar 2024 bis 11. November 2024."),
+        ("Mi, 1.5.24, und 2.5.24", "Mi, 1. Mai 2024, und 2. Mai 2024"),
+        ("01.05.24–03.05.24", "1. Mai 2024 bis 3. Mai 2024"),
+        ("vom 24. – 26.12.23", "vom 24. bis 26. Dezember 2023"),
     ],
 )
 def test_months_of_german_dates_are_put_in_words(text: str, expected: str) -> None:
@@ -51,6 +58,9 @@ def test_months_of_german_dates_are_put_in_words(text: str, expected: str) -> No
         "1.1.–31.12.2024–2025",
         "Wir unterstützen Python 3.8 bis 3.12.",
         "Das gilt für Windows bis 8.1.",
+        "Ab 8.1.12 läuft es, bis 10.12.45 lief es nicht, 3.5.24 auch",
+        "Version 03.05.24, Bestellnummer 12.03.24 und 01.02.03.04.05",
+        "um 10.05.30 Uhr, am 3.5.244 und am 3.5.2.",
     ],
 )
 def test_what_is_no_german_date_stays(text: str) -> None:
@@ -72,6 +82,8 @@ def test_what_was_written_is_remembered_beside_times() -> None:
         ("12/24/2023-12/31/2023", "24.12.2023-31.12.2023"),
         ("12/24/2023 and 1/5/2024", "24.12.2023 and 5.1.2024"),
         ("on 5/3/2024", "on 5/3/2024"),
+        ("due 12/24/23, not 1/5/24", "due 24.12.23, not 5.1.24"),
+        ("12/24/36 months, 10/20/30% and 10/20/30 mg", "12/24/36 months, 10/20/30% and 10/20/30 mg"),
         ("24/12/2023 and 1/2 of it", "24/12/2023 and 1/2 of it"),
     ],
 )
