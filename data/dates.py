@@ -28,16 +28,26 @@ SHORT_YEAR = re.compile(rf"{BEFORE}?(?P<date>{DAY}{MONTH}(?P<year>\d\d))(?![\w/�
 SHORT = re.compile(rf"{BEFORE}(?P<date>{DAY}{MONTH})(?![\w/–—-]|[.,:]?\d| \d)")
 NUMBERED = re.compile(  # chapters, versions; and lists of these
     r"(?:§§?|\b(?:Versionen|Version|Kapiteln?|Kap\.|Abschnitte?n?|Abs\.|Absatz|Absätzen?|Punkte?n?|Nr\.|\w*nummern?|Ziffern?|Ziff\."
-    r"|Artikeln?|Art\.|Aufgaben?|Fragen?|Folgen?|Seiten?|Teile?n?|TOP)):? ?(?:\d[\d. –—-]*(?:,|und|oder|bis) )*$",
+    r"|Artikeln?|Art\.|Aufgaben?|Fragen?|Folgen?|Seiten?|Teile?n?|TOP"
+    r"|Pos\.|Position|Firmware|Build|Release|Update|Az\.|Aktenzeichen|Tel\.|Telefon)):? ?"
+    r"(?:\d[\d. –—-]*(?:,|und|oder|bis) )*$",
     re.IGNORECASE,
 )
 LONGEST = 60  # characters that are looked at before a date
 MAYBE = ("bis", "ab", "zum", "seit")  # "bis 8.1." may be a version, "bis 31.12." is a day
 AT_END = re.compile(r"[\"'”’“«»)\]]*$")
 SENTENCE = 4  # words from which a last mark is a sentence's, and not the date's alone
-FIRST_CENTURY = 40  # from which two digits are a year of the century before
-AMOUNT = r"%| ?(?:hours|days|weeks|months|years|mg|ml)\b"
-SLASHES = re.compile(rf"(?<![\w./])0?([1-9]|1[0-2])/0?([1-9]|[12]\d|3[01])/({YEAR}|\d\d(?!{AMOUNT}))(?![\w/]|\.\d)")
+BEGINNING = re.compile(r"(?:^|[,:;(|]|\b(?:Stand|Datum|geb\.|geboren)) ?$")  # before 03.05.24, which may be a version
+CHAIN = re.compile(r",? ?(?:(?:und|oder|bis|sowie|and|or|to|through|[–—-]),? ?)?(?:(?:de[nm]|am|zum|on) )?")
+LAST_YEAR, LAST_BIRTH = 39, 29  # of this century, where a year has two digits
+BORN = re.compile(r"\bgeb\.|(?i:\bgebor|\bgeburt|\bjahrgang|\bgestorben|\bverstorben)")
+SLASHES = re.compile(rf"(?<![\w./])0?([1-9]|1[0-2])/0?([1-9]|[12]\d|3[01])/({YEAR}|\d\d)(?![\w/%]|\.\d)")
+BEFORE_SLASHES = re.compile(
+    r"(?:^|[,:;(|]|\b(?:on|by|since|until|till|from|through|dated|due|born"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day),?) ?$",
+    re.IGNORECASE,
+)
+AMOUNT = re.compile(r" ?(?:[A-Z]{2}|[a-z]+s|min|mg|ml|people)\b")  # behind 12/24/36
 
 
 class Change(NamedTuple):
@@ -54,26 +64,35 @@ def in_words(text: str) -> Iterator[Change]:
     for match in RANGE.finditer(text):
         day, last = match["day"], match["last"]
         if (match["year"] or match["end"] or max(int(day), int(last)) > len(MONTHS)) and not is_numbered(match):
-            first, second = spelled(day, match["month"], match["year"]), spelled(last, match["until"], match["end"])
+            first, second = spelled(day, match["month"], year(match)), spelled(last, match["until"], year(match, "end"))
             yield Change(*match.span(), f"{first} bis {second}" + ("" if match["end"] else stop_of(match)))
     for match in WHOLE.finditer(text):
         if not is_numbered(match):
-            yield Change(*match.span(), spelled(match["day"], match["month"], match["year"]))
-    of_short_years = [match for match in SHORT_YEAR.finditer(text) if not is_numbered(match)]
-    if any(map(is_surely_a_date, of_short_years)):
-        for match in of_short_years:
-            yield Change(*match.span("date"), spelled(match["day"], match["month"], match["year"]))
+            yield Change(*match.span(), spelled(match["day"], match["month"], year(match)))
+    yield from of_short_years(text)
     for match in SHORT.finditer(text):
         maybe = (match["word"] or "").lower() in MAYBE and int(match["day"]) <= len(MONTHS)
         if not (maybe and AT_END.match(text, match.end())):
             yield Change(*match.span("date"), spelled(match["day"], match["month"]) + stop_of(match))
 
 
+def of_short_years(text: str) -> Iterator[Change]:
+    """Dates with a year of two digits, as which versions may look: those that surely are some, and what joins them."""
+    before = 0
+    for match in SHORT_YEAR.finditer(text):
+        if is_surely_a_date(match) or (before and CHAIN.fullmatch(text, before, match.start("date"))):
+            before = match.end()
+            yield Change(*match.span("date"), spelled(match["day"], match["month"], year(match)))
+
+
 def is_surely_a_date(match: re.Match[str]) -> bool:
-    """Whether digits with a year of two are a date by a word before them, or by a zero that fills them up."""
-    word = (match["word"] or "").lower()
-    before = match.start() < match.start("date") and word not in MAYBE
-    return before or re.search(r"\b0", match["date"]) is not None
+    """Whether digits with a year of two are a date, by a word before them, or a zero in them and none before them."""
+    if is_numbered(match):
+        return False
+    start, filled = match.start("date"), re.search(r"\b0", match["date"][:-2]) is not None
+    if match.start() < start:
+        return filled or (match["word"] or "").lower() not in MAYBE
+    return filled and BEGINNING.search(before_it(match.string, start, LONGEST)) is not None
 
 
 def is_numbered(match: re.Match[str]) -> bool:
@@ -88,12 +107,16 @@ def before_it(text: str, start: int, longest: int) -> str:
 
 def spelled(day: str, month: str | None, year: str | None = None) -> str:
     """3. Mai 2024, as far as it is known."""
-    return " ".join(filter(None, (f"{day}.", month and MONTHS[int(month) - 1], year and full_year(year.strip()))))
+    return " ".join(filter(None, (f"{day}.", month and MONTHS[int(month) - 1], year)))
 
 
-def full_year(digits: str) -> str:
-    """2024, of 24 as well."""
-    return digits if len(digits) > 2 else ("20" if int(digits) < FIRST_CENTURY else "19") + digits
+def year(match: re.Match[str], group: str = "year") -> str | None:
+    """2024, of 24 as well; 1935 where somebody was born in 35."""
+    digits = match[group] and match[group].strip()
+    if not digits or len(digits) > 2:
+        return digits
+    last = LAST_BIRTH if BORN.search(match.string) else LAST_YEAR
+    return ("20" if int(digits) <= last else "19") + digits
 
 
 def stop_of(match: re.Match[str]) -> str:
@@ -104,6 +127,16 @@ def stop_of(match: re.Match[str]) -> str:
 
 def day_first(text: str) -> Iterator[Change]:
     """The dates of an English text as 24.12.2023, if one of them can only have its month first, and none its day."""
-    found = list(SLASHES.finditer(text))
+    found = list[re.Match[str]]()
+    for match in SLASHES.finditer(text):
+        chained = found and CHAIN.fullmatch(text, found[-1].end(), match.start())
+        if len(match[3]) == 4 or chained or is_short_date(match):
+            found.append(match)
     if any(int(match[2]) > 12 for match in found):
         yield from (Change(*match.span(), f"{match[2]}.{match[1]}.{match[3]}") for match in found)
+
+
+def is_short_date(match: re.Match[str]) -> bool:
+    """Whether 12/24/23 is a date by what stands before it, and no amounts by what stands behind it."""
+    before = BEFORE_SLASHES.search(before_it(match.string, match.start(), LONGEST))
+    return before is not None and AMOUNT.match(match.string, match.end()) is None

@@ -32,6 +32,11 @@ from data.clock import Clock, of_english, of_german
         ("geboren am 12.10.45 in Ulm", "geboren am 12. Oktober 1945 in Ulm"),
         ("gültig vom 1.1.24 bis 11.11.24.", "gültig vom 1. Januar 2024 bis 11. November 2024."),
         ("Mi, 1.5.24, und 2.5.24", "Mi, 1. Mai 2024, und 2. Mai 2024"),
+        ("Am 03.05.24 wurde GIMP 2.10.36 installiert.", "Am 3. Mai 2024 wurde GIMP 2.10.36 installiert."),
+        ("Am 3.5.24 Update von 2.10.34 auf 2.10.36", "Am 3. Mai 2024 Update von 2.10.34 auf 2.10.36"),
+        ("Oma wurde am 12.04.35 geboren.", "Oma wurde am 12. April 1935 geboren."),
+        ("Gültig bis zum 12.04.35.", "Gültig bis zum 12. April 2035."),
+        ("Sie verstehen es am 12.04.35.", "Sie verstehen es am 12. April 2035."),
         ("01.05.24–03.05.24", "1. Mai 2024 bis 3. Mai 2024"),
         ("vom 24. – 26.12.23", "vom 24. bis 26. Dezember 2023"),
     ],
@@ -60,6 +65,7 @@ def test_months_of_german_dates_are_put_in_words(text: str, expected: str) -> No
         "Das gilt für Windows bis 8.1.",
         "Ab 8.1.12 läuft es, bis 10.12.45 lief es nicht, 3.5.24 auch",
         "Version 03.05.24, Bestellnummer 12.03.24 und 01.02.03.04.05",
+        "Die Leistung Pos. 01.02.30 fehlt, Firmware 01.10.24, Python 3.11.05, Az. 03.05.24, Tel.: 03.05.24",
         "um 10.05.30 Uhr, am 3.5.244 und am 3.5.2.",
     ],
 )
@@ -82,10 +88,25 @@ def test_what_was_written_is_remembered_beside_times() -> None:
         ("12/24/2023-12/31/2023", "24.12.2023-31.12.2023"),
         ("12/24/2023 and 1/5/2024", "24.12.2023 and 5.1.2024"),
         ("on 5/3/2024", "on 5/3/2024"),
-        ("due 12/24/23, not 1/5/24", "due 24.12.23, not 5.1.24"),
-        ("12/24/36 months, 10/20/30% and 10/20/30 mg", "12/24/36 months, 10/20/30% and 10/20/30 mg"),
+        ("due 12/24/23 or 1/5/24", "due 24.12.23 or 5.1.24"),
+        ("Invoice dated 1/31/24, due 02/28/24", "Invoice dated 31.1.24, due 28.2.24"),
         ("24/12/2023 and 1/2 of it", "24/12/2023 and 1/2 of it"),
     ],
 )
 def test_english_dates_are_put_in_order_where_one_can_only_have_its_month_first(text: str, expected: str) -> None:
     assert of_english(text).text == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12/24/36 months, 10/20/30% and 10/20/30 mg",
+        "Take it after 5/15/30 minutes.",
+        "available in 8/16/32 GB",
+        "3 sets of 12/15/20 reps",
+        "The results were 10/20/30 for each group.",
+        "1/24/2023.5 and 1/24/233",
+    ],
+)
+def test_amounts_with_slashes_are_no_dates(text: str) -> None:
+    assert of_english(text) == Clock(text)
