@@ -3,6 +3,7 @@
 A network that carries numbers over makes "10 Uhr" of the one and "22 p.m." of the other. So it reads both as 22:00,
 which stands in its translation as it is, and is then written as the language has it. Only English and German are known.
 Numbers before a time share what follows it ("from 9 to 6 p.m.") where it is plain that they are times, too.
+What people say in words, halb acht, is in data.spoken.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
+from data import spoken
 from data.dates import AT_END, Change, before_it, day_first, in_words
 from data.languages import primary
 
@@ -57,6 +59,7 @@ OF_SENTENCE = re.compile(r"\b[a-z]+ $")  # before a time; headings have capitals
 LONGEST = 30  # characters that are looked at before a time
 UNTRANSLATED = r"(?: ?(?:o['’]clock|[ap]\.m\.|[ap]m\b))?"  # that a network puts behind 22:00
 ONLY_TIMES = re.compile(rf"(?:{TIME}(?:{TO}))*{TIME}")
+DIGIT = re.compile(r"\d")
 HALF_DAY = 12 * 60
 DAY = 2 * HALF_DAY
 NOT_WITHIN = r"(?!\d|:\d)"
@@ -95,6 +98,11 @@ def reader(source: str, target: str) -> Callable[[str, Iterable[tuple[int, int]]
     return {("en", "de"): of_english, ("de", "en"): of_german}.get((primary(source), primary(target)))
 
 
+def may_tell(text: str) -> bool:
+    """Whether a first look does not rule out that there is a time of day or a date in a text."""
+    return DIGIT.search(text) is not None or spoken.MAY_SPEAK.search(text) is not None
+
+
 def changed(text: str, changes: Sequence[Change], kept: Iterable[tuple[int, int]]) -> Clock:
     """A text with all changes that touch nothing which is to be kept."""
     if not changes:
@@ -117,8 +125,8 @@ def changed(text: str, changes: Sequence[Change], kept: Iterable[tuple[int, int]
 
 
 def of_english(text: str, kept: Iterable[tuple[int, int]] = ()) -> Clock:
-    """10 p.m. as 22:00, to be written 22 where Uhr follows; half past 10 p.m. as 22:30; 12/24/2023 as 24.12.2023."""
-    return changed(text, [*day_first(text), *counted(text), *english(text)], kept)
+    """10 p.m. as 22:00, to be written 22 where Uhr follows; half past ten as 10:30; 12/24/2023 as 24.12.2023."""
+    return changed(text, [*day_first(text), *counted(text), *spoken.in_english(text), *english(text)], kept)
 
 
 def counted(text: str) -> Iterator[Change]:
@@ -186,15 +194,15 @@ def ends_sentence(text: str, time: Time) -> bool:
 
 
 def of_german(text: str, kept: Iterable[tuple[int, int]] = ()) -> Clock:
-    """22 Uhr as 22:00 Uhr, to be written 10 p.m., unless no time is after noon; 3.5.2024 as 3. Mai 2024."""
-    spoken = [
+    """22 Uhr as 22:00 Uhr, to be written 10 p.m., if some time is after noon; halb 8 as 7:30 Uhr; 3.5. as 3. Mai."""
+    with_minutes = [
         Time(*one.span(), minutes(f"{one['hour']}:{one['minute']}"), one["mark"]) for one in SPOKEN.finditer(text)
     ]
     chains = [in_chain(match, GERMAN_TIME, before_it(text, match.start(), LONGEST)) for match in GERMAN.finditer(text)]
-    times = [time for time in (*spoken, *(time for chain in chains for time in chain)) if time.minutes <= 24 * 60]
+    times = [time for time in (*with_minutes, *(time for chain in chains for time in chain)) if time.minutes <= 24 * 60]
     late = [time for time in times if time.minutes >= 13 * 60 or time.minutes < 60]
     some = late if OF_DAY.search(text) or not late else times
-    return changed(text, [*in_words(text), *map(in_full, some)], kept)
+    return changed(text, [*in_words(text), *spoken.in_german(text), *map(in_full, some)], kept)
 
 
 def in_full(time: Time) -> Change:

@@ -116,3 +116,9 @@ def number_words(code: str) -> dict[str, int]:
 def half_hour(code: str) -> HalfHour | None:
     """How a language says half hours, if it is known."""
     return HALF_HOURS.get(primary(code))
+
+
+def hour_words(code: str) -> dict[str, int]:
+    """What names the hours of half hours in a language, if these are known."""
+    half = half_hour(code)
+    return {half.one: 1} | {word: hour for word, hour in number_words(code).items() if hour <= 12} if half else {}

@@ -14,7 +14,7 @@ from copy import copy
 from functools import lru_cache
 from typing import NamedTuple
 
-from data.clock import Clock, reader, rendered_times
+from data.clock import Clock, may_tell, reader, rendered_times
 from data.glossary import Glossary, capitalised, find, held
 from data.languages import has_spaces
 from data.numbers import DIGITS, NUMBER, Carry, left, made_up, missing, rendered
@@ -188,7 +188,7 @@ class Masking:
 
     def timed(self, text: str) -> Clock:
         """A text with times of day as a network carries them over; as it is, if that hid a term."""
-        if self.reader is None or DIGITS.search(text) is None:
+        if self.reader is None or not may_tell(text):
             return Clock(text)
         clock = self.reader(text, (one.span() for one in SPAN.finditer(text) if one.lastgroup in UNTOUCHED))
         if clock.text == text:

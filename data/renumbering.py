@@ -30,7 +30,7 @@ class Style:
         spelled = "|".join(self.words) or r"(?!)"
         half = languages.half_hour(language)
         self.later = half.later if half else 0
-        self.hours = {half.one: 1} | {word: hour for word, hour in self.words.items() if hour <= 12} if half else {}
+        self.hours = languages.hour_words(language)
         self.names = {hour: word for word, hour in self.hours.items()}
         phrase, hours = (half.words, "|".join(self.hours)) if half else (r"(?!)", "")
         half_hour = rf"(?P<half>{phrase} )(?P<hour>1[0-2]|[1-9]|{hours})(?![\w-]|[.,:/]\d)"
