@@ -58,6 +58,7 @@ class HalfHour(NamedTuple):
     later: int  # by how many hours the one that it names is later
 
 
+LIKE = str.maketrans("ıİſ\N{KELVIN SIGN}", "iisk")
 HALF_HOURS = {
     "de": HalfHour("halb", "eins", 1),
     "en": HalfHour("half past", "one", 0),
@@ -122,3 +123,8 @@ def hour_words(code: str) -> dict[str, int]:
     """What names the hours of half hours in a language, if these are known."""
     half = half_hour(code)
     return {half.one: 1} | {word: hour for word, hour in number_words(code).items() if hour <= 12} if half else {}
+
+
+def folded(word: str) -> str:
+    """A word in the small letters that it is known by; re.IGNORECASE takes a few more for the same."""
+    return word.translate(LIKE).lower()

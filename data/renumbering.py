@@ -16,7 +16,6 @@ from data.prepared import Pair
 NUMERAL = rf"(?<![{LETTER}_\d.,:/-])(?P<digits>\d+(?:[.,:/-]\d+)*)(?P<ordinal>st|nd|rd|th)?(?![{LETTER}_\d]|[.,:/-]\d)"
 BREAK = re.compile(r"[.,:/-]")
 WRITTEN = 3  # that the weight of a pair grows by for each number in digits or time, as dates and times are few
-LIKE = str.maketrans("ıİſ\N{KELVIN SIGN}", "iisk")
 JOINED = 0.3  # of these pairs, which another one follows, as sentences with several numbers are few
 
 Key: TypeAlias = tuple[str, ...]  # the groups of digits of a number
@@ -45,9 +44,9 @@ class Style:
     def key(self, match: re.Match[str]) -> Key:
         """The groups of digits of a number; of half hours those of a clock."""
         if match["half"]:
-            named = self.hours.get(folded(match["hour"])) or int(match["hour"])
+            named = self.hours.get(languages.folded(match["hour"])) or int(match["hour"])
             return str((named - self.later - 1) % 12 + 1), "30"
-        return tuple(BREAK.split(match["digits"] or str(self.words[folded(match[0])])))
+        return tuple(BREAK.split(match["digits"] or str(self.words[languages.folded(match[0])])))
 
     def written(self, match: re.Match[str], groups: Key | None) -> str:
         """A number as it is written in a place; what stands there, if there is none."""
@@ -59,11 +58,6 @@ class Style:
         marks = [*BREAK.findall(match["digits"] or ""), ""]
         text = "".join(group + mark for group, mark in zip(groups, marks, strict=True))
         return text + (suffix(int(groups[-1])) if match["ordinal"] else "")
-
-
-def folded(word: str) -> str:
-    """A word in the small letters that it is known by; re.IGNORECASE takes a few more for the same."""
-    return word.translate(LIKE).lower()
 
 
 class Numbers(NamedTuple):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from data.dates import Change
-from data.languages import hour_words
+from data.languages import folded, hour_words
 
 HOUR = 60
 HOURS = {language: hour_words(language) for language in ("de", "en")}
@@ -34,25 +34,25 @@ ENGLISH = re.compile(
 def in_german(text: str) -> Iterator[Change]:
     """The half hours of a German text: halb acht as 7:30 Uhr, fünf vor halb acht as 7:25 Uhr."""
     for match in GERMAN.finditer(text):
-        size = SIZES.get((match["size"] or "").lower()) or int(match["size"] or 0)
+        size = SIZES.get(folded(match["size"] or "")) or int(match["size"] or 0)
         minutes = hour_of(match, HOURS["de"]) * HOUR - HOUR // 2
-        minutes += -size if (match["side"] or "").lower() == "vor" else size
+        minutes += -size if folded(match["side"] or "") == "vor" else size
         yield Change(*match.span(), f"{clock(minutes)} Uhr")
 
 
 def in_english(text: str) -> Iterator[Change]:
     """The times of an English text that are counted from an hour: half past seven as 7:30, ten to eight as 7:50."""
     for match in ENGLISH.finditer(text):
-        part = (match["half"] or match["past"] or match["before"]).lower().removeprefix("a ").removesuffix(" minutes")
+        part = folded(match["half"] or match["past"] or match["before"]).removeprefix("a ").removesuffix(" minutes")
         size = SIZES.get(part) or int(part)
-        to = match["before"] is not None or (match["side"] or "").lower() == "to"
+        to = match["before"] is not None or folded(match["side"] or "") == "to"
         if not (to and part == "half"):
             yield Change(*match.span(), clock(hour_of(match, HOURS["en"]) * HOUR + (-size if to else size)))
 
 
 def hour_of(match: re.Match[str], words: Mapping[str, int]) -> int:
     """The hour that is named in digits or in a word."""
-    named = match["hour"].lower()
+    named = folded(match["hour"])
     return words.get(named) or int(named)
 
 

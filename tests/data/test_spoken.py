@@ -15,6 +15,7 @@ from data.clock import Clock, may_tell, of_english, of_german
         ("Um halb 10 Uhr kommt sie, um 15 Uhr geht sie.", "Um 9:30 Uhr kommt sie, um 15:00 Uhr geht sie."),
         ("halb 3 oder halb vier", "2:30 Uhr oder 3:30 Uhr"),
         ("fünf nach halb acht abends", "7:35 Uhr abends"),
+        ("FÜNF NACH HALB ſieben", "6:35 Uhr"),
         ("zehn Minuten vor halb zwölf", "11:20 Uhr"),
     ],
 )
@@ -28,6 +29,7 @@ def test_half_hours_of_german_are_put_in_digits(text: str, expected: str) -> Non
     [
         ("See you at half past nine!", "See you at 9:30!"),
         ("It's half past 1.", "It's 1:30."),
+        ("at fıve mınutes past sıx", "at 6:05"),
         ("a quarter to one", "12:45"),
         ("at ten minutes to eight", "at 7:50"),
         ("twenty-five past three o'clock", "3:25"),
