@@ -48,12 +48,26 @@ def words(text: str) -> frozenset[str]:
 ABBREVIATIONS = words("""
     dr prof mr mrs ms messrs jr sr sra srta dña st ste mme mlle mm hr fr frl dipl ing med phil habil gen gov sen rep col
     sgt capt lt cmdr rev hon ud uds vd vds dª bzw ca evtl ggf sog vgl inkl exkl zzgl abzgl bspw eigtl geb gest gegr mio
-    mrd vs cf approx env av blvd avda tel ext incl excl dept univ
+    mrd vs cf approx env av blvd avda tel ext incl excl dept univ fam fa mt
 """)
-# So it is after these, if a number follows.
+# And after these, if they are in small letters.
+SMALL = words("tgl mtl ehem einschl ausschl insb bes allg urspr versch jew zw wg")
+# So it is after these, unless a word follows that begins sentences.
+AMOUNTS = words("min std sek stck tsd ft co")
+# So it is after these, if a number or § follows.
 NUMBERED = words("""
     no nr nos s p pp pág págs art fig figs abb tab kap vol vols bd abs sec eq num núm n jan feb mar apr jun jul aug sep
-    sept oct okt nov dec dez janv févr avr juil déc ene abr ago dic
+    sept oct okt nov dec dez janv févr avr juil déc ene abr ago dic str
+    max mind gem apt
+""")
+STREET = "str"  # which German puts behind a name, as in Hauptstr.
+# Behind these a sentence goes on, whatever follows.
+GOES_ON = re.compile(r"\b(?:z\. ?B|d\. ?h|u\. ?[aU]|i\. ?d\. ?R|i\. ?[AV]|m\. ?E)\.\Z")
+DATE = re.compile(r"\d\d?\.\d\d?")
+# An ordinal number of three digits follows these: "seinen 100. Geburtstag".
+BEFORE_ORDINAL = words("""
+    der die das den dem des zum zur am beim vom im ins jeder jede jeden jedem jedes ein eine einen einem einer eines
+    mein meinen meinem meines sein seinen seinem seines ihr ihren ihrem ihres unser unseren unserem unseres
 """)
 # These begin a sentence and never follow an ordinal number ("3. Oktober") or dotted letters ("U.S. Senate").
 STARTERS = words("""
@@ -140,17 +154,27 @@ def ends(before: str, after: str) -> bool:
 
 
 def abbreviated(before: str, after: str) -> bool:
-    """Whether the full stop at the end of `before` belongs to an abbreviation, an initial or an ordinal number."""
-    word = before.split()[-1].lstrip(OPENERS).removesuffix(".")
+    """Whether the full stop at the end of `before` belongs to an abbreviation, initial, date or ordinal number."""
+    *earlier, whole = before.split()
+    whole = whole.lstrip(OPENERS).removesuffix(".")
+    word = whole.rpartition("-")[2]  # Art.-Nr., Dipl.-Ing.
     following = WORD.match(after)
     starts = following is not None and following[0] in STARTERS
-    if word.lower() in ABBREVIATIONS or (DOTTED.fullmatch(word) and word.islower()):
+    if word.lower() in ABBREVIATIONS or word in SMALL or (DOTTED.fullmatch(word) and word.islower()):
         return True
-    if word.lower() in NUMBERED and after[:1].isdigit():
+    if GOES_ON.search(before):
+        return True
+    if (after[:1].isdigit() or after[:1] == "§") and (word.lower() in NUMBERED or word.lower().endswith(STREET)):
         return True
     initial = len(word) == 1 and word.isalpha() and word != "I"
-    ordinal = len(word) <= 2 and word.isdigit()
-    return not starts and bool(initial or ordinal or DOTTED.fullmatch(word))
+    within = initial or word.lower() in AMOUNTS or is_ordinal(whole, earlier) or DATE.fullmatch(whole)
+    return not starts and bool(within or DOTTED.fullmatch(word))
+
+
+def is_ordinal(word: str, earlier: Sequence[str]) -> bool:
+    """Whether a number may be an ordinal one, by its length and the words before it."""
+    short = len(word) <= 2 or (len(word) == 3 and (not earlier or earlier[-1].lower() in BEFORE_ORDINAL))
+    return word.isdigit() and short
 
 
 def shorten(sentence: str, longest: int) -> Iterator[Segment]:

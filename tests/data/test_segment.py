@@ -144,3 +144,37 @@ def test_hostile_texts_take_no_longer_than_plain_ones(text: str) -> None:
     start = time.perf_counter()
     assert join(split(text)) == text
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Die Temperatur darf max. 25 Grad betragen, es dauert mind. 2 Wochen.",
+        "Sie haften gem. § 5 des Vertrags.",
+        "Nehmen Sie tgl. 2 Tabletten, d. h. Sie nehmen z. B. Ihre und z.B. Meine.",
+        "Wir feiern den 100. Geburtstag meiner Oma am 24.12. Abends.",
+        "150. Jahrestag",
+        "Müller & Co. KG, Hauptstr. 5, 5 Min. Fußweg, Art.-Nr. 12345, Dipl.-Ing. Müller",
+        "Fam. Maier climbed Mt. Everest from Apt. 5.",
+    ],
+)
+def test_german_abbreviations_are_inside_a_sentence(text: str) -> None:
+    assert [one.text for one in split(text)] == [text]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("He changed his mind.", "Peter left."),
+        ("Das ist Max.", "Peter kennt ihn."),
+        ("Es sind 150.", "Peter kommt."),
+        ("What a gem.", "Peter found it."),
+        ("Wir wohnen in einer WG.", "Peter kocht."),
+        ("He is a Jew.", "Peter is not."),
+        ("Es dauert 5 Min.", "Danach gehen wir."),
+        ("Das war am 24.12.", "Danach kam Peter."),
+        ("Dort ist die Str.", "Peter wohnt da."),
+    ],
+)
+def test_words_that_look_like_abbreviations_end_a_sentence(first: str, second: str) -> None:
+    assert [one.text for one in split(f"{first} {second}")] == [first, second]
