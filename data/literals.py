@@ -17,7 +17,7 @@ from typing import NamedTuple
 from data.clock import Clock, may_tell, reader, rendered_times
 from data.glossary import Glossary, capitalised, find, held
 from data.languages import has_spaces
-from data.numbers import DIGITS, NUMBER, Carry, left, made_up, missing, rendered
+from data.numbers import DIGITS, GLUED_NUMBER, NUMBER, Carry, left, made_up, missing, rendered
 from data.placeholders import EMAIL, EMOJI, URL
 from data.spans import Span, joined, together
 from data.tokenizer import FIRST_PLACEHOLDER, Tokenizer
@@ -36,7 +36,8 @@ KINDS = {
     "variable": r"\{\{?[\w.]+\}?\}|\$\{[\w.]+\}|(?<!\d)%(?:\(\w+\))?[sd]\b",
     "iban": r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?!\w)",
     "phone": r"(?<![\w+-])(?<!\d[.,:/])(?:\+(?=\d)|\(0\d+\)|0)(?=(?:[ ()/-]{0,2}\d){5})[\d ()/-]*\d(?!\w|[.,:]\d)",
-    "code": r"(?<![\w-])(?=[A-Z\d])(?=[\d_/.-]*[A-Z])(?=[A-Z_/.-]*\d)[A-Z0-9]+(?:[-_/.][A-Z0-9]+)*(?![\w-])",
+    "code": rf"(?!{GLUED_NUMBER})"
+    r"(?<![\w-])(?=[A-Z\d])(?=[\d_/.-]*[A-Z])(?=[A-Z_/.-]*\d)[A-Z0-9]+(?:[-_/.][A-Z0-9]+)*(?![\w-])",
     "name": r"(?<![\w-])(?:(?=\w*\d\w*\d)(?=\w*[A-Za-z]\w*\d)\w{6,}|[^\W_]+(?:_[^\W_]+)+)(?![\w-])",
     "number": NUMBER,
     "emoji": rf"(?:{EMOJI})+",
@@ -229,11 +230,11 @@ class Masking:
 
         If terms are expected, all of these and what there was have symbols for them.
         """
-        found, hold = {masked.text: masked}, bool(masked.expected)
+        found, hold = {(masked.text, *masked.targets.values()): masked}, bool(masked.expected)
         for carry in (*(("rule",) if hold else ()), *(OTHERS if DIGITS.search(text) else ())):
             other = self.mask(text, carry, hold)
             if not other.wordless and (hold or not other.beyond):
-                found.setdefault(other.text, other)
+                found.setdefault((other.text, *other.targets.values()), other)
         return list(found.values())[1:]
 
     def is_plain(self, text: str) -> bool:

@@ -11,12 +11,20 @@ from data.languages import half_hour, number_marks, number_words
 
 SIGNS = "+−-"
 START, END = rf"(?<!\w)(?<!\d[.,:/])(?:(?<!-)[{SIGNS}](?=\d))?", r"(?!\w|[.,:/-]\d)"
+UNIT = r"(?:EUR|USD|CHF|GBP|(?:[cdkm]?m|qm)[²³]?|[km]?g|t|[cdm]?l|ha|[kMG]?Wh?|mAh|[kMGT]B)(?!\w)"
+GLUED_NUMBER = rf"{START}\d+(?:[.,]\d+)+(?={UNIT})"  # 1.250,50EUR
 NUMBER = (
     rf"(?<!\d ){START}\d{{1,3}}(?: \d{{3}})+(?:[.,]\d+)?{END}(?! \d)"  # 12 345,67
     rf"|{START}\d+(?: \d+){{2,}}{END}"  # 555 123 4567
+    rf"|{START}\d{{1,3}}(?:\.\d{{3}})*[.,][–—-]{{1,2}}(?![\w–—-])"  # 1.250,-
+    rf"|{GLUED_NUMBER}"
     rf"|{START}\d+(?:[.,:/-]\d+)*{END}"
 )
 NAMED = re.compile(r"(?:\b[A-Z]\w*|\b[Vv]ersions?|\bv) ?$")  # before 3.11 in "Python 3.11", which is no decimal number
+NO_CENTS = re.compile(r"[.,][–—-]{1,2}$")
+COUNTS = re.compile(rf" ?(?:[€$£%°]|[^\W\d_a-z][^\W\d_]|(?:[a-z]+s|people)\b|{UNIT})")  # behind 12 000
+MEASURES = re.compile(rf" ?(?:[€$£%°]|{UNIT})")
+POINT = re.compile(r"\d+\.\d\d?")
 WORD = re.compile(r" [^\W\d_]")
 SEVERAL = re.compile(r"\d\D+\d")
 LONG = 5  # digits that make a number long
@@ -40,14 +48,14 @@ def rendered(match: re.Match[str], source: str, target: str, carry: Carry = "rul
         carry: which of the numbers to keep that a network may do better.
     """
     text, sentence, end = match[0], match.string, match.end()
-    digits = text.lstrip(SIGNS)
+    digits = NO_CENTS.sub("", text.lstrip(SIGNS))
     half = half_hour(source)
     if half and sentence[: match.start()].lower().endswith(f"{half.words} "):
         return None  # halb 8 is 7:30
     bounds = digits.split("-")  # of a range
-    anew = [converted(bound, sentence[: match.start()], source, target) for bound in bounds]
-    if any(anew):
-        return text[: -len(digits)] + "-".join(new or bound for new, bound in zip(anew, bounds, strict=True))
+    anew = [converted(bound, sentence[: match.start()], source, target, sentence[end:]) for bound in bounds]
+    if any(anew) or NO_CENTS.search(text):
+        return text[: text.index(digits)] + "-".join(new or bound for new, bound in zip(anew, bounds, strict=True))
     parts = re.split("[.,:/ -]", digits)
     count = sum(map(len, parts))
     long = len(parts) > 2 or count >= LONG or (digits[0] == "0" and count > 1)
@@ -58,8 +66,12 @@ def rendered(match: re.Match[str], source: str, target: str, carry: Carry = "rul
     return text if {"rule": by_rule, "all": True, "times": len(parts) == 2, "none": False}[carry] else None
 
 
-def converted(digits: str, before: str, source: str, target: str) -> str | None:
-    """A number that has marks of the source language, or spaces, with those of the target language."""
+def converted(digits: str, before: str, source: str, target: str, after: str = "") -> str | None:
+    """A number that has marks of the source language, or spaces, with those of the target language.
+
+    So is one with a decimal point where the source has a comma, as many write; spaces may be those of a telephone's
+    number or a code, unless something counted follows.
+    """
     marks, others = number_marks(source), number_marks(target)
     if marks is None or others is None:
         return None
@@ -67,8 +79,10 @@ def converted(digits: str, before: str, source: str, target: str) -> str | None:
     grouped = rf"(\d{{1,3}}(?:(?:{group}\d{{3}})+|(?: \d{{3}})+))(?:{decimal}\d+)?"
     found = re.fullmatch(rf"{grouped}|\d+{decimal}\d+", digits)
     if found is None:
+        return digits if marks.decimal == "," and others.decimal == "." and POINT.fullmatch(digits) else None
+    if " " in digits and marks.decimal not in digits and not COUNTS.match(after):
         return None
-    if found[1] is None and marks.decimal == "." and NAMED.search(before):
+    if found[1] is None and marks.decimal == "." and NAMED.search(before) and not MEASURES.match(after):
         return digits
     swap = {" ": others.group, marks.group: others.group, marks.decimal: others.decimal}
     return "".join(swap.get(c, c) for c in digits)
