@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +32,10 @@ CELL = rf"[^{LINE_ENDS}|([{{]*"
 TABLE_ROW = re.compile(  # begins with a bar, or has two with white space around and no bracket before them
     rf"(?:\A|(?<=[{LINE_ENDS}]))(?:[ \t]*[|](?=\s)|{CELL}(?<=\s)[|](?=\s){CELL}(?<=\s)[|](?=\s))[^{LINE_ENDS}]*"
 )
-GAP = re.compile(r"[。！？｡]+[」』”’）】》\"')\]]*\s*|\s+")
+GAP = re.compile(  # the last one as in "well...no"
+    r"[。！？｡]+[」』”’）】》\"')\]]*\s*|\s+|(?<=\w)(?:\.{3,}|…)(?=[^\W\d_]{2})"
+)
+FENCE = re.compile(r"^[ \t]*(?P<fence>`{3,}+|~{3,}+)(?P<info>[^\n`]*)$", re.MULTILINE)  # begins or ends code
 WORD = re.compile(r"\w+")
 DOTTED = re.compile(r"(?:\w\.)+\w")
 NO_SPACE = re.compile(r"\S")
@@ -91,13 +95,15 @@ def split(text: str, longest: int = LONGEST) -> list[Segment]:
     Line ends split, but for those that a width made (see data.wrapping). Marks of lists, quotations and headings at the
     beginning of a line are segments of their own, and so are bars between the cells of a table. White space at the
     start becomes a segment with an empty text, the only one there is. Sentences of more than `longest` characters are
-    cut at the best punctuation or space, else anywhere between characters.
+    cut at the best punctuation or space, else anywhere between characters. A fenced block of code is one segment.
     """
     segments = []
     start = 0
     for gap_start, gap_end in (*gaps(text), (len(text), len(text))):
         sentence, separator = text[start:gap_start], text[gap_start:gap_end]
-        if sentence:
+        if is_code(sentence):
+            segments.append(Segment(sentence, separator))
+        elif sentence:
             *cuts, (rest, _) = shorten(sentence, longest)
             segments += [*cuts, Segment(rest, separator)]
         elif separator:
@@ -114,9 +120,12 @@ def join(segments: Iterable[Segment]) -> str:
 def gaps(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of the white space between sentences; empty after a Chinese full stop."""
     rows = [match.span() for match in TABLE_ROW.finditer(text)] if BAR in text else []
+    fenced = blocks(text)
     soft = soft_breaks(text)
     for match in GAP.finditer(text):
         end = match.end()
+        if fenced and is_within(match.start(), fenced):
+            continue
         if match[0] == " " and 1 < end < len(text) and text[end - 2] not in MAY_END and text[end] != BAR:
             continue  # between two words, as most are: no need to look closer
         start = match.start() + len(match[0].rstrip())
@@ -129,9 +138,33 @@ def gaps(text: str) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
+def blocks(text: str) -> list[tuple[int, int]]:
+    """Where the fenced blocks of code of a text begin and end, as Markdown has them."""
+    found, first = list[tuple[int, int]](), None
+    for match in FENCE.finditer(text):
+        if first is None:
+            first = match
+        elif match["fence"].startswith(first["fence"]) and not match["info"].strip():
+            found.append((first.start("fence"), match.end("fence")))
+            first = None
+    return found
+
+
+def is_within(place: int, spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether a place is in one of some spans, which are in their order."""
+    before = bisect_right(spans, (place, sys.maxsize)) - 1
+    return before >= 0 and spans[before][0] < place < spans[before][1]
+
+
+def is_code(segment: str) -> bool:
+    """Whether a segment is a fenced block of code, which is not translated."""
+    return segment.startswith(("```", "~~~")) and blocks(segment) == [(0, len(segment))]
+
+
 def is_mark(segment: str) -> bool:
-    """Whether a segment is a list's mark or a table's bar."""
-    return segment == BAR or LIST_MARK.match(segment) is not None
+    """Whether a segment is a list's mark, a table's bar or a fence of code, such as ```python."""
+    fence = FENCE.fullmatch(segment) is not None and " " not in segment
+    return segment == BAR or fence or LIST_MARK.match(segment) is not None
 
 
 def beside_bar(text: str, start: int, end: int, rows: Sequence[tuple[int, int]]) -> bool:

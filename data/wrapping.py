@@ -1,6 +1,7 @@
 """Lines that were broken to fit a width, as e-mails and copied pages have them, go on in the next line.
 
-In paragraphs that begin with a small letter, as chats and code do, each line end parts sentences. In others it does not
+In paragraphs that begin with a small letter, as chats and code do, each line end parts sentences, unless a comma stands
+before them, as behind "Sehr geehrter Herr Müller,". In others it does not
 if the next line begins with a small letter after a long line without a mark at its end, or if no line of the paragraph
 had room for the word that begins the next one.
 """
@@ -48,8 +49,10 @@ def soft_breaks(text: str) -> frozenset[int]:
     if "\n" not in text:
         return frozenset()
     found = set[int]()
+    before = ""
     for lines in paragraphs(text):
-        if not lines[0].text[0].islower():
+        small, before = lines[0].text[0].islower() and not before.endswith(","), lines[-1].text
+        if not small:
             full = is_full(lines)
             found.update(line.end for line, following in pairwise(lines) if goes_on(line.text, following.text, full))
     return frozenset(found)

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from data.languages import has_spaces, parts_sentences_by_spaces
 from data.literals import Masked, Masking
 from data.normalize import normalize
-from data.segment import CLOSERS, LONGEST, Segment, is_mark, split
+from data.segment import CLOSERS, LONGEST, Segment, is_code, is_mark, split
 from data.tokenizer import Tokenizer
 from data.wrapping import rejoined
 
@@ -105,6 +105,8 @@ def apart(segment: Segment) -> list[Segment]:
 
 def halved(tokenizer: Tokenizer, masking: Masking, segment: Segment) -> list[Part]:
     """Encode a part; as long as it is too long, or holds more literals than there are symbols, cut it in two."""
+    if is_code(segment.text):
+        return [(segment, (), Masked(segment.text, {}, {}))]
     length = len(segment.text)
     short = length <= LONGEST or LONG_ADDRESS.fullmatch(segment.text) is not None
     masked = masking.mask(normalize(rejoined(segment.text)) if short else "")  # which takes long where marks are many

@@ -130,6 +130,14 @@ def test_a_term_that_is_a_time_is_not_hidden(masking: Masking) -> None:
     assert following.mask("Ruf um 22 Uhr an").expected == ("ten at night",)
 
 
+def test_a_term_that_is_a_literal_is_followed(masking: Masking) -> None:
+    following = masking.following(glossary_of({"CO2": "carbon dioxide"}, "de"))
+    text = "Die Menge an CO2 steigt."
+    masked = following.mask(text)
+    assert (list(masked.targets.values()), masked.expected) == (["CO2"], ("carbon dioxide",))
+    assert [list(one.targets.values()) for one in following.others(text, masked)] == [["carbon dioxide"]]
+
+
 def test_numbers_may_all_be_symbols_or_some_or_none(masking: Masking) -> None:
     text = "Franz hat 3 Hunde, seit 1998, um 17:45."
     masked = masking.mask(text)

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from data.segment import Segment, join, split
+from data.segment import Segment, is_code, is_mark, join, split
 
 ALPHABET = " \n\t.!?-|*)。，,;:\"'aBc3DrI“”–\u0301\u200d\xa0\u2028…"
 
@@ -138,6 +138,8 @@ def test_any_text_comes_back_exactly() -> None:
         "- " * 100_000,
         "a | " * 50_000,
         "| a" * 70_000,
+        "```\n" * 50_000,
+        "".join("`" * (3 + i % 400) + "a\n" for i in range(1000)),
     ],
 )
 def test_hostile_texts_take_no_longer_than_plain_ones(text: str) -> None:
@@ -178,3 +180,20 @@ def test_german_abbreviations_are_inside_a_sentence(text: str) -> None:
 )
 def test_words_that_look_like_abbreviations_end_a_sentence(first: str, second: str) -> None:
     assert [one.text for one in split(f"{first} {second}")] == [first, second]
+
+
+def test_dots_between_words_end_a_sentence_without_a_space() -> None:
+    text = "Ich weiß nicht...vielleicht morgen. Na ja…gut, v1...v2"
+    assert [one.text for one in split(text)] == ["Ich weiß nicht...", "vielleicht morgen.", "Na ja…", "gut, v1...v2"]
+    assert join(split(text)) == text
+
+
+@pytest.mark.parametrize("fence", ["```", "~~~~"])
+def test_a_fenced_block_is_one_segment(fence: str) -> None:
+    code = f"{fence}python\nprint('Guten Tag. Wie geht es?')\n\n# {'lang ' * 200}\n{fence}"
+    text = f"Siehe hier. So:\n\n{code}\nDanke.\n{fence} offen\nAlso. Ja."
+    found = [one.text for one in split(text)]
+    assert found == ["Siehe hier.", "So:", code, "Danke.", f"{fence} offen", "Also.", "Ja."]
+    assert [is_code(one) for one in found] == [False, False, True, False, False, False, False]
+    assert (is_mark(f"{fence}python"), is_mark(f"{fence} offen"), is_mark("``")) == (True, False, False)
+    assert join(split(text)) == text

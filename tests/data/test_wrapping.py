@@ -35,6 +35,10 @@ def lines_within(text: str) -> list[str]:
         (f"{LONG}\nwww.example.com", [LONG, "www.example.com"]),
         (f"{LONG}\nmax: alten Vertrag", [LONG, "max: alten Vertrag"]),
         (f"{LONG}\tB\nalten Vertrag\tC", [f"{LONG} B", "alten Vertrag C"]),
+        (
+            f"Hallo Max,\n\n{LONG.lower()}\nalten Vertrag kündige.",
+            ["Hallo Max,", f"{LONG.lower()} alten Vertrag kündige."],
+        ),
         (f"{GREETING}\nplease find it.", [GREETING, "please find it."]),
         ("Milch\nbrot und\nzwei Eier", ["Milch", "brot und", "zwei Eier"]),
     ],
