@@ -240,7 +240,8 @@ class Draft:
 
     def close(self, event: Event) -> None:
         """The end of an element and of all that were begun within it; one from before the block is around all of it."""
-        self.ended, self.edge = self.ended | {event.name}, self.length
+        self.ended.add(event.name)
+        self.edge = self.length
         if any(name == event.name for name, _ in self.open):
             name = ""
             while name != event.name:
