@@ -63,9 +63,7 @@ def test_long_and_odd_numbers_stay_as_they_are(text: str, expected: str) -> None
     assert carried(text, "de", "en") == [expected]
 
 
-@pytest.mark.parametrize(
-    "text", ["5 Hunde", "im Jahr 1998", "um 17:45 Uhr", "50%", "3-4 Tage", "1/2", "0"]
-)
+@pytest.mark.parametrize("text", ["5 Hunde", "im Jahr 1998", "um 17:45 Uhr", "50%", "3-4 Tage", "1/2", "0"])
 def test_small_numbers_years_and_times_are_left_to_the_network(text: str) -> None:
     assert carried(text, "de", "en") == [None]
 
