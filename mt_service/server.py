@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import math
 import os
@@ -11,6 +12,7 @@ import socket
 import sys
 import threading
 from types import FrameType
+from typing import Literal
 
 import uvicorn
 from fastapi import FastAPI
@@ -62,6 +64,15 @@ def listen(settings: Settings) -> socket.socket:
     return made
 
 
+def protocol() -> type[asyncio.Protocol] | Literal["auto"]:
+    """How HTTP is read; without httptools as uvicorn does, whose other way has such limits already."""
+    try:
+        from mt_service.protocol import Protocol
+    except ImportError:
+        return "auto"
+    return Protocol
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Load the bundles, so that a bad one is told in a sentence, then serve until told to stop.
 
@@ -83,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         proxies = os.environ.get("FORWARDED_ALLOW_IPS", LOCAL)
         config = uvicorn.Config(
             app,
+            http=protocol(),
             access_log=False,
             server_header=False,
             log_config=None,
