@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from data.config import check
 from data.errors import UserError
 from data.glossary import Glossary, read_glossaries
 from data.languages import turned
-from models.bundle import Bundle, read_bundle, shipped_bundles, shipped_glossaries
+from models.bundle import SUMS, Bundle, read_bundle, shipped_bundles, shipped_glossaries, verify_sums
 from models.cores import available_cores, set_threads
 from models.device import choose_device
 from models.native.compiler import UnavailableError
@@ -81,6 +82,26 @@ def make_reference(bundle: Bundle, settings: Settings) -> Engine:
     return ReferenceEngine(bundle.network(choose_device(settings.device)), bundle.specials, bundle.shortlist)
 
 
+def unaltered(bundle: Bundle, settings: Settings) -> Callable[[], Engine]:
+    """What makes the engine of a bundle, and makes it anew only while the folder holds what it held at first: of the
+    bundle, all but the weights stays in memory, and would not fit others.
+
+    Raises, when called: UserError, when it holds something else, and as make_engine.
+    """
+    sums, again = (bundle.folder / SUMS).read_bytes(), False
+
+    def make() -> Engine:
+        nonlocal again
+        if again:
+            verify_sums(bundle.folder)
+            same = (bundle.folder / SUMS).read_bytes() == sums
+            check(same, f"{bundle.folder} holds another bundle than was loaded: reload the bundles, or start anew")
+        again = True
+        return make_engine(bundle, settings)
+
+    return make
+
+
 def make_translator(bundle: Bundle, settings: Settings) -> Translator:
     """A bundle made ready: weights read, engine and thread started.
 
@@ -89,7 +110,7 @@ def make_translator(bundle: Bundle, settings: Settings) -> Translator:
     """
     rows = settings.max_rows or ROWS[device_of(settings)]
     limits = Limits(rows, settings.max_tokens, settings.max_queue)
-    worker = Worker(lambda: make_engine(bundle, settings), limits)
+    worker = Worker(unaltered(bundle, settings), limits)
     log.info("%s: %s", bundle.info.name, worker.description)
     return Translator(bundle, worker)
 
@@ -110,6 +131,7 @@ class Registry:
     settings: Settings
     make: Callable[[Bundle, Settings], Translator] = make_translator
     translators: list[Translator] = field(default_factory=list)
+    retiring: list[Translator] = field(default_factory=list)  # that were replaced, until they have stopped
     loading: threading.Lock = field(default_factory=threading.Lock)
 
     def load(self) -> None:
@@ -121,9 +143,11 @@ class Registry:
             UserError: when a bundle is missing or damaged, or there is none.
         """
         with self.loading:
-            before, self.translators = self.translators, self.make_all()
-            for translator in before:
-                translator.retire(self.settings.deadline_seconds)  # nobody waits for it, so all may end
+            made, before = self.make_all(), self.translators
+            self.retiring += before
+            self.translators = made
+            for translator in before:  # nobody waits for it, so all may end
+                translator.retire(self.settings.deadline_seconds, partial(self.retiring.remove, translator))
 
     def make_all(self) -> list[Translator]:
         """Translators of all bundles, or of none."""
@@ -160,9 +184,14 @@ class Registry:
         return found
 
     def warn_of_duplicates(self, bundles: list[Bundle]) -> None:
-        """Say which bundle wins where two offer the same direction."""
-        first: dict[str, Bundle] = {}
+        """Say which bundle wins where two offer the same direction, and which have one name."""
+        first, called = dict[str, Bundle](), dict[str, Bundle]()
         for bundle in bundles:
+            name = bundle.info.name
+            namesake = called.setdefault(name, bundle)
+            if namesake is not bundle:
+                both = namesake.folder, bundle.folder
+                log.warning("%s and %s are both called %s: metrics number them; export one with --name", *both, name)
             for direction in bundle.info.directions:
                 winner = first.setdefault(direction, bundle)
                 if winner is not bundle:
@@ -187,14 +216,18 @@ class Registry:
 
     def drain(self) -> bool:
         """Take nothing new, wait for what is under way, then stop; False when not all could be finished in time."""
-        end = time.monotonic() + self.settings.drain_seconds
-        for translator in self.translators:
-            translator.worker.drain(0)
-        finished = [translator.worker.drain(max(0.0, end - time.monotonic())) for translator in self.translators]
+        end, workers = time.monotonic() + self.settings.drain_seconds, self.workers()
+        for worker in workers:
+            worker.drain(0)
+        finished = [worker.drain(max(0.0, end - time.monotonic())) for worker in workers]
         self.close()
         return all(finished)
 
     def close(self) -> None:
         """Stop at once; who still waits is told so."""
-        for translator in self.translators:
-            translator.worker.close()
+        for worker in self.workers():
+            worker.close()
+
+    def workers(self) -> list[Worker]:
+        """Those of all translators, and of those that were replaced and have not stopped yet."""
+        return [translator.worker for translator in (*self.retiring, *self.translators)]

@@ -338,13 +338,14 @@ class Translator:
             position += len(text)
         return alignment._replace(unsure=unsure)
 
-    def retire(self, seconds: float) -> None:
-        """Finish what runs, then stop, without making anybody wait."""
+    def retire(self, seconds: float, stopped: Callable[[], None]) -> None:
+        """Finish what runs, stop, and say so, without making anybody wait."""
 
         def stop() -> None:
             threading.Event().wait(GRACE)
             self.worker.drain(seconds)
             self.worker.close()
+            stopped()
 
         threading.Thread(target=stop, name="retire", daemon=True).start()
 
