@@ -73,10 +73,14 @@ async def score(
     samples, deadline = list(map(sample, texts)), time.monotonic() + seconds
     worded = [one for one in samples if one]
     asked = [
-        translator.answers([repeat(translator, one, language) for one in worded], deadline, client)
-        for language, translator in candidates.items()
+        asyncio.create_task(translator.answers([repeat(translator, one, name) for one in worded], deadline, client))
+        for name, translator in candidates.items()
     ]
-    rows = zip(*await asyncio.gather(*asked), strict=True)
+    try:
+        rows = zip(*await asyncio.gather(*asked), strict=True)
+    finally:
+        for task in asked:  # where one engine refuses, what the others do is for nothing
+            task.cancel()
     found = [[one[0].log_probability if one else IMPOSSIBLE for one in row] for row in rows]
     scored, same = iter(found), [0.0] * len(candidates)
     return [dict(zip(candidates, next(scored) if one else same, strict=True)) for one in samples]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,7 +14,7 @@ from backwards import both_ways
 
 from models.hypotheses import Hypothesis
 from mt_service.detection import Guess, as_guesses, detect, repeat, writers
-from mt_service.engine.interface import Job, Limits
+from mt_service.engine.interface import Job, Limits, QueueFullError
 from mt_service.engine.worker import Worker
 from mt_service.registry import Registry
 from mt_service.rerank import SCORING
@@ -85,3 +87,31 @@ def test_all_languages_that_are_read_must_be_written() -> None:
     assert known(de_en=free, en_de=bound) == []
     assert known(de_en=free) == []
     assert known(de_en=free, en_de=free, fr_en=free) == []
+
+
+def test_when_one_engine_refuses_the_others_stop(golden: Path) -> None:
+    bundle, gate = both_ways(golden, placeholders=False), threading.Event()
+
+    class Waiting(Scores):
+        """Says nothing before it may."""
+
+        def step(self) -> dict[int, list[Hypothesis]]:
+            assert gate.wait(10)
+            return super().step()
+
+    def made(queue: int) -> Translator:
+        return Translator(bundle, Worker(lambda: cast(Any, Waiting({})), Limits(rows=1, queue=queue)))
+
+    full, free = made(1), made(10)
+    full.worker.submit("others", [repeat(full, "ba", "aa")] * 9, time.monotonic() + 10)
+
+    async def ask() -> None:
+        with pytest.raises(QueueFullError):
+            await detect({"bb": free, "aa": full}, "ba dei", 10.0)
+        await asyncio.sleep(0)
+        assert free.worker.statistics.cancelled == 1
+
+    asyncio.run(ask())
+    gate.set()
+    for one in (full, free):
+        one.worker.close()
