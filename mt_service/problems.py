@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from mt_service.engine.interface import DeadlineError, EngineError, OverloadError
-from mt_service.schemas import Problem, ProblemAnswer, TranslateRequest
+from mt_service.schemas import Problem, ProblemAnswer
 
 Handler: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
+LONGEST = 80  # characters of a field's name that are told
 CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 422: "invalid"}
 
 
@@ -39,40 +39,40 @@ def respond(status: int, problem: Problem, retry_after: float | None = None) -> 
 
 def field_name(location: Sequence[Any]) -> str:
     """A field as people write it: text[3]."""
-    kinds = ("str", "list[str]") if location[1:2] in (("text",), ("q",)) else ()
-    parts = [*location[1:2], *(part for part in location[2:] if part not in kinds)]
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+    kinds = ("str", "list[str]") if location[:1] in (("text",), ("q",)) else ()
+    parts = [*location[:1], *(part for part in location[1:] if part not in kinds)]
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+    return f"{name[:LONGEST]}…" if len(name) > LONGEST else name
 
 
 def choose(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The first field's finding; where a field may be of several kinds, the one that got deepest, or all of them."""
-    of_field = [error for error in errors if error["loc"][:2] == errors[0]["loc"][:2]]
+    of_field = [error for error in errors if error["loc"][:1] == errors[0]["loc"][:1]]
     depth = max(len(error["loc"]) for error in of_field)
     deepest = [error for error in of_field if len(error["loc"]) == depth]
     return {**deepest[0], "msg": ", or ".join(dict.fromkeys(str(error["msg"]).lower() for error in deepest))}
 
 
-def explain(error: Mapping[str, Any]) -> tuple[int, Problem]:
-    """One of pydantic's findings as a sentence that names the field and the limit."""
+def contents(model: type[BaseModel]) -> str:
+    """The fields that a body must have, as a part of a sentence."""
+    return " and ".join(name for name, field in model.model_fields.items() if field.is_required())
+
+
+def explain(error: Mapping[str, Any], model: type[BaseModel]) -> tuple[int, Problem]:
+    """One of pydantic's findings about a body as a sentence that names the field and the limit."""
     name, kind, context = field_name(error["loc"]), error["type"], error.get("ctx", {})
     if kind == "json_invalid":
         return 400, Problem(code="bad_json", message=f"the body is no JSON: {context.get('error', 'it is malformed')}")
     if kind == "extra_forbidden":
-        valid = ", ".join(TranslateRequest.model_fields)
+        valid = ", ".join(model.model_fields)
         return 422, Problem(code="invalid", message=f"unknown field '{name}'; valid ones are: {valid}", field=name)
     if not name:
-        return 422, Problem(code="invalid", message="the body must be a JSON object with text and target")
+        return 422, Problem(code="invalid", message=f"the body must be a JSON object with {contents(model)}")
     if kind == "missing":
         return 422, Problem(code="invalid", message=f"field '{name}' is missing", field=name)
     limit = next((context[key] for key in ("ge", "le", "gt", "lt", "max_length", "min_length") if key in context), None)
     message = f"field '{name}': {error['msg']}"
     return 422, Problem(code="invalid", message=message, field=name or None, limit=limit)
-
-
-async def on_invalid(_request: Request, error: Exception) -> Response:
-    """Bad JSON and bad fields; the first finding is told."""
-    assert isinstance(error, RequestValidationError)
-    return respond(*explain(choose(error.errors())))
 
 
 async def on_refused(_request: Request, error: Exception) -> Response:
@@ -107,7 +107,6 @@ async def on_http(_request: Request, error: Exception) -> Response:
 
 
 HANDLERS: dict[type[Exception], Handler] = {  # which give every error the same envelope
-    RequestValidationError: on_invalid,
     RefusedError: on_refused,
     OverloadError: on_overload,
     DeadlineError: on_deadline,
@@ -117,17 +116,17 @@ HANDLERS: dict[type[Exception], Handler] = {  # which give every error the same 
 
 
 @contextmanager
-def checking_body() -> Iterator[None]:
-    """Raise what pydantic finds wrong with a body as FastAPI does.
+def checking_body(model: type[BaseModel]) -> Iterator[None]:
+    """Tell what is first found wrong with a body that is to become a model.
 
     Raises:
-        RequestValidationError: then.
+        RefusedError: for bad JSON and bad fields.
     """
     try:
         yield
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
+        status, problem = explain(choose(error.errors(include_url=False, include_input=False)), model)
+        raise RefusedError(status, **problem.model_dump()) from None
 
 
 async def told(request: Request, error: Exception) -> Response:

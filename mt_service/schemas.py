@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from mt_service.settings import WIDEST
 
 AUTO = "auto"  # a source that is to be told
 Language = Annotated[str, StringConstraints(min_length=1, max_length=16)]
+Texts = str | Annotated[list[str], Field(fail_fast=True)]  # a body of nothing but mistakes takes no time
 
 
 class Wish(BaseModel):
@@ -16,10 +19,12 @@ class Wish(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def without_nulls(cls, fields: Any) -> Any:
-        """What is left of an object, and all else as it is."""
+        """What is left of an object, of whose unknown fields only the first is told, and all else as it is."""
         if not isinstance(fields, dict):
             return fields
-        return {name: value for name, value in fields.items() if value is not None or name not in cls.model_fields}
+        known = cls.model_fields
+        unknown = next(({name: value} for name, value in fields.items() if name not in known), {})
+        return {name: fields[name] for name in known if fields.get(name) is not None} | unknown
 
 
 class TranslateRequest(Wish):
@@ -30,7 +35,7 @@ class TranslateRequest(Wish):
         json_schema_extra={"examples": [{"text": "Ich habe keine Zeit.", "source": "de", "target": "en"}]},
     )
 
-    text: str | list[str] = Field(description="One text, or a list of texts; each may hold several sentences.")
+    text: Texts = Field(description="One text, or a list of texts; each may hold several sentences.")
     source: Language = Field(
         AUTO,
         description="Language of the texts, such as `de`. By default it is told for each of them, short ones by all "
@@ -43,9 +48,14 @@ class TranslateRequest(Wish):
         '`translate="no"`, stay as they are.',
     )
     beam: int | None = Field(
-        None, ge=1, description="Hypotheses kept at each step; 1 is greedy. Default: the model's, or 12 to rerank."
+        None,
+        ge=1,
+        le=WIDEST,
+        description="Hypotheses kept at each step; 1 is greedy. Default: the model's, or 12 to rerank.",
     )
-    n_best: int = Field(1, ge=1, description="Translations to return of each text, best first; at most `beam`.")
+    n_best: int = Field(
+        1, ge=1, le=WIDEST, description="Translations to return of each text, best first; at most `beam`."
+    )
     length_penalty: float | None = Field(None, ge=-5, le=5, description="Above 1 prefers longer translations.")
     glossary: dict[str, str] | None = Field(
         None,
@@ -59,6 +69,14 @@ class TranslateRequest(Wish):
     )
     alignments: bool = Field(False, description="Return links between the words of text and translation.")
     scores: bool = Field(False, description="Return length-normalised log-probabilities, or what was reranked by.")
+
+    @field_validator("glossary", mode="before")
+    @classmethod
+    def first_wrong_term(cls, terms: Any) -> Any:
+        """Terms as they are, or the first that is no text, since no other is told."""
+        if not isinstance(terms, dict):
+            return terms
+        return next(({term: wished} for term, wished in terms.items() if not isinstance(wished, str)), terms)
 
     @property
     def is_html(self) -> bool:

@@ -15,6 +15,7 @@ from data.errors import UserError
 
 PREFIX = "MT_"
 BILLION = 10**9
+WIDEST = 1000  # beam that may be allowed
 OF_SERVICES = re.compile(r"MT_(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_\w+)")
 ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 RANGES: dict[str, tuple[float, float]] = {
@@ -26,8 +27,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "max_texts": (1, BILLION),
     "max_characters": (1, BILLION),
     "max_terms": (0, BILLION),
-    "max_beam": (1, 1000),
-    "max_n_best": (1, 1000),
+    "max_beam": (1, WIDEST),
+    "max_n_best": (1, WIDEST),
     "client_requests": (1, BILLION),
     "deadline_seconds": (0.001, 86_400),
     "drain_seconds": (0.001, 3_600),

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mt_service.problems import HANDLERS, RefusedError, checking_body, told
+from mt_service.problems import HANDLERS, RefusedError, checking_body, contents, told
 from mt_service.routes.translate import PROBLEMS, body_of, translate
 from mt_service.schemas import TranslateAnswer, TranslateRequest
 
 PATH = "/v1/translate"
+Model = TypeVar("Model", bound=BaseModel)
 
 
-async def read(request: Request) -> TranslateRequest:
+async def read(model: type[Model], request: Request) -> Model:
     """A request's body.
 
     Raises:
-        RefusedError, RequestValidationError: naming what is wrong.
+        RefusedError: naming what is wrong.
     """
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
@@ -32,25 +34,22 @@ async def read(request: Request) -> TranslateRequest:
         )
     body = await body_of(request)
     if not body:
-        raise RefusedError(422, "invalid", "the body is empty; send a JSON object with text and target")
-    with checking_body():
-        return TranslateRequest.model_validate_json(body)
-
-
-async def answer(request: Request) -> Response:
-    """Read a request and translate what it holds.
-
-    Raises:
-        RefusedError, RequestValidationError, OverloadError, DeadlineError, EngineError: for `problems.HANDLERS`.
-    """
-    return await translate(await read(request), request)
+        raise RefusedError(422, "invalid", f"the body is empty; send a JSON object with {contents(model)}")
+    with checking_body(model):
+        return model.model_validate_json(body)
 
 
 class DirectRoute(APIRoute):
     """Described as FastAPI describes routes, but its body goes from bytes to a model at once, by pydantic alone."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """What answers a request."""
+        """What answers a request: the endpoint, given its wish as a model and the request."""
+        model, respond = get_type_hints(self.endpoint)["wish"], self.endpoint
+
+        async def answer(request: Request) -> Response:
+            response: Response = await respond(await read(model, request), request)
+            return response
+
         return answer
 
 
@@ -79,7 +78,7 @@ class Direct:
         scope["route"] = self.route
         request = Request(scope, receive)
         try:
-            response = await answer(request)
+            response = await translate(await read(TranslateRequest, request), request)
         except tuple(HANDLERS) as error:
             response = await told(request, error)
         await response(scope, receive, send)

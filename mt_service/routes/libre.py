@@ -22,16 +22,17 @@ from mt_service.problems import HANDLERS, RefusedError, checking_body, told
 from mt_service.routes.admission import admitted
 from mt_service.routes.sources import UNABLE
 from mt_service.routes.translate import as_json, body_of, work_by_source
-from mt_service.schemas import AUTO, Language, TranslateRequest, Wish
+from mt_service.schemas import AUTO, Language, Texts, TranslateRequest, Wish
 
 router = APIRouter()
 FORM = "application/x-www-form-urlencoded"
+FIELDS = 100  # of a form, beside its texts
 
 
 class Asked(Wish):
     """A text, or several; keys, and whatever else LibreTranslate may know, are passed over."""
 
-    q: str | list[str]
+    q: Texts
 
     @property
     def texts(self) -> list[str]:
@@ -55,18 +56,28 @@ async def read_as(model: type[Model], request: Request) -> Model:
     """A request's body.
 
     Raises:
-        RefusedError, RequestValidationError: naming what is wrong.
+        RefusedError: naming what is wrong.
     """
     kind, body = request.headers.get("Content-Type", ""), await body_of(request)
     if kind.startswith("multipart/"):
         raise RefusedError(415, "not_json", f"the body is a form of many parts: send JSON, or a form as {FORM}")
-    with checking_body():
-        return model.model_validate(form(body)) if kind.startswith(FORM) else model.model_validate_json(body)
+    with checking_body(model):
+        if kind.startswith(FORM):
+            return model.model_validate(form(body, request.app.state.settings.max_texts + FIELDS))
+        return model.model_validate_json(body)
 
 
-def form(body: bytes) -> dict[str, Any]:
-    """The fields of a form; a text that comes several times makes a list."""
-    pairs = parse_qsl(body.decode("utf-8", errors="replace"), keep_blank_values=True)
+def form(body: bytes, most: int) -> dict[str, Any]:
+    """The fields of a form; a text that comes several times makes a list.
+
+    Raises:
+        RefusedError: when there are more fields than that.
+    """
+    try:
+        pairs = parse_qsl(body.decode("utf-8", errors="replace"), keep_blank_values=True, max_num_fields=most)
+    except ValueError:
+        message = f"the form has more than {most} fields; send fewer texts at once"
+        raise RefusedError(422, "invalid", message, limit=most) from None
     several = [value for name, value in pairs if name == "q"]
     return {**dict(pairs), **({"q": several} if len(several) > 1 else {})}
 
@@ -75,7 +86,7 @@ async def translated(request: Request) -> Response:
     """Translate.
 
     Raises:
-        RefusedError, RequestValidationError, OverloadError, DeadlineError, EngineError: for `problems.HANDLERS`.
+        RefusedError, OverloadError, DeadlineError, EngineError: for `problems.HANDLERS`.
     """
     wish, settings = await read_as(Translation, request), request.app.state.settings
     is_html = wish.format == "html"
@@ -100,7 +111,7 @@ async def detected(request: Request) -> Response:
     """Tell the language of a text.
 
     Raises:
-        RefusedError, RequestValidationError, OverloadError, DeadlineError, EngineError: for `problems.HANDLERS`.
+        RefusedError, OverloadError, DeadlineError, EngineError: for `problems.HANDLERS`.
     """
     asked, candidates = await read_as(Asked, request), writers(request.app.state.registry)
     if not candidates:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -132,9 +132,14 @@ async def work(wish: TranslateRequest, request: Request, seconds: float | None =
             found = await asyncio.to_thread(put_back, documents, parts)
         else:
             found = await translator.translate(wish.texts, options, seconds, client, reverse)
-    usage, doubtful = used(wish, found, started), sum(len(one.doubtful) for one in found)
-    request.scope.setdefault(USAGE, []).append({**usage, "doubtful": doubtful})  # counted when the answer is on its way
-    return Work(translator.info.name, found, usage)
+    return Work(translator.info.name, found, used(wish, found, started))
+
+
+def count(request: Request, done: Iterable[Work]) -> None:
+    """Have what a request cost counted when its answer is on its way."""
+    request.scope[USAGE] = [
+        {**one.usage, "doubtful": sum(len(each.doubtful) for each in one.translations)} for one in done
+    ]
 
 
 def used(wish: TranslateRequest, found: Sequence[Translation], started: float) -> dict[str, float]:
@@ -155,20 +160,23 @@ async def work_by_source(wish: TranslateRequest, request: Request) -> tuple[list
         RefusedError, OverloadError, DeadlineError, EngineError: nothing was translated.
     """
     if wish.source != AUTO:
-        return [], await work(wish, request)
+        done = await work(wish, request)
+        count(request, [done])
+        return [], done
     started, state = time.perf_counter(), request.app.state
     check_limits(wish, state.settings)
     guesses = await sources_of(request, wish.texts, wish.target, wish.is_html)
     found = [as_it_is(text, wish.target) for text in wish.texts]
-    model = ""
+    parts = list[Work]()
     for source in sorted({guess.language for guess in guesses} - {wish.target}):
         places = [place for place, guess in enumerate(guesses) if guess.language == source]
         some = wish.model_copy(update={"source": source, "text": [wish.texts[place] for place in places]})
         left = state.settings.deadline_seconds - (time.perf_counter() - started)
-        model, translations, _ = await work(some, request, left)
-        for place, one in zip(places, translations, strict=True):
+        parts.append(await work(some, request, left))
+        for place, one in zip(places, parts[-1].translations, strict=True):
             found[place] = one
-    return guesses, Work(model, found, used(wish, found, started))
+    count(request, parts)
+    return guesses, Work(parts[-1].model if parts else "", found, used(wish, found, started))
 
 
 def as_it_is(text: str, target: str) -> Translation:

@@ -128,20 +128,21 @@ def test_a_wrong_field_is_named_with_its_limit(
     assert message in error["message"]
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'"ba"', b"\xff\xfe", b'{"text": "ba"}', b"1" * 5000, b"[" * 50_000]
-)
-def test_a_body_that_makes_no_sense_is_the_clients_fault(server: Served, body: bytes) -> None:
-    answer = httpx.post(server.url + "/v1/translate", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code in (400, 422)
-    assert answer.json()["error"]["message"]
+@pytest.mark.parametrize("path", ["/v1/translate", "/v1/detect"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"ba"', b"\xff\xfe", b'{"txt": "ba"}', b"1" * 5000, b"[" * 50_000])
+def test_a_body_that_makes_no_sense_is_the_clients_fault(server: Served, path: str, body: bytes) -> None:
+    answer = httpx.post(server.url + path, content=body, headers={"Content-Type": "application/json"})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) in ((400, "bad_json"), (422, "invalid"))
+    assert error["message"]
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"ba"', b"null"])
 def test_a_body_that_is_no_object_is_told_what_it_should_hold(server: Served, body: bytes) -> None:
-    answer = httpx.post(server.url + "/v1/translate", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 422
-    assert answer.json()["error"]["message"] == "the body must be a JSON object with text and target"
+    for path, fields in (("/v1/translate", "text and target"), ("/v1/detect", "text")):
+        answer = httpx.post(server.url + path, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422
+        assert answer.json()["error"]["message"] == f"the body must be a JSON object with {fields}"
 
 
 def test_what_is_null_is_as_if_it_were_not_there(server: Served) -> None:
@@ -155,14 +156,17 @@ def test_what_is_null_is_as_if_it_were_not_there(server: Served) -> None:
     assert unknown["message"].startswith("unknown field 'wrong'")
     lacking = httpx.post(server.url + "/v1/detect", json={"text": None}).json()["error"]
     assert lacking["message"] == "field 'text' is missing"
+    unknown = httpx.post(server.url + "/v1/detect", json={"text": "ba", "wrong": 1}).json()["error"]
+    assert unknown["message"] == "unknown field 'wrong'; valid ones are: text"
 
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
 def test_a_body_that_is_not_declared_as_json_is_refused_with_the_mend(server: Served, kind: str) -> None:
     body = b'{"text": "ba", "source": "aa", "target": "bb"}'
-    answer = httpx.post(server.url + "/v1/translate", content=body, headers={"Content-Type": kind} if kind else {})
-    assert answer.status_code == 415
-    assert "Content-Type: application/json" in answer.json()["error"]["message"]
+    for path in ("/v1/translate", "/v1/detect"):
+        answer = httpx.post(server.url + path, content=body, headers={"Content-Type": kind} if kind else {})
+        assert answer.status_code == 415
+        assert "Content-Type: application/json" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/ld+json"])
@@ -176,21 +180,21 @@ def test_a_body_over_the_limit_is_refused_unread(server: Served) -> None:
     assert httpx.post(server.url + "/v1/translate", content=b"x" * 600_000).status_code == 413
 
 
-def test_a_body_of_unknown_length_is_refused_when_it_grows_over_the_limit(server: Served) -> None:
+@pytest.mark.parametrize("path", ["/v1/translate", "/v1/detect"])
+def test_a_body_of_unknown_length_is_refused_when_it_grows_over_the_limit(server: Served, path: str) -> None:
     headers = {"Content-Type": "application/json"}
-    answer = httpx.post(server.url + "/v1/translate", content=iter([b"x" * 100_000] * 6), headers=headers)
+    answer = httpx.post(server.url + path, content=iter([b"x" * 100_000] * 6), headers=headers)
     assert answer.status_code == 413
     assert answer.json()["error"]["limit"] > 0
 
 
-def test_a_client_that_leaves_within_its_body_is_no_failure_of_the_server(server: Served) -> None:
+@pytest.mark.parametrize("path", ["/v1/translate", "/v1/detect"])
+def test_a_client_that_leaves_within_its_body_is_no_failure_of_the_server(server: Served, path: str) -> None:
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
-        head = (
-            b"POST /v1/translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
-        )
-        connection.sendall(head)
-    until(lambda: any('"status": 499' in line for line in server.log))
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{{"
+        connection.sendall(head.encode())
+    until(lambda: any(f'"route": "{path}", "status": 499' in line for line in server.log))
     assert not any("Traceback" in line for line in server.log)
 
 

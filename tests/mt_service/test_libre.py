@@ -160,6 +160,15 @@ def test_forms_of_many_parts_are_refused(server: Served) -> None:
     assert answer.json()["error"].startswith("the body is a form of many parts: send JSON")
 
 
+def test_a_form_of_very_many_fields_is_refused(server: Served) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = httpx.post(server.url + "/translate", content=b"target=bb" + b"&q=ba" * 103, headers=headers)
+    assert (answer.status_code, answer.json()) == (
+        422,
+        {"error": "the form has more than 103 fields; send fewer texts at once"},
+    )
+
+
 def test_broken_bodies_are_told(server: Served) -> None:
     for body in (b"{", b"", b"\xff", b"[]"):
         answer = httpx.post(server.url + "/translate", content=body)

@@ -7,12 +7,17 @@ import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import httpx
 import pytest
 from serving import Served, ask, serve
 
+from mt_service import routes
 from mt_service.app import create_app
+from mt_service.detection import Guess
+from mt_service.metrics import labelled
 from mt_service.registry import Registry
 from mt_service.settings import Settings
 from mt_service.translator import Translator
@@ -66,6 +71,37 @@ def test_a_server_whose_engine_cannot_be_made_anew_is_not_ready(translator: Tran
     answer = asyncio.run(look())
     assert answer.status_code == 503
     assert "the engine of toy failed and could not be made anew" in answer.json()["error"]["message"]
+
+
+def test_no_two_bundles_have_one_label_in_metrics() -> None:
+    names = ("toy", "toy", "toy-2", "other", "toy")
+    translators = [cast(Translator, SimpleNamespace(info=SimpleNamespace(name=name))) for name in names]
+    assert [label for label, _ in labelled(translators)] == ["toy", "toy-2", "toy-2-2", "other", "toy-3"]
+
+
+def test_nothing_is_counted_of_a_request_that_fails_half_way(
+    translator: Translator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings()
+    app = create_app(settings, Registry(settings, translators=[translator]))
+    guesses = [Guess("aa", 1.0), Guess("zz", 1.0)]
+
+    async def sources(*_: object) -> list[Guess]:
+        return guesses
+
+    async def look() -> tuple[int, str]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            answer = await client.post("/v1/translate", json={"text": ["ba dei", "ka"], "target": "bb"})
+            return answer.status_code, (await client.get("/metrics")).text
+
+    monkeypatch.setattr(routes.translate, "sources_of", sources)
+    status, counted = asyncio.run(look())
+    assert status == 422
+    assert "mt_sentences_total 0.0" in counted
+    guesses[1] = guesses[0]
+    status, counted = asyncio.run(look())
+    assert status == 200
+    assert "mt_sentences_total 2.0" in counted
 
 
 def test_a_bad_bundle_is_not_loaded_and_the_old_one_stays(golden: Path, tmp_path: Path) -> None:
