@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from data.clean import CorpusReport, to_json, to_text
 from data.config import build, check, placeless, plain
 from data.corpus import CorpusConfig, check_there, read
+from data.errors import UserError
 from data.files import atomic_folder, copy, sha256, write_text
 from data.normalize import normalize
 from data.prepared import (
@@ -21,6 +22,7 @@ from data.prepared import (
     names_file,
     read_manifest,
     to_line,
+    verify,
     write_manifest,
 )
 from data.renaming import can_be_found
@@ -28,11 +30,23 @@ from data.selection import clean_into, hold_out, progress, real_texts, trained_o
 from data.sources import DataConfig, TrainCorpusConfig
 from data.tokenizer import Tokenizer, train_tokenizer
 
-__all__ = ["DataConfig", "Pair", "Prepared", "TrainCorpusConfig", "prepare"]
+__all__ = ["DataConfig", "Pair", "Prepared", "TrainCorpusConfig", "Use", "prepare"]
+
+
+class Use(NamedTuple):
+    """A run that was trained on prepared data, and can neither go on nor be exported without them."""
+
+    run: Path
+    files: Mapping[str, str]  # their sums at that time, as far as they are known
 
 
 def prepare(
-    config: DataConfig, folder: Path, seed: int, force: bool = False, vocabulary: Path | None = None
+    config: DataConfig,
+    folder: Path,
+    seed: int,
+    force: bool = False,
+    vocabulary: Path | None = None,
+    use: Use | None = None,
 ) -> Prepared:
     """Read, normalise, clean, hold out, shard and learn the vocabulary; or reuse a folder made from the same.
 
@@ -42,6 +56,7 @@ def prepare(
         seed: decides how pairs spread over shards, and what the vocabulary is learned from.
         force: make it anew, in place of prepared data that stands there.
         vocabulary: a tokenizer's file to take as it is; none is learned then, whatever `config.tokenizer` says.
+        use: what depends on what stands there, so that `force` mends it, and makes nothing else of it.
     Raises:
         UserError: for bad corpora (before anything is written), or a folder that holds something else.
     """
@@ -51,9 +66,11 @@ def prepare(
         differing = differences(read_manifest(folder), origin)
         check(
             not differing,
-            f"{folder} was prepared from something else ({', '.join(differing)} differ): choose another 'name', or "
-            f"replace it by mt prepare --force",
+            f"{folder} was prepared from something else ({', '.join(differing)} differ): choose another 'name', or, "
+            f"where no run was trained on it, replace it by mt prepare --force",
         )
+        return Prepared.load(folder)
+    if force and use is not None and is_whole(folder, origin, use.run):
         return Prepared.load(folder)
     for corpus in config.corpora:
         lines = sum(1 for _ in progress(read(corpus, config.root), f"checking {corpus.source}"))
@@ -61,7 +78,42 @@ def prepare(
             origin["sources"][str(path)]["lines"] = lines
     with atomic_folder(folder) as temporary:
         fill(temporary, config, origin, seed, vocabulary)
+        if force and use is not None and use.files:
+            check_same(temporary, folder, use)
     return Prepared.load(folder)
+
+
+def is_whole(folder: Path, origin: dict[str, Any], run: Path) -> bool:
+    """Whether what a run was trained on stands in a folder as it was prepared.
+
+    Raises:
+        UserError: when something else would be prepared now.
+    """
+    try:
+        differing = differences(read_manifest(folder), origin)
+    except UserError:
+        return False
+    check(
+        not differing,
+        f"{run} was trained on {folder}, which would become something else ({', '.join(differing)} differ): choose "
+        f"another 'name', or remove the folder of that run first",
+    )
+    try:
+        verify(folder)
+    except UserError:
+        return False
+    return True
+
+
+def check_same(made: Path, folder: Path, use: Use) -> None:
+    """Raise UserError, naming the files that differ, unless what was made anew is what a run was trained on."""
+    sums = read_manifest(made)["files"]
+    differing = sorted(name for name in sums.keys() | use.files.keys() if sums.get(name) != use.files.get(name))
+    check(
+        not differing,
+        f"{use.run} was trained on {folder} as it was, which cannot be made again ({', '.join(differing[:3])} differ), "
+        f"so it stays: choose another 'name', or remove the folder of that run first",
+    )
 
 
 def origin_of(config: DataConfig, seed: int, vocabulary: Path | None) -> dict[str, Any]:

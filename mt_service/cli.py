@@ -35,6 +35,7 @@ def prepare(arguments: argparse.Namespace) -> int:
     """`mt prepare`."""
     from training.run import prepare_recipe
 
+    check_settings(arguments)
     return prepare_recipe(arguments.recipe, arguments.overrides, home(), arguments.force, teach)
 
 
@@ -47,7 +48,17 @@ def train(arguments: argparse.Namespace) -> int:
     wait_briefly()
     from training.run import train_recipe
 
+    check_settings(arguments)
     return train_recipe(arguments.recipe, arguments.overrides, home(), teach)
+
+
+def check_settings(arguments: argparse.Namespace) -> None:
+    """Refuse bad settings now, where a recipe has teachers: days may pass before these translate by them."""
+    from mt_service.settings import load_settings
+    from training.teachers import in_order, load_plan
+
+    if any(plan.lessons for plan in in_order(load_plan(arguments.recipe, arguments.overrides))):
+        load_settings(os.environ)
 
 
 def teach(bundle: Path, wish: Wish, source: Path, target: Path) -> None:
@@ -136,7 +147,7 @@ def add_prepare(commands: Any) -> None:
         epilog="example: mt prepare training/recipes/tatoeba-de-en.toml data.root=corpora",
     )
     add_recipe(parser)
-    parser.add_argument("--force", action="store_true", help="replace data prepared from something else")
+    parser.add_argument("--force", action="store_true", help="replace other data, if no run was trained on it")
     parser.set_defaults(run=prepare)
 
 

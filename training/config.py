@@ -179,7 +179,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         plain_name = self.name not in ("", ".", "..") and not set(self.name) & set("/\\:\0")
-        check(plain_name, f"'name' must be a plain folder name, but is {self.name!r}")
+        check(plain_name and self.name.isprintable(), f"'name' must be a plain folder name, but is {self.name!r}")
         check(0 <= self.seed < LARGEST_SEED, f"'seed' must be from 0 to {LARGEST_SEED - 1:,}, but is {self.seed}")
         self.check_start()
         check(

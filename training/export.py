@@ -56,9 +56,10 @@ def export(arguments: argparse.Namespace) -> int:
     check_free(folder, arguments.force)
     recipe, manifest = read_json(run / RECIPE), read_json(run / MANIFEST)
     prepared = Prepared.load(prepared_folder(run))
+    home = prepared.folder.parent.parent
     weights, origin = choose_weights(run, arguments.checkpoint, arguments.last)
     if arguments.blend is not None:
-        weights, origin = blend(Start(run, prepared.folder / TOKENIZER, weights), origin, arguments.blend)
+        weights, origin = blend(Start(run, prepared.folder / TOKENIZER, weights), origin, arguments.blend, home)
     network = network_of(recipe, weights, len(prepared.tokenizer))
     card = read_card(arguments.card) if arguments.card else Card()
     dev = dev_examples(prepared)
@@ -76,7 +77,7 @@ def export(arguments: argparse.Namespace) -> int:
         length_penalty=alpha,
         length_ratio=ratio,
         placeholders=bool(prepared.tokenizer.placeholders) and batching.symbol_rate > 0,
-        training=provenance(recipe, manifest, origin, run.resolve().parent.parent, prepared.manifest["config"]),
+        training=provenance(recipe, manifest, origin, home.resolve(), prepared.manifest["config"]),
         licence=card.licence,
         attribution=card.attribution,
         notes=card.notes,
@@ -85,7 +86,7 @@ def export(arguments: argparse.Namespace) -> int:
     return write_and_check(folder, network, prepared, info, dev, tests, storage, arguments.force)
 
 
-def blend(mine: Start, origin: dict[str, object], text: str) -> tuple[dict[str, Tensor], dict[str, object]]:
+def blend(mine: Start, origin: dict[str, object], text: str, home: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
     """A run's weights with a share of another one's or a bundle's, from `PLACE=SHARE`; and where they come from.
 
     Raises:
@@ -97,7 +98,7 @@ def blend(mine: Start, origin: dict[str, object], text: str) -> tuple[dict[str, 
     except ValueError:
         share = -1.0
     check(bool(place) and 0 < share < 1, f"--blend {text}: expected PLACE=SHARE, with a share between 0 and 1")
-    other = load_start(Path(place), mine.origin.resolve().parent.parent, "--blend")
+    other = load_start(Path(place), home, "--blend")
     check_alike("--blend", mine, other)
     return blended(mine.weights, other.weights, share), {**origin, "blended": f"{share:g} of {other.origin.name}"}
 

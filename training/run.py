@@ -7,11 +7,16 @@ from pathlib import Path
 
 import torch
 
+from data.config import check
+from data.errors import UserError
 from data.monolingual import files_of
 from data.prepare import DataConfig, Prepared, corpus_files, prepare
+from data.prepared import MODEL
 from training import distributed
+from training.average import choose_weights
 from training.distributed import World
 from training.ridge_trainer import RidgeTrainer
+from training.run_folder import hold, let_go, use_of
 from training.start import Start, load_start, mean_start
 from training.synthesis import Translate, synthesize, with_synthetic
 from training.teachers import Plan, in_order, load_plan
@@ -22,17 +27,41 @@ INTERRUPTED = 130  # an exit code, as shells have it
 
 
 def prepare_for(plan: Plan, start: Start | None, home: Path, force: bool = False) -> Prepared:
-    """A recipe's data in `home/prepared/NAME`; what was prepared before from the same sources is kept."""
-    recipe = plan.recipe
+    """A recipe's data in `home/prepared/NAME`; what was prepared before from the same sources is kept.
+
+    Raises:
+        UserError: for bad corpora, or a vocabulary that lacks the symbols that a new run asks for.
+    """
+    recipe, run = plan.recipe, home / "runs" / plan.recipe.name
     vocabulary = start.vocabulary if start and recipe.start_vocabulary == "kept" else None
-    return prepare(with_synthetic(plan, home), home / "prepared" / recipe.name, recipe.seed, force, vocabulary)
+    if force and run.is_dir():
+        hold(run)  # or what trains there would go on with other data than it began with
+    use, folder = use_of(run), home / "prepared" / recipe.name
+    prepared = prepare(with_synthetic(plan, home), folder, recipe.seed, force, vocabulary, use)
+    check(
+        use is not None or bool(prepared.tokenizer.placeholders) or not recipe.batching.symbol_rate,
+        f"'batching.placeholder_rate' and 'term_rate' need symbols, but the vocabulary of 'start_from' "
+        f"{recipe.start_from} has none: set both to 0, or 'start_vocabulary' to own",
+    )
+    return prepared
 
 
 def find_start(plan: Plan, home: Path) -> Start | None:
-    """What a recipe's `start_from` names; of several runs the mean."""
+    """What a recipe's `start_from` names; of several runs the mean.
+
+    A run that has a checkpoint needs its start no more, so where that is gone its own weights take the place.
+    """
     if plan.starts:
-        return mean_start([load_start((home / "runs" / one.recipe.name).resolve(), home) for one in plan.starts])
-    return None if plan.recipe.start_from is None else load_start(plan.recipe.start_from, home)
+        return mean_start([load_start((home / "runs" / one.recipe.name).absolute(), home) for one in plan.starts])
+    if plan.recipe.start_from is None:
+        return None
+    try:
+        return load_start(plan.recipe.start_from, home)
+    except UserError:
+        run, vocabulary = home / "runs" / plan.recipe.name, home / "prepared" / plan.recipe.name / MODEL
+        if use_of(run) is None or not vocabulary.is_file():
+            raise
+        return Start(run, vocabulary, choose_weights(run, "last", 1)[0])
 
 
 def prepare_recipe(
@@ -136,3 +165,4 @@ def finish(plan: Plan, home: Path, world: World, force: bool = False) -> bool:
         return trainer.finished()
     finally:
         torch.set_num_threads(threads)  # its `threads` are no concern of those after it
+        let_go(home / "runs" / plan.recipe.name)  # since other runs may build on it, too

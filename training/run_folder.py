@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any, BinaryIO
 from data.config import build, check, placeless, plain
 from data.errors import UserError
 from data.files import sha256, write_json
+from data.prepare import Use
 from data.prepared import MODEL, Prepared
-from training.checkpoint import Checkpoint, load_last
+from training.checkpoint import STATE, Checkpoint, checkpoints, load_last
 from training.config import Recipe
 from training.telemetry import say
 
@@ -54,13 +56,23 @@ def hold(folder: Path) -> None:
     HELD[place] = stream
 
 
+def let_go(folder: Path) -> None:
+    """Let other processes train in a folder that this one held."""
+    stream = HELD.pop(folder.resolve(), None)
+    if stream is not None:
+        fcntl.flock(stream, fcntl.LOCK_UN)  # closing alone would leave it to processes that were forked since
+        stream.close()
+
+
 def prepared_folder(run: Path) -> Path:
-    """Where the data of a run lie; its folder may have been renamed since.
+    """Where the data of a run lie; its folder may have been renamed since, and it, or that of all runs, be a link.
 
     Raises:
         UserError: when the folder holds no run.
     """
-    return run.resolve().parent.parent / "prepared" / str(read_json(run / RECIPE)["name"])
+    name = str(read_json(run / RECIPE)["name"])
+    places = (place.parent.parent / "prepared" / name for place in (run.absolute(), run.resolve()))
+    return next((place for place in places if place.is_dir()), run.resolve().parent.parent / "prepared" / name)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -99,6 +111,15 @@ def check_vocabulary(run: Path, state: Mapping[str, Any]) -> None:
         then is None or not file.is_file() or then == sha256(file),
         f"{run} was trained with another vocabulary than {file} is now: its data was prepared anew; train again",
     )
+
+
+def use_of(run: Path) -> Use | None:
+    """What a run with checkpoints was trained on, as the newest one that can be read tells it."""
+    states = [path / STATE for path in reversed(checkpoints(run / CHECKPOINTS))]
+    for state in states:
+        with contextlib.suppress(UserError):
+            return Use(run, read_json(state).get("data", {}))
+    return Use(run, {}) if states else None
 
 
 def last_checkpoint(run: Path) -> Checkpoint | None:

@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+import resource
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -143,7 +144,7 @@ def test_prepared_data_is_reused_unless_something_differs(make_config: MakeConfi
     made = (folder / "manifest.json").stat().st_mtime_ns
     prepare(make_config(), folder, 1)
     assert (folder / "manifest.json").stat().st_mtime_ns == made
-    with pytest.raises(UserError, match=r"\(seed differ\): choose another 'name', or replace it by mt prepare --force"):
+    with pytest.raises(UserError, match=r"\(seed differ\): choose another 'name', or, where no run"):
         prepare(make_config(), folder, 2)
     with pytest.raises(UserError, match=r"\(data\.shard_pairs differ\)"):
         prepare(make_config(shard_pairs=5), folder, 1)
@@ -396,3 +397,12 @@ def test_a_list_of_names_that_no_text_could_hold_is_refused(make_config: MakeCon
     names = [{"format": "tsv", "languages": ["de", "en"], "source": "no.tsv"}]
     with pytest.raises(UserError, match=r"no line of no\.tsv has one capitalised word"):
         prepare(make_config(names=names), tmp_path / "p", 1)
+
+
+def test_more_shards_than_files_may_be_open_are_refused(
+    make_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 100))
+    with pytest.raises(UserError, match=r"3 shards are written at once, .*: set 'data\.shard_pairs' above \d+"):
+        prepare(make_config(), tmp_path / "p", 1)
+    assert list(tmp_path.iterdir()) == []

@@ -68,6 +68,13 @@ def taught(finished: tuple[Path, Translator], tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished[0], tmp_path / "moved"))
 
 
+@pytest.fixture
+def fresh(taught: Path) -> Path:
+    """The same without the student's run, so that other data may take the place of its own."""
+    shutil.rmtree(taught / "home" / "runs" / "student")
+    return taught
+
+
 def lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
 
@@ -176,13 +183,13 @@ def test_a_damaged_bundle_does_not_teach(taught: Path, tmp_path: Path) -> None:
         train_recipe(path, [f"data.root={tmp_path}", *FEW], tmp_path / "home", Translator())
 
 
-def test_translations_are_made_anew_when_text_teacher_or_they_themselves_change(taught: Path) -> None:
-    path, translator, home = taught / "student.toml", Translator(), taught / "home"
+def test_translations_are_made_anew_when_text_teacher_or_they_themselves_change(fresh: Path) -> None:
+    path, translator, home = fresh / "student.toml", Translator(), fresh / "home"
     made = home / "corpora" / "student" / "teacher"
 
     def times_asked() -> int:
         translator.asked.clear()
-        assert prepare_recipe(path, [f"data.root={taught}"], home, force=True, translate=translator) == 0
+        assert prepare_recipe(path, [f"data.root={fresh}"], home, force=True, translate=translator) == 0
         return len(translator.asked)
 
     assert times_asked() == 0
@@ -191,7 +198,7 @@ def test_translations_are_made_anew_when_text_teacher_or_they_themselves_change(
     assert times_asked() == 1
 
     more = '[[data.train]]\nformat = "tsv"\nlanguages = ["aa", "bb"]\nsource = "more.tsv"\n[data.dev'
-    (taught / "more.tsv").write_text("ba dei lo\tlo dei ba\n", encoding="utf-8")
+    (fresh / "more.tsv").write_text("ba dei lo\tlo dei ba\n", encoding="utf-8")
     path.write_text(path.read_text(encoding="utf-8").replace("[data.dev", more, 1), encoding="utf-8")
     assert times_asked() == 2
     assert lines(made / "bb-aa" / "bb")[-1] == "lo dei ba"
@@ -215,15 +222,15 @@ def test_changed_translations_are_not_trained_on_in_the_middle_of_a_run(taught: 
     assert translator.asked == [("aa-bb", 1), ("bb-aa", 1)]
 
 
-def test_of_several_translations_the_one_closest_to_the_reference_is_taken(taught: Path) -> None:
-    path, translator = taught / "student.toml", Translator("zu")
+def test_of_several_translations_the_one_closest_to_the_reference_is_taken(fresh: Path) -> None:
+    path, translator = fresh / "student.toml", Translator("zu")
     entry = '[[teachers]]\nchoose = "closest"\nbeam = 2\ndirections = ["aa-bb"]'
     path.write_text(path.read_text(encoding="utf-8").replace("[[teachers]]", entry), encoding="utf-8")
-    home = taught / "home"
-    assert prepare_recipe(path, [f"data.root={taught}"], home, force=True, translate=translator) == 0
+    home = fresh / "home"
+    assert prepare_recipe(path, [f"data.root={fresh}"], home, force=True, translate=translator) == 0
     assert translator.asked == [("aa-bb", 2)]
     made = home / "corpora" / "student" / "teacher" / "aa-bb"
-    sources, real = lines(made / "aa"), dict(zip(lines(taught / "train.aa"), lines(taught / "train.bb"), strict=True))
+    sources, real = lines(made / "aa"), dict(zip(lines(fresh / "train.aa"), lines(fresh / "train.bb"), strict=True))
     same = {source for source in sources if source == real[source]}  # read backwards, for which both are as close
     assert len(same) < 20
     expected = [f"{source} zu" if source in same else f"zu {real[source]}" for source in sources]
@@ -232,11 +239,11 @@ def test_of_several_translations_the_one_closest_to_the_reference_is_taken(taugh
     assert json.loads((made / "manifest.json").read_text())["choose"] == "closest"
 
 
-def test_a_teacher_may_rerank(taught: Path) -> None:
-    path, translator, home = taught / "student.toml", Translator("zu"), taught / "home"
+def test_a_teacher_may_rerank(fresh: Path) -> None:
+    path, translator, home = fresh / "student.toml", Translator("zu"), fresh / "home"
     entry = '[[teachers]]\nchoose = "reranked"\nbeam = 12'
     path.write_text(path.read_text(encoding="utf-8").replace("[[teachers]]", entry), encoding="utf-8")
-    assert prepare_recipe(path, [f"data.root={taught}"], home, force=True, translate=translator) == 0
+    assert prepare_recipe(path, [f"data.root={fresh}"], home, force=True, translate=translator) == 0
     assert translator.asked == [("aa-bb", 12), ("bb-aa", 12)]
     assert translator.reranked
     made = home / "corpora" / "student" / "teacher" / "aa-bb"
@@ -244,14 +251,14 @@ def test_a_teacher_may_rerank(taught: Path) -> None:
 
 
 @pytest.mark.parametrize("translates", ["all", "monolingual"])
-def test_monolingual_text_is_translated(taught: Path, translates: str, capsys: pytest.CaptureFixture[str]) -> None:
-    path, translator, home = taught / "student.toml", Translator("zu"), taught / "home"
-    known, dev = lines(taught / "train.bb"), lines(taught / "dev.bb")
-    write_lines(taught / "more.bb", [known[0], "gei mo lei", dev[0], "lo lo lo!", "Gei  mo lei."])
-    write_lines(taught / "held.bb", ["Lo lo lo"])
+def test_monolingual_text_is_translated(fresh: Path, translates: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path, translator, home = fresh / "student.toml", Translator("zu"), fresh / "home"
+    known, dev = lines(fresh / "train.bb"), lines(fresh / "dev.bb")
+    write_lines(fresh / "more.bb", [known[0], "gei mo lei", dev[0], "lo lo lo!", "Gei  mo lei."])
+    write_lines(fresh / "held.bb", ["Lo lo lo"])
     text = path.read_text(encoding="utf-8").replace("[data.dev", MONOLINGUAL, 1)
     path.write_text(text.replace("[[teachers]]", f'[[teachers]]\ntranslates = "{translates}"'), encoding="utf-8")
-    words = [f"data.root={taught}"]
+    words = [f"data.root={fresh}"]
     assert prepare_recipe(path, words, home, force=True, translate=translator) == 0
     assert translator.asked == [("bb-aa", 5)]
     made = home / "corpora" / "student" / "teacher" / "bb-aa"
@@ -262,16 +269,16 @@ def test_monolingual_text_is_translated(taught: Path, translates: str, capsys: p
     assert "more.bb: 5 read, 1 kept" in told
     assert prepare_recipe(path, words, home, force=True, translate=translator) == 0
     assert len(translator.asked) == 1
-    write_lines(taught / "held.bb", ["Lo lo lo", "mo"])
+    write_lines(fresh / "held.bb", ["Lo lo lo", "mo"])
     assert prepare_recipe(path, words, home, force=True, translate=translator) == 0
     assert len(translator.asked) == 2
 
 
-def test_several_teachers_make_several_corpora(taught: Path) -> None:
+def test_several_teachers_make_several_corpora(fresh: Path) -> None:
     second = 'directions = ["bb-aa"]\nbeam = 2\n' + overrides_line(*QUICK, "name=second", "seed=2")
-    write_recipes(taught, *(f'recipe = "teacher.toml"\n{rest}' for rest in (overrides_line(*QUICK), second)))
-    translator, home = Translator(), taught / "home"
-    assert prepare_recipe(taught / "student.toml", [f"data.root={taught}"], home, True, translator) == 0
+    write_recipes(fresh, *(f'recipe = "teacher.toml"\n{rest}' for rest in (overrides_line(*QUICK), second)))
+    translator, home = Translator(), fresh / "home"
+    assert prepare_recipe(fresh / "student.toml", [f"data.root={fresh}"], home, True, translator) == 0
     assert translator.asked == [("bb-aa", 2)]
     counts = {one["corpus"]: one for one in Prepared.load(home / "prepared" / "student").manifest["cleaning"]}
     assert counts["student/second/bb-aa/bb"]["kept"] == 0

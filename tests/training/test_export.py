@@ -85,7 +85,7 @@ def golden_start(tmp_path: Path) -> Start:
 
 def test_weights_may_be_blended_with_those_of_a_bundle(tmp_path: Path) -> None:
     mine, theirs = golden_start(tmp_path), kept_tensors(read_bundle(GOLDEN).network())
-    weights, origin = blend(mine, {"weights": "best"}, f"{GOLDEN}=0.25")
+    weights, origin = blend(mine, {"weights": "best"}, f"{GOLDEN}=0.25", tmp_path)
     assert origin == {"weights": "best", "blended": "0.25 of format-1"}
     assert weights.keys() == theirs.keys()
     for name, part in weights.items():
@@ -104,14 +104,14 @@ def test_weights_may_be_blended_with_those_of_a_bundle(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_blended_is_told(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
-        blend(golden_start(tmp_path), {}, text)
+        blend(golden_start(tmp_path), {}, text, tmp_path)
 
 
 def test_other_networks_are_not_blended(tmp_path: Path) -> None:
     mine = golden_start(tmp_path)
     mine.weights.popitem()
     with pytest.raises(UserError, match=r"--blend: .*mine and .*format-1 have no mean"):
-        blend(mine, {}, f"{GOLDEN}=0.3")
+        blend(mine, {}, f"{GOLDEN}=0.3", tmp_path)
 
 
 def test_a_bad_card_is_named(tmp_path: Path) -> None:
