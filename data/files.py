@@ -10,7 +10,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+OTHER_FILES = 100  # that a process may have open beside those that it counts
 
 
 @contextlib.contextmanager
@@ -90,6 +97,41 @@ def copy(file: Path, place: Path) -> None:
     """Copy a file's content, so that it is on disk afterwards."""
     shutil.copyfile(file, place)
     flush(place)
+
+
+@contextlib.contextmanager
+def create(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, whole or not at all; a pipe, or where standard output goes, is written on at once."""
+    if path.exists() and (not path.is_file() or is_standard(path)):
+        with path.open("ab") as stream:
+            yield stream
+        return
+    path = path.resolve()
+    with atomic(path) as temporary, temporary.open("wb") as stream:
+        yield stream
+
+
+def is_standard(path: Path) -> bool:
+    """Whether a path, such as /dev/stdout, is of the file that standard output or standard error goes to."""
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):  # closed
+            if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return True
+    return False
+
+
+def may_open(files: int) -> bool:
+    """Whether so many files may be open at once, beside some others; a limit that may be raised is."""
+    if resource is None:
+        return True
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = files + OTHER_FILES
+    if limit == resource.RLIM_INFINITY or needed <= limit:
+        return True
+    if most != resource.RLIM_INFINITY and needed > most:
+        return False
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

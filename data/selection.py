@@ -15,6 +15,7 @@ from tqdm import tqdm
 from data.clean import Candidate, Cleaner, CorpusReport, key_of
 from data.config import check
 from data.corpus import read
+from data.files import may_open
 from data.normalize import normalize
 from data.prepared import Pair, shard_file, to_line
 from data.sources import DataConfig
@@ -152,6 +153,11 @@ def write_shards(
     rng = random.Random(seed)
     pairs = sum(report.kept * corpus.repeat for corpus, report in zip(config.train, reports, strict=True))
     sizes = [0] * -(-pairs // config.shard_pairs)
+    check(
+        may_open(len(sizes)),
+        f"{len(sizes):,} shards are written at once, but the system allows no process that many open files: set "
+        f"'data.shard_pairs' above {config.shard_pairs:,}",
+    )
     with ExitStack() as stack:
         paths = [folder / shard_file(number) for number in range(len(sizes))]
         streams = [stack.enter_context(path.open("w", encoding="utf-8", newline="\n")) for path in paths]

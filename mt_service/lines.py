@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from data.config import check
 from data.errors import UserError
-from data.files import atomic
+from data.files import create
 from models.bundle import Bundle
 from mt_service.markup import read
 from mt_service.pieces import LONGEST_IDS
@@ -141,27 +141,6 @@ def opened(source: Path | None, target: Path | None) -> Iterator[tuple[BinaryIO,
         except OSError as error:
             raise UserError(f"cannot write {target}: {error.strerror}") from None
         yield reader, writer
-
-
-@contextlib.contextmanager
-def create(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, whole or not at all; a pipe, or where standard output goes, is written on at once."""
-    if path.exists() and (not path.is_file() or is_standard(path)):
-        with path.open("ab") as stream:
-            yield stream
-        return
-    path = path.resolve()
-    with atomic(path) as temporary, temporary.open("wb") as stream:
-        yield stream
-
-
-def is_standard(path: Path) -> bool:
-    """Whether a path, such as /dev/stdout, is of the file that standard output or standard error goes to."""
-    for descriptor in (1, 2):
-        with contextlib.suppress(OSError):  # closed
-            if os.path.samestat(path.stat(), os.fstat(descriptor)):
-                return True
-    return False
 
 
 def load(arguments: argparse.Namespace) -> Registry:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from data.config import check
 from data.corpus import all_lines
+from data.files import create
 from data.languages import of_file
 from training.arguments import add_bundle, add_device, add_languages
 
@@ -72,9 +73,8 @@ def run(arguments: argparse.Namespace, by_bundle: ByBundle) -> int:
         other = translations(request, arguments.compare, None, arguments.compare_bundle, by_bundle)
         same_length(arguments.compare or arguments.compare_bundle, len(other), arguments.reference, len(references))
     if arguments.output:
-        from data.files import write_text
-
-        write_text(arguments.output, "".join(line + "\n" for line in hypotheses))
+        with create(arguments.output) as stream:
+            stream.write("".join(line + "\n" for line in hypotheses).encode())
     report = score_all(hypotheses, references, other, target)
     print(report_json(report) if arguments.json else report_table(report))
     return 0

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from data.config import check
 from data.corpus import all_lines
-from data.files import write_text
+from data.files import create
 from models.bundle import Bundle
 from models.device import choose_device
 from training.evaluation import bleu_for
@@ -92,7 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     lists = combined(task.lists, values, weights)
     text = moses(lists) if arguments.format == "moses" else first_best(lists)
     if arguments.output:
-        write_text(arguments.output, text)
+        with create(arguments.output) as stream:
+            stream.write(text.encode())
     else:
         sys.stdout.buffer.write(text.encode())
     return 0

@@ -1,12 +1,14 @@
 import hashlib
 import json
+import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from data.files import atomic, atomic_folder, sha256, write_json, write_text
+from data.files import OTHER_FILES, atomic, atomic_folder, create, may_open, sha256, write_json, write_text
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -76,3 +78,28 @@ def test_json_and_text_are_utf8_with_plain_line_ends(tmp_path: Path) -> None:
 def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\x00\xff" * 1000)
     assert sha256(tmp_path / "a") == hashlib.sha256(b"\x00\xff" * 1000).hexdigest()
+
+
+def test_a_pipe_and_a_link_are_written_to_and_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDWR | os.O_NONBLOCK)
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    for name in ("pipe", "link"):
+        with create(tmp_path / name) as stream:
+            stream.write(b"text")
+    assert os.read(reader, 10) == b"text"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"text"
+
+
+def test_a_limit_of_open_files_is_raised_as_far_as_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = [(256, 1000)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, both: limits.append(both))
+    assert may_open(256 - OTHER_FILES)
+    assert not may_open(1001 - OTHER_FILES)
+    assert limits == [(256, 1000)]
+    assert may_open(500)
+    assert limits[1:] == [(500 + OTHER_FILES, 1000)]

@@ -92,6 +92,14 @@ def test_weights_of_zero_leave_the_order(place: Path) -> None:
     assert moses(after) == text
 
 
+def test_hypotheses_are_written_where_a_link_leads(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "made")
+    plain = rescore(place, "--target-language", "bb")
+    rescore(place, "--target-language", "bb", "--output", str(tmp_path / "link"))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "made").read_text(encoding="utf-8") == plain
+
+
 def test_features_are_what_the_bundle_says(place: Path) -> None:
     weights = ("--weight", "Total0=0.5", "--weight", "Joint0=2", "--weight", "Tokens0=-1")
     lists = read(place, rescore(place, "--target-language", "bb", *weights, "--format", "moses"))
