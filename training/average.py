@@ -11,6 +11,7 @@ from torch import Tensor
 from data.config import check
 from training.checkpoint import Checkpoint, checkpoints, load, resolve
 from training.run_folder import CHECKPOINTS, check_vocabulary
+from training.telemetry import say
 
 
 def weights_of(checkpoint: Checkpoint) -> dict[str, Tensor]:
@@ -55,6 +56,8 @@ def choose_weights(run: Path, which: str, last: int) -> tuple[dict[str, Tensor],
         loaded = [load(path) for path in paths]
         check_vocabulary(run, loaded[-1].state)
         updates = [int(one.state["update"]) for one in loaded]
+        fewer = "" if len(paths) == last else f"; there are no more, though --last asks for {last}"
+        say(f"checkpoints averaged: {len(paths)}, of updates {', '.join(map(str, updates))}{fewer}")
         return mean([one.model for one in loaded]), {"weights": f"mean of updates {updates}", "update": updates[-1]}
     chosen = load(resolve(folder, which))
     check_vocabulary(run, chosen.state)

@@ -1,6 +1,6 @@
 """`mt score`: how probable a network finds given translations.
 
-Legend: B sentences, T target positions, V vocabulary.
+Legend: B sentences, T target positions, P some of these, D width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from tqdm import tqdm
@@ -23,8 +23,13 @@ from models.seq2seq import Seq2Seq
 from training.evaluation_job import language, same_length
 from training.systems import find_bundle
 
-BATCH = 32  # pairs that are scored at once
+BATCH = 32  # pairs that are scored at once, at most
+POSITIONS = 4096  # pairs of a batch times its longest side, at most, but for a longer pair, which stands alone
+LOGITS = 1024  # positions whose logits are in memory at once
 BLOCK = 512  # pairs between two signs of progress
+
+
+Ids: TypeAlias = tuple[Sequence[int], Sequence[int]]  # of a source, with tag and eos, and of a target
 
 
 class PairScore(NamedTuple):
@@ -40,17 +45,19 @@ class PairScore(NamedTuple):
 
 
 @torch.inference_mode()
-def score_batch(
-    network: Seq2Seq, tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]], target: str
-) -> list[PairScore]:
-    """Score normalised pairs by teacher forcing; what search never produces takes no probability here either."""
-    sources = [tokenizer.encode_source(source, target) for source, _ in pairs]
-    batch = collate(sources, [tokenizer.encode(text) for _, text in pairs], tokenizer.pad_id)
-    device, specials = network.output_weight.device, specials_of(tokenizer)
+def score_batch(network: Seq2Seq, tokenizer: Tokenizer, pairs: Sequence[Ids]) -> list[PairScore]:
+    """Score pairs by teacher forcing; what search never produces takes no probability here either."""
+    batch = collate([source for source, _ in pairs], [text for _, text in pairs], tokenizer.pad_id)
+    device, banned = network.output_weight.device, sorted(specials_of(tokenizer).banned)
     source_BS, length_B, input_BT, output_BT, target_length_B = (part.to(device) for part in batch[:5])
-    logits_BTV = network.logits(network(source_BS, length_B, input_BT)).float()
-    logits_BTV[..., sorted(specials.banned)] = float("-inf")
-    chosen_BT = logits_BTV.log_softmax(-1).gather(2, output_BT[..., None])[..., 0]
+    hidden_BTD, chosen = network(source_BS, length_B, input_BT), []
+    step = max(1, LOGITS // len(pairs))
+    for begin in range(0, output_BT.shape[1], step):
+        part = slice(begin, begin + step)
+        logits_BPV = network.logits(hidden_BTD[:, part]).float()
+        logits_BPV[..., banned] = float("-inf")
+        chosen.append(logits_BPV.log_softmax(-1).gather(2, output_BT[:, part, None])[..., 0])
+    chosen_BT = torch.cat(chosen, 1)
     real_BT = torch.arange(output_BT.shape[1], device=device) < target_length_B[:, None]
     sums = chosen_BT.where(real_BT, 0.0).sum(1).tolist()
     return [PairScore(total, count) for total, count in zip(sums, target_length_B.tolist(), strict=True)]
@@ -67,15 +74,28 @@ def score_pairs(
         pairs: source and target.
         target: the language of the targets.
     """
-    clean = [(normalize(source), normalize(text)) for source, text in pairs]
-    order = sorted(range(len(clean)), key=lambda index: (len(clean[index][1]), len(clean[index][0])))
+    ids = [
+        (tokenizer.encode_source(normalize(source), target), tokenizer.encode(normalize(text)))
+        for source, text in pairs
+    ]
     found: dict[int, PairScore] = {}
-    for start in range(0, len(order), BATCH):
-        chosen = order[start : start + BATCH]
-        found.update(
-            zip(chosen, score_batch(network, tokenizer, [clean[index] for index in chosen], target), strict=True)
-        )
-    return [found[index] for index in range(len(clean))]
+    for chosen in batches_of(ids):
+        found.update(zip(chosen, score_batch(network, tokenizer, [ids[index] for index in chosen]), strict=True))
+    return [found[index] for index in range(len(ids))]
+
+
+def batches_of(pairs: Sequence[Ids]) -> list[list[int]]:
+    """The numbers of pairs that are scored together, which are of similar length."""
+    batches, longest = list[list[int]](), 0
+    for index in sorted(range(len(pairs)), key=lambda index: (len(pairs[index][1]), len(pairs[index][0]))):
+        length = max(len(pairs[index][0]), len(pairs[index][1]) + 1)
+        longest = max(longest, length)
+        full = bool(batches) and (len(batches[-1]) == BATCH or longest * (len(batches[-1]) + 1) > POSITIONS)
+        if full or not batches:
+            batches.append([])
+            longest = length
+        batches[-1].append(index)
+    return batches
 
 
 def score_many(

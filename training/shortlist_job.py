@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     texts = read_texts(bundle, arguments.text)
     found = [within(pairs) for pairs in texts.values()]
     for direction, pairs in zip(texts, found, strict=True):
+        check(bool(pairs), f"--text of {direction} has pairs too long to learn from: give it one sentence a line")
         say(f"{direction}: learning from {len(pairs):,} of {len(texts[direction]):,} pairs")
     vocabulary = len(bundle.tokenizer)
     shortlist = shortlist_of([learn(pairs, vocabulary) for pairs in found], vocabulary, arguments.most)

@@ -10,7 +10,7 @@ from models.bundle import read_bundle
 from models.hypotheses import SearchOptions
 from models.search import translate_ids
 from mt_service.cli import main
-from training.pair_scores import score_pairs
+from training.pair_scores import BATCH, POSITIONS, batches_of, score_pairs
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
 TEXTS = ["ba dei lo", "ka", "mo fa do go lei da", "ka lo mei fa"]
@@ -53,3 +53,24 @@ def test_files_that_do_not_pair_are_refused(tmp_path: Path, capsys: pytest.Captu
     files = ["--source", str(tmp_path / "t.aa"), "--target", str(tmp_path / "t.bb")]
     assert main(["score", "--bundle", str(GOLDEN), *files]) == 2
     assert "has 1 lines" in capsys.readouterr().err
+
+
+def test_a_batch_holds_so_many_positions_and_a_longer_pair_stands_alone() -> None:
+    ids = [([0] * length, [0] * (length - 1)) for length in [*range(2, 400, 3), 2 * POSITIONS, 5]]
+    batches = batches_of(ids)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(ids)))
+    assert batches[-1] == [len(ids) - 2]
+    for batch in batches[:-1]:
+        assert len(batch) <= BATCH
+        assert len(batch) * max(len(ids[index][0]) for index in batch) <= POSITIONS
+    assert len(batches[0]) == BATCH
+
+
+def test_scores_are_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = read_bundle(GOLDEN)
+    pairs = [(text, " ".join(text.split()[::-1])) for text in [*TEXTS, " ".join(TEXTS * 3), ""]] * 3
+    whole = score_pairs(bundle.network(), bundle.tokenizer, pairs, "bb")
+    monkeypatch.setattr("training.pair_scores.POSITIONS", 20)
+    monkeypatch.setattr("training.pair_scores.LOGITS", 7)
+    for one, other in zip(score_pairs(bundle.network(), bundle.tokenizer, pairs, "bb"), whole, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)

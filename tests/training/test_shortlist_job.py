@@ -135,3 +135,12 @@ def test_a_shortlist_that_was_altered_is_refused(tmp_path: Path, text: list[str]
     (tmp_path / "new" / SHORTLIST).write_bytes(b"something else")
     with pytest.raises(UserError, match=r"shortlist.safetensors was altered or damaged"):
         read_bundle(tmp_path / "new")
+
+
+def test_pairs_that_are_too_long_to_learn_from_are_told(
+    tmp_path: Path, text: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("training.shortlist_job.within", lambda pairs: within(pairs, 1))
+    assert main(["shortlist", str(GOLDEN), str(tmp_path / "new"), *text]) == 2
+    assert "--text of aa-bb has pairs too long to learn from: give it one sentence a line" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
