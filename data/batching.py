@@ -15,7 +15,7 @@ from data.collate import Batch, collate
 from data.config import check
 from data.elsewhere import Elsewhere
 from data.errors import UserError
-from data.languages import languages_of
+from data.languages import languages_of, parts_sentences_by_spaces
 from data.placeholders import substitute
 from data.prepared import Pair, Prepared, shard_file
 from data.renaming import renamed
@@ -276,13 +276,16 @@ def places(index: int, pairs: int) -> tuple[int, int, int, int]:
 def concatenated(
     ids: Sequence[array[int]], pairs: Sequence[Pair], config: BatchingConfig, rng: random.Random
 ) -> list[array[int]]:
-    """Append to some pairs another one of the same languages, where both are within max_length; their texts' ids."""
+    """Append to some pairs another one of the same languages, where both are within max_length; their texts' ids.
+
+    A text's first id begins with a space, so pairs of languages that put none between sentences stay alone.
+    """
     partners: dict[str, list[int]] = {}
     for index, pair in enumerate(pairs):
         partners.setdefault(pair.direction, []).append(index)
     longer = list(ids)
     for index, pair in enumerate(pairs):
-        if rng.random() < config.concatenation_rate:
+        if rng.random() < config.concatenation_rate and all(map(parts_sentences_by_spaces, pair[:2])):
             own, other = (places(i, len(pairs)) for i in (index, rng.choice(partners[pair.direction])))
             both = {i: ids[i] + ids[j] for i, j in zip(own, other, strict=True)}
             if max(map(len, both.values())) <= config.max_length:

@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
+from data.languages import primary
+
 Texts: TypeAlias = tuple[str, str]
 
 SMALL = 0.6  # of the texts, which are in small letters
@@ -34,6 +36,7 @@ QUOTES = re.compile('["„“”«»]')
 STYLES = ("“”", "„“", "»«", "«»", '""')  # marks of quotations, the first and the last
 DASH = re.compile(r"(?<= )[-–—](?= )")
 KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+VOICED = "\u3099\u309a"  # the marks that tell ga from ka and pa from ha
 BESIDE = {row[i]: row[i - 1 : i] + row[i + 1 : i + 2] for row in KEYS for i in range(len(row))}
 
 
@@ -87,8 +90,8 @@ def careless(text: str, language: str, kept: Collection[str], rng: random.Random
         text = LONG_WORD.sub(lambda match: maybe_mistyped(match[0], kept, rng), text)
         text = "".join("" if one == " " and rng.random() < RUN_TOGETHER else one for one in text)
     if rng.random() < SMALL:
-        first = text[:1] if rng.random() < FIRST else text[:1].lower()
-        text = first + ORDINARY.sub(lambda match: match[0].lower(), text)[1:]
+        first = text[:1] if rng.random() < FIRST else small(text[:1], language)
+        text = first + ORDINARY.sub(lambda match: small(match[0], language), text)[1:]
     if rng.random() < NO_ACCENTS:
         dotless = rng.random() < DOTLESS
         text = ORDINARY.sub(lambda match: without_accents(match[0], language, dotless), text)
@@ -97,6 +100,12 @@ def careless(text: str, language: str, kept: Collection[str], rng: random.Random
     if rng.random() < OTHER_MARKS:
         text = with_other_marks(text, rng)
     return text.replace(",", "") if rng.random() < NO_COMMAS and not any(map(str.isdigit, text)) else text
+
+
+def small(text: str, language: str) -> str:
+    """A text in small letters, each one letter as before; of Turkish İ, lower() would make two."""
+    text = text.replace("I", "ı") if primary(language) in ("tr", "az") else text
+    return text.replace("İ", "i").lower()
 
 
 def with_other_marks(text: str, rng: random.Random) -> str:
@@ -128,7 +137,12 @@ def mistyped(word: str, rng: random.Random) -> str:
 
 def without_accents(text: str, language: str, dotless: bool) -> str:
     """A text with plain letters in place of those with accents; German has two ways to do that."""
-    if language == "de" and not dotless:
+    if primary(language) == "de" and not dotless:
         text = text.translate(GERMAN)
     apart = unicodedata.normalize("NFD", text.replace("ß", "ss"))
-    return unicodedata.normalize("NFC", "".join(one for one in apart if not unicodedata.combining(one)))
+    return unicodedata.normalize("NFC", "".join(one for one in apart if not is_accent(one)))
+
+
+def is_accent(one: str) -> bool:
+    """Whether a character is a mark that people leave out; those that make other letters in kana stay."""
+    return unicodedata.combining(one) > 0 and one not in VOICED

@@ -124,7 +124,7 @@ def read_toml(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
         UserError: for a missing or malformed file, or as `override`.
     """
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}: mend its path") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

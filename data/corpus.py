@@ -121,7 +121,10 @@ def read_lines(path: Path) -> Iterator[str]:
     try:
         with open_binary(path) as stream:
             for number, raw in enumerate(stream, start=1):
-                yield raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8-sig" if number == 1 else "utf-8")
+                text = raw.removesuffix(b"\n").removesuffix(b"\r")
+                if number == 1 and not raw.endswith(b"\n"):
+                    check(b"\r" not in text, f"{path} is one line, since \\r alone ends none: end its lines with \\n")
+                yield text.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path} line {number} is not UTF-8 (byte {error.start + 1} is 0x{error.object[error.start]:02x}): "
@@ -190,7 +193,10 @@ def text_of(element: etree._Element, path: Path) -> str:
 
 
 def variant(variants: dict[str, str], language: str) -> str:
-    """The text whose language code is `language` or starts with it (`de` finds `de-at`); empty if there is none."""
+    """The text whose language code is `language` or starts with it (`de` finds `de-at`); empty if there is none.
+
+    Of several, it is the first one that is not empty.
+    """
     wanted = language.lower().replace("_", "-")
     codes = sorted(code for code in variants if wanted in (code.replace("_", "-"), primary(code)))
-    return variants[codes[0]] if codes else ""
+    return next((variants[code] for code in codes if variants[code].strip()), "")

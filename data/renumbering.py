@@ -89,7 +89,9 @@ def joined(first: Pair, second: Pair, rng: random.Random) -> Pair:
     """A pair, followed by another one of the same languages now and then."""
     if first.direction != second.direction or rng.random() >= JOINED:
         return first
-    return first._replace(source=f"{first.source} {second.source}", target=f"{first.target} {second.target}")
+    spaces = [" " * languages.parts_sentences_by_spaces(code) for code in first[:2]]
+    source, target = (space.join(texts) for space, *texts in zip(spaces, first[2:], second[2:], strict=True))
+    return first._replace(source=source, target=target)
 
 
 def numbers_of(pair: Pair) -> Numbers:

@@ -11,6 +11,7 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 from sacrebleu.significance import PairedTest, Result
 
+from data.languages import has_spaces
 from training.evaluation import bleu_for
 
 RESAMPLES = 1000  # sacreBLEU's own numbers
@@ -49,7 +50,12 @@ class Report(NamedTuple):
 
 def metrics(target: str) -> dict[str, Metric]:
     """Fresh metrics; they remember references."""
-    return {"BLEU": bleu_for(target), "chrF": CHRF(), "TER": TER()}
+    return {"BLEU": bleu_for(target), "chrF": CHRF(), "TER": ter_for(target)}
+
+
+def ter_for(target: str) -> TER:
+    """TER by words; where no spaces part these, by Chinese characters and runs of kana."""
+    return TER() if has_spaces(target) else TER(normalized=True, asian_support=True)
 
 
 def scored(metric: Metric, hypotheses: list[str], references: list[str]) -> tuple[float, float, float]:

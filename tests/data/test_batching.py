@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+from array import array
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
@@ -14,7 +15,7 @@ import pytest
 import torch
 
 from data import batching
-from data.batching import BatchingConfig, BatchStream, Position
+from data.batching import BatchingConfig, BatchStream, Position, concatenated
 from data.collate import Batch
 from data.config import build
 from data.errors import UserError
@@ -253,6 +254,13 @@ def test_some_pairs_are_continued_by_another_within_the_longest_length(prepared:
     plain = epochs(stream(prepared, BatchingConfig(tokens=160, max_length=60, sampling=0.2)), 1)
     assert kept == {number for batch in plain for number in batch.pairs}
     assert 0.5 * len(kept) < appended < 1.1 * len(kept)  # in both directions, but where the two are too long
+
+
+def test_sentences_that_no_space_parts_stay_alone() -> None:
+    config, ids = BatchingConfig(concatenation_rate=1.0), [array("i", [number]) for number in range(8)]
+    for languages, joined in ((("de", "en"), True), (("zh_Hant", "en"), False), (("en", "ja"), False)):
+        found = concatenated(ids, [Pair(*languages, "a", "b")] * 2, config, random.Random(1))
+        assert [len(one) for one in found] == [1 + joined] * 8
 
 
 def test_sources_are_careless_and_targets_are_not(prepared: Prepared) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from data.careless import STYLES, dashed_off, mistyped, with_other_marks, without_accents, without_end
+from data.careless import STYLES, dashed_off, mistyped, small, with_other_marks, without_accents, without_end
 
 PAIR = ("Müller weiß nicht, ob's Straßen gibt.", "Müller doesn't know, whether there're any streets.")
 GERMAN = ("de", "en")
@@ -65,6 +65,27 @@ def test_german_has_its_own_ways_without_umlauts() -> None:
     assert without_accents("Über Größe, Café", "de", dotless=False) == "Ueber Groesse, Cafe"
     assert without_accents("Über Größe, Café", "de", dotless=True) == "Uber Grosse, Cafe"
     assert without_accents("Über à ça", "fr", dotless=False) == "Uber a ca"
+    for code in ("de_AT", "de-CH"):
+        assert without_accents("Größe", code, dotless=False) == "Groesse"
+
+
+def test_kana_stay_what_they_are() -> None:
+    assert without_accents("ガードはパンを食べる, Café", "ja", dotless=False) == "ガードはパンを食べる, Cafe"
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("İSTANBUL IŞIK", "tr", "istanbul ışık"),
+        ("İSTANBUL IS", "en", "istanbul is"),
+        ("Die ÄPFEL", "de", "die äpfel"),
+    ],
+)
+def test_small_letters_are_as_many_as_large_ones(text: str, language: str, expected: str) -> None:
+    assert small(text, language) == expected
+    read = [one for one, _ in dashed_off([(text, "x")] * 300, [(language, "en")] * 300, 1.0, random.Random(1))[0]]
+    assert expected in read
+    assert not [one for one in read if "\u0307" in one]
 
 
 def test_chosen_pairs_stay() -> None:

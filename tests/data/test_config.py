@@ -87,3 +87,8 @@ def test_a_missing_or_malformed_file_is_named(tmp_path: Path) -> None:
     path.write_text("[model", encoding="utf-8")
     with pytest.raises(UserError, match=r"recipe\.toml: .*end of document"):
         read_toml(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text("a = 1", encoding="utf-8-sig")
+    assert read_toml(tmp_path / "r.toml") == {"a": 1}

@@ -70,6 +70,11 @@ def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
         list(read(CorpusConfig("tsv", ("de", "en"), path), tmp_path))
 
 
+def test_a_language_that_is_empty_in_one_country_is_found_in_another(tmp_path: Path) -> None:
+    filled = TMX.replace('<tuv lang="de">', '<tuv lang="de-AT"><seg> </seg></tuv><tuv lang="de-DE">')
+    assert one_file(tmp_path, "a.tmx", filled.encode())[2] == Line(3, "Vier", "Four")
+
+
 def test_a_tmx_in_another_declared_encoding_is_read(tmp_path: Path) -> None:
     content = TMX.replace("UTF-8", "ISO-8859-1").replace("Vier", "Fünf").encode("latin-1")
     assert one_file(tmp_path, "a.tmx", content)[2].source == "Fünf"
@@ -83,6 +88,8 @@ def test_a_tmx_in_another_declared_encoding_is_read(tmp_path: Path) -> None:
         (b"a\nb\xff\n", b"a\nb\n", r"a\.de line 2 is not UTF-8 \(byte 2 is 0xff\)"),
         (b"", b"", r"a\.de is empty"),
         (b"", b"a\n", r"a\.de ends after line 0"),
+        (b"a\rb\rc\r", b"a\nb\nc\n", r"a\.de is one line, since \\r alone ends none: end its lines with \\n"),
+        (b"a\nb\n", b"a\rb", r"a\.en is one line, since \\r alone ends none"),
     ],
 )
 def test_a_bad_pair_of_files_is_named_with_its_line(tmp_path: Path, source: bytes, target: bytes, message: str) -> None:
@@ -95,6 +102,7 @@ def test_a_bad_pair_of_files_is_named_with_its_line(tmp_path: Path, source: byte
     [
         ("a.tsv", b"a\tb\na\n", r"a\.tsv line 2 has 1 columns; it must have 2"),
         ("a.tsv", b"a\tb\tc\n", r"a\.tsv line 1 has 3 columns"),
+        ("a.tsv", b"a\tb\rc\td", r"a\.tsv is one line, since \\r alone ends none"),
         ("a.tmx", b"<tmx><body>\n<tu></body></tmx>", r"a\.tmx line 2 is not well-formed"),
         ("a.tmx", b"", r"a\.tmx line \d+ is not well-formed|a\.tmx .*empty"),
         ("a.tmx", b"<tmx><body/></tmx>", r"a\.tmx has no translation unit .* de and en; its languages are: none"),

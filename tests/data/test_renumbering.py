@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from data.prepared import Pair
-from data.renumbering import JOINED, numbers_of, other, renumbered, suffix, with_others
+from data.renumbering import JOINED, joined, numbers_of, other, renumbered, suffix, with_others
 
 
 def german(source: str, target: str) -> Pair:
@@ -153,3 +153,9 @@ def test_without_a_rate_or_numbers_nothing_changes_and_nothing_is_drawn(rate: fl
 def test_letters_that_are_alike_in_capitals_are_read_alike(word: str, number: str) -> None:
     assert list(numbers_of(german(f"{word} Tage", f"{number} days")).shared) == [(number,)]
     assert list(numbers_of(german("Um halb ſieben", "At 6:30")).shared) == [("6", "30")]
+
+
+def test_two_sentences_are_joined_as_their_languages_do() -> None:
+    pairs = Pair("zh", "en", "有30人。", "There are 30."), Pair("zh", "en", "他5岁。", "He is 5.")
+    found = {joined(*pairs, random.Random(seed))[2:] for seed in range(30)}
+    assert found == {pairs[0][2:], ("有30人。他5岁。", "There are 30. He is 5.")}

@@ -69,6 +69,16 @@ def test_chinese_is_scored_by_characters() -> None:
     assert "tok:zh" in score_all(["我没有时间。"], ["我没有时间。"], None, "zh").scores[0].signature
 
 
+def test_chinese_and_japanese_are_edited_in_parts_of_a_sentence() -> None:
+    for language, text, other, edits in (
+        ("zh", "我没有时间。", "我没有钱。", 2 / 5),
+        ("ja", "時間がない。", "お金がない。", 2 / 4),  # がない is one
+    ):
+        (score,) = (one for one in score_all([text], [other], None, language).scores if one.metric == "TER")
+        assert score.score == pytest.approx(100 * edits)
+        assert "asian:yes" in score.signature
+
+
 def test_reports_are_read_by_people_and_programs() -> None:
     report = score_all([*GOOD[:-1], ""], REFERENCES, BAD, "en")
     assert json.loads(report_json(report))["empty"] == 1
@@ -126,6 +136,15 @@ def test_words_are_parted_as_a_language_does(language: str, tokenizer: str) -> N
     metric = bleu_for(language)
     metric.corpus_score(["x"], [["x"]])
     assert f"tok:{tokenizer}|" in str(metric.get_signature())
+
+
+def test_translations_are_written_where_a_link_leads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one").write_text("It is a good day.\n", encoding="utf-8")
+    Path("link").symlink_to("made")
+    assert main(["evaluate", "--hypothesis", "one", "--reference", "one", "--output", "link"]) == 0
+    assert Path("link").is_symlink()
+    assert Path("made").read_text(encoding="utf-8") == "It is a good day.\n"
 
 
 def request(*texts: str) -> systems.Request:
