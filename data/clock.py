@@ -16,10 +16,11 @@ from typing import NamedTuple, TypeAlias
 from data import spoken
 from data.dates import AT_END, Change, before_it, day_first, in_words
 from data.languages import primary
+from data.spoken import HALF_DAY, of_twelve, shown
 
 TIME = r"\d{1,2}(?:[:.][0-5]\d(?![\d:]))?"
 ALONE = r"(?<![\w.:/$€£#@–—-])(?<!\d,)"
-TO = r" ?[–—/-] ?|, ?| (?:bis|und|oder|to|until|till|or|and) "
+TO = r" ?[–—/-] ?|, ?| (?:bis|und|oder|u\.|to|until|till|or|and|&) "
 ENGLISH_HALF = r" ?[ap](?:\. ?m\b\.?|m\b)"
 ENGLISH = re.compile(rf"{ALONE}(?:{TIME}(?:{ENGLISH_HALF})?(?:{TO})){{0,9}}{TIME}{ENGLISH_HALF}(?!\w)", re.IGNORECASE)
 ENGLISH_TIME = re.compile(rf"(?P<time>{TIME})(?P<mark>{ENGLISH_HALF})?", re.IGNORECASE)
@@ -37,7 +38,7 @@ COUNTED = re.compile(  # at a quarter to 5 p.m.
     r"(?:(?P<now>\b(?:it is|it['’]s|it was|the time is) )|(?P<at>^|\bat )|[(:;,] "
     r"|\b(?:about|after|almost|around|before|by|from|nearly|since|till|until) )"
     rf"(?P<whole>(?:a )?(?P<part>{'|'.join(SIZES)}|[1-5]?\d)(?P<minutes> minutes?)?[ -](?P<side>past|after|to)"
-    rf" (?P<hour>\d{{1,2}})(?::00)?(?P<mark>{ENGLISH_HALF}))(?!\w)",
+    rf" (?P<hour>\d{{1,2}}|{'|'.join(spoken.HOURS['en'])})(?::00)?(?P<mark>{ENGLISH_HALF}))(?!\w)",
     re.IGNORECASE | re.ASCII,
 )
 HALF_PAST = re.compile(r"\bhalf[ -]\w+ $", re.IGNORECASE)  # which in German is half of the next hour
@@ -58,9 +59,9 @@ OF_DAY = re.compile(r"mittags?\b|\babends?\b|\bnachts?\b|\bmorgens\b|\bfrüh\b",
 OF_SENTENCE = re.compile(r"\b[a-z]+ $")  # before a time; headings have capitals there, or nothing
 LONGEST = 30  # characters that are looked at before a time
 UNTRANSLATED = r"(?: ?(?:o['’]clock|[ap]\.m\.|[ap]m\b))?"  # that a network puts behind 22:00
+RANGE = re.compile(r"[–—-]")
 ONLY_TIMES = re.compile(rf"(?:{TIME}(?:{TO}))*{TIME}")
 DIGIT = re.compile(r"\d")
-HALF_DAY = 12 * 60
 DAY = 2 * HALF_DAY
 NOT_WITHIN = r"(?!\d|:\d)"
 IN_FULL = re.compile(rf"(?<![\d:.])\d{{1,2}}:\d\d{NOT_WITHIN}")
@@ -132,7 +133,8 @@ def of_english(text: str, kept: Iterable[tuple[int, int]] = ()) -> Clock:
 def counted(text: str) -> Iterator[Change]:
     """The times of an English text that are counted from an hour."""
     for match in COUNTED.finditer(text):
-        part, side, hour = match["part"].lower(), match["side"].lower(), int(match["hour"])
+        part, side = match["part"].lower(), match["side"].lower()
+        hour = spoken.hour_of(match, spoken.HOURS["en"])
         if is_counted(match, part, side) and 1 <= hour <= 12:
             size = SIZES[part] if part in SIZES else int(part)
             there = of_half(60 * hour, match["mark"]) + (-size if side == "to" else size)
@@ -177,8 +179,11 @@ def in_chain(match: re.Match[str], pattern: re.Pattern[str], before: str) -> lis
     ]
     first = next(i for i, time in enumerate(found) if time.mark)
     with_minutes = all(":" in match.string[time.start : time.end] for time in found[:first])
-    plain = with_minutes or BEFORE_TIMES.search(before) is not None
-    return found if plain else found[first:]
+    if with_minutes or BEFORE_TIMES.search(before):
+        return found
+    while first and RANGE.fullmatch(match.string, found[first - 1].end, found[first].start):
+        first -= 1
+    return found[first:]
 
 
 def stop_of(text: str, time: Time) -> str:
@@ -201,26 +206,30 @@ def of_german(text: str, kept: Iterable[tuple[int, int]] = ()) -> Clock:
     chains = [in_chain(match, GERMAN_TIME, before_it(text, match.start(), LONGEST)) for match in GERMAN.finditer(text)]
     times = [time for time in (*with_minutes, *(time for chain in chains for time in chain)) if time.minutes <= 24 * 60]
     late = [time for time in times if time.minutes >= 13 * 60 or time.minutes < 60]
-    some = late if OF_DAY.search(text) or not late else times
-    return changed(text, [*in_words(text), *spoken.in_german(text), *map(in_full, some)], kept)
+    dotted = any("." in text[time.start : time.end] for time in times)  # which 9.30 o'clock is not
+    some = late if OF_DAY.search(text) or not (late or dotted) else times
+    return changed(text, [*in_words(text), *spoken.in_german(text), *told(text, times), *map(in_full, some)], kept)
+
+
+def told(text: str, times: Iterable[Time]) -> Iterator[Change]:
+    """Those times of a German text that a word behind them tells the part of the day of."""
+    for time in times:
+        part = spoken.PART.match(text, time.end) if time.mark and time.minutes < 13 * 60 else None
+        if part and (change := spoken.of_part(time.start, time.minutes, part)):
+            yield change
 
 
 def in_full(time: Time) -> Change:
     """A time of a German text: 22:00 Uhr."""
     gap = "" if time.mark[:1] in ("", " ", "-") else " "
     digits = shown(time.minutes)
-    return Change(time.start, time.end, f"{digits}{gap}{time.mark}", (digits, in_english(time.minutes)))
+    return Change(time.start, time.end, f"{digits}{gap}{time.mark}", (digits, of_twelve(time.minutes)))
 
 
 def minutes(digits: str) -> Minutes:
     """Of a time in digits: 570 of 9:30."""
     hour, _, rest = digits.replace(".", ":").partition(":")
     return int(hour) * 60 + int(rest or 0)
-
-
-def shown(time: Minutes) -> str:
-    """9:30."""
-    return f"{time // 60}:{time % 60:02}"
 
 
 def of_half(time: Minutes, mark: str) -> Minutes:
@@ -232,14 +241,6 @@ def earlier(time: Minutes, later: Minutes) -> Minutes:
     """The time of a clock of twelve hours that comes last before another one: 10 before 2 p.m. is in the morning."""
     there = later // HALF_DAY * HALF_DAY + time % HALF_DAY
     return there if there < later else (there - HALF_DAY) % DAY
-
-
-def in_english(time: Minutes) -> str:
-    """10 p.m., 10:30 p.m., noon."""
-    if time % HALF_DAY == 0:
-        return "noon" if time == HALF_DAY else "midnight"
-    hour, rest = time % HALF_DAY // 60 or 12, time % 60
-    return f"{hour}{f':{rest:02}' if rest else ''} {'ap'[time // HALF_DAY % 2]}.m."
 
 
 def rendered_times(translation: str, clock: Clock, language: str) -> str:

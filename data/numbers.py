@@ -14,16 +14,33 @@ START, END = rf"(?<!\w)(?<!\d[.,:/])(?:(?<!-)[{SIGNS}](?=\d))?", r"(?!\w|[.,:/-]
 UNIT = r"(?:EUR|USD|CHF|GBP|(?:[cdkm]?m|qm)[²³]?|[km]?g|t|[cdm]?l|ha|[kMG]?Wh?|mAh|[kMGT]B)(?!\w)"
 GLUED_NUMBER = rf"{START}\d+(?:[.,]\d+)+(?={UNIT})"  # 1.250,50EUR
 NUMBER = (
+    rf"{START}\d+ \d{{1,2}}/\d{{1,2}}{END}|"  # 1 1/2
     rf"(?<!\d ){START}\d{{1,3}}(?: \d{{3}})+(?:[.,]\d+)?{END}(?! \d)"  # 12 345,67
     rf"|{START}\d+(?: \d+){{2,}}{END}"  # 555 123 4567
     rf"|{START}\d{{1,3}}(?:\.\d{{3}})*[.,][–—-]{{1,2}}(?![\w–—-])"  # 1.250,-
     rf"|{GLUED_NUMBER}"
     rf"|{START}\d+(?:[.,:/-]\d+)*{END}"
 )
-NAMED = re.compile(r"(?:\b[A-Z]\w*|\b[Vv]ersions?|\bv) ?$")  # before 3.11 in "Python 3.11", which is no decimal number
+CURRENCY = "EUR|USD|CHF|GBP|JPY|CAD|AUD|SEK|NOK|DKK|PLN|CZK"
+BEGINS = (  # with a capital, and names nothing
+    "About|Over|Nearly|Almost|Only|The|An?|In|By|Some|Around|Under|With|And|Add|Mix|Use|Drive|Wait|Total|Of|From|To|For|Just"
+    "|Roughly|Approximately|January|February|March|April|May|June|July|August|September|October|November|December"
+)
+PARTS = (
+    r"versions?|v|sections?|sec\.|chapters?|figures?|fig\.|tables?|steps?|clauses?|paragraphs?|articles?|release|rev\."
+)
+NAMED = re.compile(  # before 3.11 in "Python 3.11", "iOS 3.11" and "sections 3.10 and 3.11", which is no decimal number
+    rf"(?:\b(?!(?:{CURRENCY}|{BEGINS})\b)[A-Z]\w*\.?|\b[a-z]+[A-Z]\w*"
+    rf"|\b(?i:{PARTS})(?: \d+(?:\.\d+)+(?:,| and| or| to)?)*) ?$"
+)
+NUMBERED = re.compile(r"(?:\b(?:Nr|No)\.|\w*(?:nummer|number|nr\.)):? ?$", re.IGNORECASE)  # before 12.345, no quantity
 NO_CENTS = re.compile(r"[.,][–—-]{1,2}$")
 COUNTS = re.compile(rf" ?(?:[€$£%°]|[^\W\d_a-z][^\W\d_]|(?:[a-z]+s|people)\b|{UNIT})")  # behind 12 000
-MEASURES = re.compile(rf" ?(?:[€$£%°]|{UNIT})")
+MEASURES = re.compile(
+    rf" ?(?:[€$£%°]|{UNIT})"
+    r"| (?:[mb]illion|hours|minutes|seconds|days|weeks|months|years|miles|cups|lit(?:er|re)s|percent|stars|points"
+    r"|tablespoons|teaspoons)\b"
+)
 POINT = re.compile(r"\d+\.\d\d?")
 WORD = re.compile(r" [^\W\d_]")
 SEVERAL = re.compile(r"\d\D+\d")
@@ -82,6 +99,8 @@ def converted(digits: str, before: str, source: str, target: str, after: str = "
         return digits if marks.decimal == "," and others.decimal == "." and POINT.fullmatch(digits) else None
     if " " in digits and marks.decimal not in digits and not COUNTS.match(after):
         return None
+    if NUMBERED.search(before):
+        return digits
     if found[1] is None and marks.decimal == "." and NAMED.search(before) and not MEASURES.match(after):
         return digits
     swap = {" ": others.group, marks.group: others.group, marks.decimal: others.decimal}

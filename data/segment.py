@@ -64,7 +64,7 @@ NUMBERED = words("""
     sept oct okt nov dec dez janv févr avr juil déc ene abr ago dic str
     max mind gem apt
 """)
-STREET = "str"  # which German puts behind a name, as in Hauptstr.
+ENDINGS = ("str", "nr")  # which German puts behind words, as in Hauptstr., Kundennr.
 # Behind these a sentence goes on, whatever follows.
 GOES_ON = re.compile(r"\b(?:z\. ?B|d\. ?h|u\. ?[aU]|i\. ?d\. ?R|i\. ?[AV]|m\. ?E)\.\Z")
 DATE = re.compile(r"\d\d?\.\d\d?")
@@ -78,6 +78,7 @@ STARTERS = words("""
     I You He She It We They This That These Those The A An There Then But And So If When What Who Where Why How My Your
     His Her Its Our Their Yes No Ich Du Er Sie Es Wir Ihr Das Der Die Ein Eine Dies Diese Dieser Dann Danach Aber Und
     Doch Wenn Was Wer Wo Warum Wie Mein Meine Sein Seine Ihre Ja Nein Je Tu Il Elle Nous Vous Ils Elles On Ce Cette Le
+    Bis Bitte Viele Danke Please Thanks Best See
     La Les Un Une Et Mais Puis Oui Non Yo Tú Él Ella Nosotros Ellos Ellas El Los Las Una Esto Ese Esa Y Pero Entonces Sí
 """)
 
@@ -197,7 +198,7 @@ def abbreviated(before: str, after: str) -> bool:
         return True
     if GOES_ON.search(before):
         return True
-    if (after[:1].isdigit() or after[:1] == "§") and (word.lower() in NUMBERED or word.lower().endswith(STREET)):
+    if (after[:1].isdigit() or after[:1] == "§") and (word.lower() in NUMBERED or word.lower().endswith(ENDINGS)):
         return True
     initial = len(word) == 1 and word.isalpha() and word != "I"
     within = initial or word.lower() in AMOUNTS or is_ordinal(whole, earlier) or DATE.fullmatch(whole)

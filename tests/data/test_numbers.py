@@ -26,7 +26,7 @@ def carried(text: str, source: str, target: str) -> list[str | None]:
         ("It runs on Python 3.11.", "en", "de", ["3.11"]),  # a version
         ("Use version 2.0 or v 2.1.", "en", "de", ["2.0", "2.1"]),
         ("10.000-20.000 Leute, 1,5-2 Liter", "de", "en", ["10,000-20,000", "1.5-2"]),
-        ("Nr.1.250 ist -1.250", "de", "en", ["1,250", "-1,250"]),
+        ("Nr.1.250 ist -1.250", "de", "en", ["1.250", "-1,250"]),
         ("Im Jahr 2020 100 Leute", "de", "en", [None, "100"]),
         ("Add 2.5kg of flour", "en", "de", ["2,5"]),  # no version, though a word with a capital stands before it
         ("Er trinkt 1.5 Liter für 3.50 Euro.", "de", "en", ["1.5", "3.50"]),  # as many write
@@ -37,6 +37,11 @@ def carried(text: str, source: str, target: str) -> list[str | None]:
         ("Das kostet 1 250 € oder 12 000 Stunden", "de", "en", ["1,250", "12,000"]),
         ("Rufen Sie 555 123 456 an, Code 123 456.", "de", "en", ["555 123 456", "123 456"]),
         ("Call me at 555 123 456.", "en", "de", ["555 123 456"]),
+        ("Over 2.5 million, USD 21.63, About 1.5 hours", "en", "de", ["2,5", "21,63", "1,5"]),
+        ("sections 4.2 and 4.3, Fig. 2.3, iOS 17.2", "en", "de", ["4.2", "4.3", "2.3", "17.2"]),
+        ("He scored 3.2 points. I paid 2.50 for it.", "en", "de", ["3,2", "2,50"]),
+        ("Art.-Nr. 123.456, Kundennummer: 12.345, 1.250,50 Euro", "de", "en", ["123.456", "12.345", "1,250.50"]),
+        ("1 1/2 tsp. and 2 1/4 cups", "en", "de", ["1 1/2", "2 1/4"]),
         ("12 000 people", "en", "de", ["12.000"]),
         ("Call 555 123 4567", "en", "de", ["555 123 4567"]),  # no thousands, whose groups are all alike
     ],

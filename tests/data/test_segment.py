@@ -156,7 +156,7 @@ def test_hostile_texts_take_no_longer_than_plain_ones(text: str) -> None:
         "Nehmen Sie tgl. 2 Tabletten, d. h. Sie nehmen z. B. Ihre und z.B. Meine.",
         "Wir feiern den 100. Geburtstag meiner Oma am 24.12. Abends.",
         "150. Jahrestag",
-        "Müller & Co. KG, Hauptstr. 5, 5 Min. Fußweg, Art.-Nr. 12345, Dipl.-Ing. Müller",
+        "Müller & Co. KG, Hauptstr. 5, Kundennr. 12.345, 5 Min. Fußweg, Art.-Nr. 12345, Dipl.-Ing. Müller",
         "Fam. Maier climbed Mt. Everest from Apt. 5.",
     ],
 )
@@ -176,6 +176,7 @@ def test_german_abbreviations_are_inside_a_sentence(text: str) -> None:
         ("Es dauert 5 Min.", "Danach gehen wir."),
         ("Das war am 24.12.", "Danach kam Peter."),
         ("Dort ist die Str.", "Peter wohnt da."),
+        ("Ich komme am 3.5.", "Bis dann!"),
     ],
 )
 def test_words_that_look_like_abbreviations_end_a_sentence(first: str, second: str) -> None:

@@ -14,7 +14,9 @@ from data.clock import Clock, may_tell, of_english, of_german
         ("Halb eins", "12:30 Uhr"),
         ("Um halb 10 Uhr kommt sie, um 15 Uhr geht sie.", "Um 9:30 Uhr kommt sie, um 15:00 Uhr geht sie."),
         ("halb 3 oder halb vier", "2:30 Uhr oder 3:30 Uhr"),
-        ("fünf nach halb acht abends", "7:35 Uhr abends"),
+        ("fünf nach halb acht abends", "19:35 Uhr"),
+        ("halb elf nachts, halb eins nachts, halb drei nachmittags", "22:30 Uhr, 0:30 Uhr, 14:30 Uhr"),
+        ("halb acht morgens, halb zehn nachmittags", "7:30 Uhr, 9:30 Uhr nachmittags"),
         ("FÜNF NACH HALB ſieben", "6:35 Uhr"),
         ("zehn Minuten vor halb zwölf", "11:20 Uhr"),
     ],
@@ -31,6 +33,9 @@ def test_half_hours_of_german_are_put_in_digits(text: str, expected: str) -> Non
         ("It's half past 1.", "It's 1:30."),
         ("at fıve mınutes past sıx", "at 6:05"),
         ("a quarter to one", "12:45"),
+        ("It's ten to nine already, at ten to nine.", "It's 8:50 already, at 8:50."),
+        ("It is ten to five in London.", "It is 4:50 in London."),
+        ("At half past nine p.m. the show starts.", "At 21:30 the show starts."),
         ("at ten minutes to eight", "at 7:50"),
         ("twenty-five past three o'clock", "3:25"),
         ("From half past 10 p.m. to quarter past twelve", "From 22:30 to 12:15"),
@@ -43,7 +48,12 @@ def test_times_of_english_that_are_counted_are_put_in_digits(text: str, expected
 
 @pytest.mark.parametrize(
     "text",
-    ["deshalb acht, halb leer, halb 3.5 und halb dreißig", "Die Hälfte nach halb-acht", "halb 13 und halb 0"],
+    [
+        "deshalb acht, halb leer, halb 3.5 und halb dreißig",
+        "Die Hälfte nach halb-acht",
+        "halb zwei Stunden, halb drei Meter",
+        "halb 13 und halb 0",
+    ],
 )
 def test_what_is_no_half_hour_stays(text: str) -> None:
     assert of_german(text) == Clock(text)
@@ -52,6 +62,10 @@ def test_what_is_no_half_hour_stays(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "It's 5 to 7 days by mail.",
+        "Wages start at 10 to 12 dollars an hour.",
+        "It was ten to one against him.",
+        "It is five to six weeks old.",
         "It takes from ten to eight minutes.",
         "grew from a quarter to one third",
         "A quarter to ten people answered.",
