@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 MONTHS = (
@@ -25,7 +25,9 @@ BEFORE = (
 )
 WHOLE = re.compile(rf"{DAY}{MONTH} ?(?P<year>{YEAR})(?![\w/–—-]|[.,:]\d)")
 SHORT_YEAR = re.compile(rf"{BEFORE}?(?P<date>{DAY}{MONTH}(?P<year>\d\d))(?![\w/–—-]|[.,:]\d| Uhr)")
-SHORT = re.compile(rf"{BEFORE}(?P<date>{DAY}{MONTH})(?![\w/–—-]|[.,:]?\d| \d)")
+SHORT = re.compile(  # and not 3.5. 20 Leute
+    rf"{BEFORE}?(?P<date>{DAY}{MONTH})(?![\w/–—-]|[.,:]?\d| \d(?!\d?(?:[:.][0-5]\d)? ?Uhr))"
+)
 NUMBERED = re.compile(  # chapters, versions; and lists of these
     r"(?:§§?|\b(?:Versionen|Version|Kapiteln?|Kap\.|Abschnitte?n?|Abs\.|Absatz|Absätzen?|Punkte?n?|Nr\.|\w*nummern?|Ziffern?|Ziff\."
     r"|Artikeln?|Art\.|Aufgaben?|Fragen?|Folgen?|Seiten?|Teile?n?|TOP"
@@ -38,6 +40,8 @@ MAYBE = ("bis", "ab", "zum", "seit")  # "bis 8.1." may be a version, "bis 31.12.
 AT_END = re.compile(r"[\"'”’“«»)\]]*$")
 SENTENCE = 4  # words from which a last mark is a sentence's, and not the date's alone
 BEGINNING = re.compile(r"(?:^|[,:;(|]|\b(?:Stand|Datum|geb\.|geboren)) ?$")  # before 03.05.24, which may be a version
+FILLED = re.compile(r"0|\d+\. ?0")
+FROM = re.compile(r"\b(?:[Vv]om|[Vv]on|[Aa]m) $")
 CHAIN = re.compile(r",? ?(?:(?:und|oder|bis|sowie|and|or|to|through|[–—-]),? ?)?(?:(?:de[nm]|am|zum|on) )?")
 LAST_YEAR, LAST_BIRTH = 39, 29  # of this century, where a year has two digits
 BORN = re.compile(r"\bgeb\.|(?i:\bgebor|\bgeburt|\bjahrgang|\bgestorben|\bverstorben)")
@@ -63,33 +67,41 @@ def in_words(text: str) -> Iterator[Change]:
     """The dates of a German text, their months in words."""
     for match in RANGE.finditer(text):
         day, last = match["day"], match["last"]
-        if (match["year"] or match["end"] or max(int(day), int(last)) > len(MONTHS)) and not is_numbered(match):
+        sure = match["year"] or match["end"] or max(int(day), int(last)) > len(MONTHS)
+        if (sure or FROM.search(before_it(text, match.start(), LONGEST))) and not is_numbered(match):
             first, second = spelled(day, match["month"], year(match)), spelled(last, match["until"], year(match, "end"))
             yield Change(*match.span(), f"{first} bis {second}" + ("" if match["end"] else stop_of(match)))
     for match in WHOLE.finditer(text):
         if not is_numbered(match):
             yield Change(*match.span(), spelled(match["day"], match["month"], year(match)))
-    yield from of_short_years(text)
-    for match in SHORT.finditer(text):
-        maybe = (match["word"] or "").lower() in MAYBE and int(match["day"]) <= len(MONTHS)
-        if not (maybe and AT_END.match(text, match.end())):
-            yield Change(*match.span("date"), spelled(match["day"], match["month"]) + stop_of(match))
+    for match in chained(SHORT_YEAR.finditer(text), is_surely_a_date):
+        yield Change(*match.span("date"), spelled(match["day"], match["month"], year(match)))
+    for match in chained(SHORT.finditer(text), is_surely_a_day):
+        yield Change(*match.span("date"), spelled(match["day"], match["month"]) + stop_of(match))
 
 
-def of_short_years(text: str) -> Iterator[Change]:
-    """Dates with a year of two digits, as which versions may look: those that surely are some, and what joins them."""
+def chained(matches: Iterable[re.Match[str]], surely: Callable[[re.Match[str]], bool]) -> Iterator[re.Match[str]]:
+    """What may be dates, as versions and chapters may look like some: those that surely are, and what joins them."""
     before = 0
-    for match in SHORT_YEAR.finditer(text):
-        if is_surely_a_date(match) or (before and CHAIN.fullmatch(text, before, match.start("date"))):
+    for match in matches:
+        if surely(match) or (before and CHAIN.fullmatch(match.string, before, match.start("date"))):
             before = match.end()
-            yield Change(*match.span("date"), spelled(match["day"], match["month"], year(match)))
+            yield match
+
+
+def is_surely_a_day(match: re.Match[str]) -> bool:
+    """The same of digits without a year, of which those behind "bis" at an end may be versions."""
+    if match.start() == match.start("date"):
+        return is_surely_a_date(match)
+    maybe = (match["word"] or "").lower() in MAYBE and int(match["day"]) <= len(MONTHS)
+    return not (maybe and AT_END.match(match.string, match.end()))
 
 
 def is_surely_a_date(match: re.Match[str]) -> bool:
     """Whether digits with a year of two are a date, by a word before them, or a zero in them and none before them."""
     if is_numbered(match):
         return False
-    start, filled = match.start("date"), re.search(r"\b0", match["date"][:-2]) is not None
+    start, filled = match.start("date"), FILLED.match(match["date"]) is not None
     if match.start() < start:
         return filled or (match["word"] or "").lower() not in MAYBE
     return filled and BEGINNING.search(before_it(match.string, start, LONGEST)) is not None

@@ -26,21 +26,23 @@ DOMAINS = "com|org|net|edu|gov|info|eu|io|de|ch|fr|uk|cn|nl|pl"
 SUFFIXES = (
     "pdf|txt|docx?|xlsx?|pptx?|od[st]|csv|json|xml|html?|zip|jpe?g|png|gif|svg|mp[34]|py|sh|exe|md|toml|ya?ml|log"
 )
+SMILEY = r"(?<![\w:;=])(?:[:;=]['’]?[-o]?[()DPp/|*](?![\w/])|\^\^|[xX]D\b|<3(?!\w))"
 KINDS = {
+    "variable": r"\{\{[^{}\n]{1,40}\}\}|\{[\w.]+\}|\$\{[\w.]+\}|(?<!\d)%%"
+    r"|(?<!\d)%(?:\(\w+\)|\d+\$)?[-+#0]?\d*(?:\.\d+)?(?:l{0,2}[diuxs]|[fge@])(?!\w)",
     "verbatim": r"(?<![\w`])`(?:[^\s`']|[^\s`][^`]*[^\s`'])`(?![\w`])",
     "address": rf"{URL}|{EMAIL}|(?<![\w.-])(?:[\w-]+\.)+(?:{DOMAINS})(?:/[^\s<>\"]*[\w/])?(?![\w-]|\.\w)",
     "path": r"(?<!\w)[A-Za-z]:\\[^\s<>\"]*\w|(?<![\w./])~?(?:/[\w.-]*\w){2,}/?",
     "file": rf"(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:{SUFFIXES})\b",
     "handle": r"(?<!\w)[@#][^\W\d_]\w*",
-    "markup": r"</?[A-Za-z][\w-]*(?:\s[^<>]*)?/?>|&(?:[A-Za-z]+|#\d+);",
-    "variable": r"\{\{?[\w.]+\}?\}|\$\{[\w.]+\}|(?<!\d)%(?:\(\w+\))?[sd]\b",
+    "markup": r"</?\d+/?>|</?[A-Za-z][\w-]*(?:\s[^<>]*)?/?>|&(?:[A-Za-z]+|#\d+);",
     "iban": r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?!\w)",
     "phone": r"(?<![\w+-])(?<!\d[.,:/])(?:\+(?=\d)|\(0\d+\)|0)(?=(?:[ ()/-]{0,2}\d){5})[\d ()/-]*\d(?!\w|[.,:]\d)",
     "code": rf"(?!{GLUED_NUMBER})"
     r"(?<![\w-])(?=[A-Z\d])(?=[\d_/.-]*[A-Z])(?=[A-Z_/.-]*\d)[A-Z0-9]+(?:[-_/.][A-Z0-9]+)*(?![\w-])",
     "name": r"(?<![\w-])(?:(?=\w*\d\w*\d)(?=\w*[A-Za-z]\w*\d)\w{6,}|[^\W_]+(?:_[^\W_]+)+)(?![\w-])",
     "number": NUMBER,
-    "emoji": rf"(?:{EMOJI})+",
+    "emoji": rf"(?:{EMOJI})+|{SMILEY}",
 }
 UNTOUCHED = ("verbatim", "address", "path", "file", "handle", "markup", "variable", "iban")  # though times stand there
 UNIT = re.compile(
@@ -49,7 +51,9 @@ UNIT = re.compile(
 SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()))
 OTHERS: tuple[Carry, ...] = ("times", "all", "none")
 PRIVATE = [chr(code) for code in range(FIRST_PLACEHOLDER, 0xF900)]
-HINT = re.compile(r"[`_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]")  # without any of these, and
+HINT = re.compile(  # without any of these, and
+    r"[`_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]|[:;=]['’]?[-o]?[()DPp/|*]|\^\^|[xX]D\b"
+)
 OWN_LETTER = re.compile(r"[^\W\d_A-Za-zÀ-ɏ]")  # of a script that does not part words, beside which a literal may stand
 FIRST_SIGN = re.compile(r"[^\W_]|[\ue000-\uf8ff]")  # a letter, a digit or a symbol
 INNER_DOT = re.compile(r"\.\w")  # without this, no span is found

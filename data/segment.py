@@ -32,8 +32,9 @@ CELL = rf"[^{LINE_ENDS}|([{{]*"
 TABLE_ROW = re.compile(  # begins with a bar, or has two with white space around and no bracket before them
     rf"(?:\A|(?<=[{LINE_ENDS}]))(?:[ \t]*[|](?=\s)|{CELL}(?<=\s)[|](?=\s){CELL}(?<=\s)[|](?=\s))[^{LINE_ENDS}]*"
 )
-GAP = re.compile(  # the last one as in "well...no"
+GAP = re.compile(  # the last two as in "well...no" and "Thanks!See you"
     r"[。！？｡]+[」』”’）】》\"')\]]*\s*|\s+|(?<=\w)(?:\.{3,}|…)(?=[^\W\d_]{2})"
+    r"|(?<=[^\W\d_][^\W\d_])[?!](?=[A-ZÄÖÜ][a-zäöüß' ])"
 )
 FENCE = re.compile(r"^[ \t]*(?P<fence>`{3,}+|~{3,}+)(?P<info>[^\n`]*)$", re.MULTILINE)  # begins or ends code
 WORD = re.compile(r"\w+")

@@ -28,6 +28,7 @@ ITEM = re.compile(  # begins a line of its own: marks of lists, addresses, keys 
 )
 GREETING = re.compile(r"(?:(?:Sehr geehrte|Liebe)r?|Hallo|Guten|Dear|Hi|Hello)\b")
 PARTED = re.compile(r"[^\W\d_][-\u00ad\u2010]\Z")
+I_SAY = re.compile(r"I(?:['’](?:m|ve|ll|d))?\s")  # which has a capital anywhere
 COLUMNS = re.compile(r"\t|\s\|\s")
 ENDS = ".!?…:;|"
 
@@ -83,7 +84,8 @@ def goes_on(line: str, following: str, full: bool) -> bool:
         return False
     if COLUMNS.search(line) or COLUMNS.search(following) or (line[-1] == "," and GREETING.match(line)):
         return False
-    return full or (following[0].islower() and (len(line) >= LONG or PARTED.search(line) is not None))
+    small = following[0].islower() or I_SAY.match(following) is not None
+    return full or (small and (len(line) >= LONG or PARTED.search(line) is not None))
 
 
 def rejoined(text: str) -> str:

@@ -17,6 +17,7 @@ from data.tokenizer import Tokenizer
 from data.wrapping import rejoined
 
 WIDE = ("。", "！", "？", "｡", "；", "：", "，", "、")  # which have their space within
+NARROW = re.compile(r"\w(?:\.{3,}|[…?!])\Z")
 LONGEST_IDS = 200  # of what is searched for at once; a longer sentence is cut
 LONG_ADDRESS = re.compile(r"(?:https?://|www\.)[!#-;=?-~]{200,}")  # which is never cut
 
@@ -70,16 +71,23 @@ def separators(pieces: Sequence[Piece], target: str) -> list[str]:
     """What stands after the translation of each piece of a text: what stood after the piece itself.
 
     Chinese parts sentences by their full stops alone; where the target language has spaces, one comes in there, and
-    where it has none between sentences, a single one is left out.
+    where it has none between sentences, a single one is left out. One comes in, too, behind other marks that somebody
+    wrote without.
     """
     spaced, parted = has_spaces(target), parts_sentences_by_spaces(target)
     found = [piece.separator for piece in pieces]
     for i, piece in enumerate(pieces[:-1]):
-        if spaced and not found[i] and piece.text.rstrip(CLOSERS)[-1:] in WIDE:
+        if spaced and not found[i] and lacks_space(piece, pieces[i + 1]):
             found[i] = " "
         elif not parted and piece.text and found[i] == " " and not is_mark(piece.text):
             found[i] = ""
     return found
+
+
+def lacks_space(piece: Piece, following: Piece) -> bool:
+    """Whether a sentence follows behind marks without a space: Chinese ones, or those that somebody wrote so."""
+    wide = piece.text.rstrip(CLOSERS)[-1:] in WIDE
+    return wide or (NARROW.search(piece.text) is not None and following.text[:1].isalpha())
 
 
 def whole(text: str) -> list[Segment]:

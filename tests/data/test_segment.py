@@ -183,6 +183,12 @@ def test_words_that_look_like_abbreviations_end_a_sentence(first: str, second: s
     assert [one.text for one in split(f"{first} {second}")] == [first, second]
 
 
+def test_marks_before_a_capital_end_a_sentence_without_a_space() -> None:
+    assert [one.text for one in split("Danke!Bis morgen. Was?Ja! A?B, Yahoo!Inc und C!D")] == [
+        "Danke!", "Bis morgen.", "Was?", "Ja!", "A?B, Yahoo!", "Inc und C!D",
+    ]  # fmt: skip
+
+
 def test_dots_between_words_end_a_sentence_without_a_space() -> None:
     text = "Ich weiß nicht...vielleicht morgen. Na ja…gut, v1...v2"
     assert [one.text for one in split(text)] == ["Ich weiß nicht...", "vielleicht morgen.", "Na ja…", "gut, v1...v2"]

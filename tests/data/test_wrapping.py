@@ -24,6 +24,8 @@ def lines_within(text: str) -> list[str]:
         (f"{LONG}  \r\n   alten Vertrag kündige.", [f"{LONG} alten Vertrag kündige."]),
         (f"- {LONG}\n  alten Vertrag kündige.", ["-", f"{LONG} alten Vertrag kündige."]),
         (f"{LONG}\n\nalten Vertrag kündige.", [LONG, "alten Vertrag kündige."]),
+        (f"{GREETING}\nI read it.", [GREETING, "I read it."]),
+        (f"{LONG[:-7]} today which\nI've read.", [f"{LONG[:-7]} today which I've read."]),
         (f"{LONG}\nVertrag kündige.", [LONG, "Vertrag kündige."]),
         (f"{LONG}:\nalten Vertrag", [f"{LONG}:", "alten Vertrag"]),
         (f"{LONG}\n- alten Vertrag", [LONG, "-", "alten Vertrag"]),

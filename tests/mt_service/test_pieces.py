@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data.literals import Masking
 from models.bundle import read_bundle
-from mt_service.pieces import Plan, make_plan
+from mt_service.pieces import Plan, make_plan, separators
 
 
 def plan_of(golden: Path, text: str) -> Plan:
@@ -31,3 +31,17 @@ def test_lines_that_a_width_broke_are_one_piece_that_is_read_on_one_line(golden:
     assert first.line == f"Ba {'dei ba ' * 9}dei, ba deibadei."
     tokenizer = read_bundle(golden).tokenizer
     assert first.ids == tuple(tokenizer.encode_source(first.line, "bb"))
+
+
+def test_a_fenced_block_is_no_sentence_and_stays_as_it_is(golden: Path) -> None:
+    code = "```py\nba  dei\n\n" + "ba " * 300 + "\n```"
+    pieces = plan_of(golden, f"ba dei\n{code}\nba").pieces
+    assert [(piece.text, bool(piece.ids)) for piece in pieces] == [("ba dei", True), (code, False), ("ba", True)]
+    assert pieces[1].masked.restored(pieces[1].masked.text) == code
+
+
+def test_sentences_that_were_written_without_a_space_get_one(golden: Path) -> None:
+    pieces = plan_of(golden, "ba...dei ba!Dei ba?Ba").pieces
+    assert [piece.text for piece in pieces] == ["ba...", "dei ba!", "Dei ba?", "Ba"]
+    assert separators(pieces, "bb") == [" ", " ", " ", ""]
+    assert separators(pieces, "zh") == ["", "", "", ""]

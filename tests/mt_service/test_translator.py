@@ -68,6 +68,12 @@ def test_words_after_such_a_space_are_found_where_they_stand(translator: Transla
     assert len(found.text.split()) >= 4
 
 
+def test_a_sentence_whose_translation_lost_its_stop_does_not_run_into_the_next(translator: Translator) -> None:
+    glued, parted = ask(translator, ["ba dei. Lo ba", "ba dei.\nLo ba"])
+    assert glued.text.startswith("dei ba. ")
+    assert parted.text.startswith("dei ba\n")
+
+
 @pytest.mark.parametrize("mark", ["\u0301", "\ufe0f", "\u0345"])
 def test_a_letter_with_endless_marks_is_cut_like_any_other_text(translator: Translator, mark: str) -> None:
     text = "a" + mark * 19_999
