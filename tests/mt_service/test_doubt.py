@@ -55,7 +55,7 @@ def test_where_they_stand_is_told_with_alignments(doubting: Path) -> None:
     assert found.alignment is not None
     (passage,) = found.alignment.unsure
     assert text[passage.source_start : passage.source_end] == STRANGE
-    assert found.text[: passage.target_start] == "dei ba "
+    assert found.text[: passage.target_start] == "dei ba. "
     assert found.text[passage.target_end :] == " \n12"
 
 
