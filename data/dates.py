@@ -141,8 +141,8 @@ def day_first(text: str) -> Iterator[Change]:
     """The dates of an English text as 24.12.2023, if one of them can only have its month first, and none its day."""
     found = list[re.Match[str]]()
     for match in SLASHES.finditer(text):
-        chained = found and CHAIN.fullmatch(text, found[-1].end(), match.start())
-        if len(match[3]) == 4 or chained or is_short_date(match):
+        linked = found and CHAIN.fullmatch(text, found[-1].end(), match.start())
+        if len(match[3]) == 4 or linked or is_short_date(match):
             found.append(match)
     if any(int(match[2]) > 12 for match in found):
         yield from (Change(*match.span(), f"{match[2]}.{match[1]}.{match[3]}") for match in found)
