@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import IO, Literal, NamedTuple, cast
-
-from lxml import etree
+from typing import IO, TYPE_CHECKING, Literal, NamedTuple, cast
 
 from data.config import check
 from data.errors import UserError
 from data.languages import primary
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 NATIVE_CODE = frozenset({"bpt", "ept", "it", "ph", "ut"})  # TMX elements that hold mark-up, not text
 XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -147,6 +148,8 @@ def open_binary(path: Path) -> IO[bytes]:
 
 def read_tmx(path: Path, languages: tuple[str, str]) -> Iterator[Line]:
     """Stream translation units; nothing outside the file is loaded and no entity is expanded."""
+    from lxml import etree  # 4 MB, which a server, that reads no TMX, does without
+
     found: set[str] = set()
     number = paired = 0
     try:
@@ -182,6 +185,8 @@ def read_unit(unit: etree._Element, path: Path) -> dict[str, str]:
 
 def text_of(element: etree._Element, path: Path) -> str:
     """An element's text without inline elements that hold mark-up; highlighted text is kept."""
+    from lxml import etree
+
     parts = [element.text or ""]
     for child in element:
         entity = child.tag is etree.Entity

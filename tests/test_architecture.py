@@ -41,6 +41,11 @@ def test_the_server_loads_nothing_of_training() -> None:
     assert python(code).returncode == 0
 
 
+def test_serving_does_not_load_what_reads_other_formats_of_corpora() -> None:
+    code = "import sys, mt_service.server, mt_service.registry; sys.exit('lxml' in sys.modules)"
+    assert python(code).returncode == 0
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_modules_stay_short_and_name_no_code_on_disk(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
