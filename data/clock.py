@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 from data import spoken
 from data.dates import AT_END, Change, before_it, day_first, in_words
 from data.languages import primary
-from data.spoken import HALF_DAY, of_twelve, shown
+from data.spoken import HALF_DAY, SIZES, of_twelve, shown
 
 TIME = r"\d{1,2}(?:[:.][0-5]\d(?![\d:]))?"
 ALONE = r"(?<![\w.:/$€£#@–—-])(?<!\d,)"
@@ -33,7 +33,6 @@ BEFORE_TIMES = re.compile(
     rf"(?:^|[(:;|]|\b(?:from|between|at|open|daily|hours|von|zwischen|ab|um|täglich|geöffnet|{DAYS}|{TAGE})\.?:?) ?$",
     re.IGNORECASE,
 )
-SIZES = {"quarter": 15, "half": 30, "five": 5, "ten": 10, "twenty-five": 25, "twenty five": 25, "twenty": 20}
 COUNTED = re.compile(  # at a quarter to 5 p.m.
     r"(?:(?P<now>\b(?:it is|it['’]s|it was|the time is) )|(?P<at>^|\bat )|[(:;,] "
     r"|\b(?:about|after|almost|around|before|by|from|nearly|since|till|until) )"

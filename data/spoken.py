@@ -11,10 +11,8 @@ from data.languages import folded, hour_words
 HOUR = 60
 HALF_DAY = 12 * HOUR
 HOURS = {language: hour_words(language) for language in ("de", "en")}
-SIZES = {
-    "half": 30, "quarter": 15, "five": 5, "fünf": 5, "ten": 10, "zehn": 10, "twenty": 20,
-    "twenty five": 25, "twenty-five": 25,
-}  # fmt: skip
+SIZES = {"quarter": 15, "half": 30, "five": 5, "ten": 10, "twenty-five": 25, "twenty five": 25, "twenty": 20}
+GERMAN_SIZES = {"fünf": 5, "zehn": 10}
 MAY_SPEAK = re.compile(r"\b(?:halb|past|quarter|five|ten|twenty) ", re.IGNORECASE)  # of a time, without any digit
 GERMAN = re.compile(
     rf"(?<![\w-])(?:(?P<size>fünf|zehn|5|10)(?: Minuten)? (?P<side>vor|nach) )?"
@@ -43,7 +41,7 @@ ENGLISH = re.compile(
 def in_german(text: str) -> Iterator[Change]:
     """The half hours of a German text: halb acht as 7:30 Uhr, fünf vor halb acht as 7:25 Uhr."""
     for match in GERMAN.finditer(text):
-        size = SIZES.get(folded(match["size"] or "")) or int(match["size"] or 0)
+        size = GERMAN_SIZES.get(folded(match["size"] or "")) or int(match["size"] or 0)
         minutes = hour_of(match, HOURS["de"]) * HOUR - HOUR // 2
         minutes += -size if folded(match["side"] or "") == "vor" else size
         part = PART.match(text, match.end())
