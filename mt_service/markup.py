@@ -16,6 +16,7 @@ from string import ascii_lowercase
 from typing import NamedTuple, TypeAlias
 
 from data.segment import words
+from mt_service.attributes import Attribute, Values
 from mt_service.tags import TEXT_ALONE, Event, events
 
 SPACES = re.compile(r"[ \t\n\r\f]+")  # what HTML takes for white space
@@ -64,11 +65,16 @@ class Block(NamedTuple):
     behind: str = ""
 
 
-Document: TypeAlias = list[str | Block]  # text between blocks stays as it is
+Document: TypeAlias = list[str | Block | Attribute]  # values come first; text between blocks stays as it is
 
 
-def gathered(found: Sequence[Event]) -> Iterator[Event]:
-    """Events, made one for each element that is not to be translated, or is raised or lowered and has no letter."""
+def gathered(found: Sequence[Event], values: Values) -> Iterator[Event]:
+    """Events, made one for each element that is not to be translated, or is raised or lowered and has no letter.
+
+    Args:
+        found: all of a document.
+        values: where those of tags go that are to be translated.
+    """
     last, place = ends(found), 0
     letters = [0, *accumulate(any(map(str.isalpha, event.text)) for event in found)]
     while place < len(found):
@@ -76,8 +82,10 @@ def gathered(found: Sequence[Event]) -> Iterator[Event]:
         address = event.name == "a" and place < end <= place + FEW and is_address(found[place : end + 1])
         kept = event.kept or event.name in KEPT or address
         mark = event.name in RAISED and letters[end + 1] == letters[place]
+        if event.kind == "start" and not event.kept:
+            event = values.out_of(event)
         if end >= 0 and (kept or mark):
-            yield as_one("kept" if kept else "mark", found[place : end + 1])
+            yield as_one("kept" if kept else "mark", [event, *found[place + 1 : end + 1]])
             place = end
         else:
             yield event
@@ -187,14 +195,17 @@ class Draft:
         raw, text = "".join(self.raw), "".join(self.texts)
         if not self.worded:
             return raw
-        before, behind = SPACES.match(raw), LAST_SPACES.search(raw)
+        before, behind, bare = SPACES.match(raw), LAST_SPACES.search(raw), text.rstrip(" ")
+        if behind and self.point:
+            self.point.closing = ""  # the white space behind it is the block's
+        ends = text != bare and all(one.start <= len(bare) for one in self.elements)
         return Block(
             raw,
-            text.rstrip(" "),
+            bare,
             self.elements,
             self.kept,
             before[0] if before else " " * self.spaced,
-            behind[0] if behind else " " * text.endswith(" "),
+            behind[0] if behind else " " * ends,
         )
 
     def add_text(self, text: str) -> None:
@@ -274,8 +285,10 @@ def read(document: str) -> Document:
         document: HTML, a page or a part of one; whatever it is, nothing of it is lost.
     """
     found = list(events(document))
-    prefix, whole = free_prefix(found), list(gathered(found))
-    parts: Document = []
+    prefix = free_prefix(found)
+    values = Values(prefix)
+    whole = list(gathered(found, values))
+    parts: list[str | Block] = []
     draft = Draft(prefix)
     for event, following in zip(whole, first_said(whole), strict=True):
         inside = draft.takes(event)
@@ -286,7 +299,7 @@ def read(document: str) -> Document:
             draft.take(event)
         else:
             parts.append(event.raw)
-    return [part for part in (*parts, draft.finished()) if part]
+    return [*values.found, *(part for part in (*parts, draft.finished()) if part)]
 
 
 def visible(document: str) -> Iterator[str]:

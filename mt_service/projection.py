@@ -14,6 +14,7 @@ from functools import cached_property
 from html import escape
 
 from mt_service.alignment import Alignment, Span
+from mt_service.attributes import Attribute, filled
 from mt_service.markup import Block, Document, Element
 from mt_service.translation import Alternative, Translation
 
@@ -24,7 +25,7 @@ FAIR = 0.5  # of a word's attention: with less on an element's words, it is rath
 
 def texts(documents: Iterable[Document]) -> list[str]:
     """All that is to be translated of some documents."""
-    return [part.text for document in documents for part in document if isinstance(part, Block)]
+    return [part.text for document in documents for part in document if not isinstance(part, str)]
 
 
 def put_back(documents: Iterable[Document], translations: Iterable[Translation]) -> list[Translation]:
@@ -36,27 +37,42 @@ def put_back(documents: Iterable[Document], translations: Iterable[Translation])
 def whole(document: Document, translations: Iterator[Translation]) -> Translation:
     """One document."""
     parts, warnings, doubtful, used = list[str](), list[str](), list[str](), list[Translation]()
+    values: dict[str, str] = {}
     for part in document:
-        if isinstance(part, Block):
-            used.append(next(translations))
-            text, lost = marked_up(part, used[-1])
-            parts.append(text)
-            warnings += [original(warning, part) for warning in used[-1].warnings]
-            doubtful += [original(sentence, part) for sentence in used[-1].doubtful]
-            warnings += [f"the translation has no place for {raw}, which stands at its end" for raw in lost]
-        else:
+        if isinstance(part, str):
             parts.append(part)
+            continue
+        one = next(translations)
+        used.append(one)
+        if isinstance(part, Attribute):
+            values[part.symbol] = part.written(one.text)
+            warnings += one.warnings
+            doubtful += one.doubtful
+        else:
+            text, lost = marked_up(part, one)
+            parts.append(text)
+            warnings += [original(warning, part) for warning in one.warnings]
+            warnings += [f"the translation has no place for {raw}, which stands at its end" for raw in lost]
+            doubtful += [original(sentence, part) for sentence in one.doubtful]
+    return summed_up(filled("".join(parts), values), used)._replace(
+        warnings=[filled(warning, values) for warning in warnings],
+        doubtful=[filled(sentence, values) for sentence in doubtful],
+    )
+
+
+def summed_up(text: str, used: Sequence[Translation]) -> Translation:
+    """A document's translation, and what those that it was made of took."""
     searched = sum(one.sentences for one in used)
     score = sum(one.score * one.sentences for one in used) / max(1, searched)
     return Translation(
-        text="".join(parts),
+        text=text,
         score=score,
-        alternatives=[Alternative("".join(parts), score)],
+        alternatives=[Alternative(text, score)],
         alignment=None,
         tokens=sum(one.tokens for one in used),
         sentences=searched,
-        warnings=warnings,
-        doubtful=doubtful,
+        warnings=[],
+        doubtful=[],
     )
 
 
@@ -115,8 +131,12 @@ class Projection:
         return found[::-1]
 
     def html(self) -> str:
-        """The translation with all elements."""
-        return self.render(self.block.elements, (0, len(self.block.text)), (0, len(self.text)))
+        """The translation with all elements; those behind its last white space stay there."""
+        ends = len(self.block.text), len(self.text)
+        within = [one for one in self.block.elements if one.start <= ends[0]]
+        behind = [one for one in self.block.elements if one.start > ends[0]]
+        text = self.render(within, (0, ends[0]), (0, ends[1]))
+        return f"{text} {self.render(behind, ends[:1] * 2, ends[1:] * 2)}" if behind else text
 
     def render(self, elements: Sequence[Element], source: tuple[int, int], target: tuple[int, int]) -> str:
         """A part of the translation with the elements in it.

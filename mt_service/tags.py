@@ -68,18 +68,26 @@ def event_at(document: str, start: int) -> Event | None:
     return tag(document, start, match) if match else None
 
 
+def attributes(document: str, place: int) -> Iterator[re.Match[str]]:
+    """The attributes of a tag, from where its name ends on: name, and value as written, if there is one."""
+    while found := ATTRIBUTE.match(document, place):
+        yield found
+        place = found.end()
+
+
 def tag(document: str, start: int, match: re.Match[str]) -> Event:
     """A tag, whose name was found."""
-    attributes, place = dict[str, str](), match.end()
-    while not (end := TAG_END.match(document, place)) and (found := ATTRIBUTE.match(document, place)):
-        attributes.setdefault(found[1].lower(), (found[2] or "").strip("\"'").lower())
+    values, place = dict[str, str](), match.end()
+    for found in attributes(document, place):
+        values.setdefault(found[1].lower(), (found[2] or "").strip("\"'").lower())
         place = found.end()
+    end = TAG_END.match(document, place)
     if not end:
         return Event("other", document[start:])
     raw, name = document[start : end.end()], match[0].lower()
     if name.startswith("/"):
         return Event("end", raw, name[1:])
-    kept = attributes.get("translate") == "no" or "notranslate" in attributes.get("class", "").split()
+    kept = values.get("translate") == "no" or "notranslate" in values.get("class", "").split()
     return Event("start", raw, name, kept=kept, closed=raw.endswith("/>"))
 
 

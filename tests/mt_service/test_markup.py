@@ -12,6 +12,7 @@ import pytest
 
 from models.bundle import read_bundle
 from mt_service.alignment import Alignment, Link, words_of
+from mt_service.attributes import Attribute, filled
 from mt_service.markup import Block, Document, read
 from mt_service.projection import marked_up, put_back, texts
 from mt_service.tags import events
@@ -82,7 +83,9 @@ DOCUMENTS = [
 
 
 def raw(document: Document) -> str:
-    return "".join(part.raw if isinstance(part, Block) else part for part in document)
+    values = {part.symbol: part.raw for part in document if isinstance(part, Attribute)}
+    rest = (part for part in document if not isinstance(part, Attribute))
+    return filled("".join(part.raw if isinstance(part, Block) else part for part in rest), values)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -164,7 +167,7 @@ def mislinked(text: str) -> Translation:
         ("{<i></i>{a0}} ka <code>x</code>", ["{{a0}} ka {{b0}}"]),
         ("<!-- ka --!> ba <!--> lo <!-- mo", ["ba lo"]),
         ("ka </> < ba <", ["ka </> < ba <"]),
-        ("<a title='ka > ba' x=\"'\" =y>lo</a>", ["lo"]),
+        ("<a title='ka > ba' x=\"'\" =y>lo</a>", ["ka > ba", "lo"]),
         ("<select><option value=1>ka<option>ba</select>", ["ka", "ba"]),
         ("<p translate=no>ka <p>ba</p></p> lo", ["lo"]),
     ],
@@ -196,6 +199,8 @@ def mirrored(text: str) -> Translation:
         ("ka (<b>ba</b>) lo", "lo (<b>ba</b>) ka"),
         ("ka <img src=x>ba lo", "lo <img src=x>ba ka"),
         ("ka ba<img src=x>", "ba ka<img src=x>"),
+        ("ka ba. <img src=x><i></i>", "ba. ka <img src=x><i></i>"),
+        ("<p>ka ba <a href=x><img src=y></a>\n</p>", "<p>ba ka <a href=x><img src=y></a>\n</p>"),
         ("<img src=x>ka ba", "<img src=x>ba ka"),
         ("ka <b></b>ba", "<b></b>ba ka"),
         ("ka <b>ba<br>lo</b> mo", "<b>ba ka<br>mo lo</b>"),  # around the rest of a line, and its beginning
