@@ -18,11 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from training.memory import keep_memory
-from training.waiting import wait_briefly
+from training.process import settle
 
-keep_memory()  # as `mt train` does, before torch is imported
-wait_briefly()
+settle()  # as `mt train` does, before torch is imported
 
 import torch
 

@@ -41,11 +41,6 @@ def prepare(arguments: argparse.Namespace) -> int:
 
 def train(arguments: argparse.Namespace) -> int:
     """`mt train`."""
-    from training.memory import keep_memory
-    from training.waiting import wait_briefly
-
-    keep_memory()  # both before torch is imported
-    wait_briefly()
     from training.run import train_recipe
 
     check_settings(arguments)
@@ -393,5 +388,9 @@ def program() -> int:
 
     The first process of a container heeds no signal that it has no handler for.
     """
+    if sys.argv[1:2] == ["train"]:
+        from training.process import settle
+
+        settle()
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     return main()

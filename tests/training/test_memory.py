@@ -1,5 +1,6 @@
-"""Memory that training keeps, in a process of its own."""
+"""Memory that training keeps, in processes of their own."""
 
+import os
 import platform
 import resource
 import subprocess
@@ -7,7 +8,9 @@ import sys
 
 import pytest
 
-PROGRAM = """
+from training.memory import LIBRARY, OPTIONS, PRELOAD, mimalloc
+
+KEEPING = """
 import resource
 from training.memory import keep_memory
 keep_memory()
@@ -24,9 +27,43 @@ for _ in range(10):
 print(faults() - before)
 """
 TOUCHED = 10 * 4 * (16 << 20) // resource.getpagesize()
+BEGUN = """
+import os, sys
+from pathlib import Path
+from training.memory import take_mimalloc
+first = os.getpid()
+take_mimalloc()
+left = [name for name in {names} if name in os.environ]
+print(sys.argv[1:], "{library}" in Path("/proc/self/maps").read_text(), left)
+"""
+without_mimalloc = pytest.mark.skipif(mimalloc() is None, reason="mimalloc is not installed (pip install '.[train]')")
+
+
+def run(program: str, *words: str, **environment: str) -> str:
+    """What a program in a process of its own prints."""
+    own = {name: value for name, value in os.environ.items() if name not in (PRELOAD, *OPTIONS)}
+    command = [sys.executable, "-c", program, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=own | environment).stdout
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps memory in its own way")
 def test_an_update_gets_the_pages_that_the_one_before_it_had() -> None:
-    found = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
-    assert int(found.stdout) < 0.2 * TOUCHED
+    assert int(run(KEEPING)) < 0.2 * TOUCHED
+
+
+@without_mimalloc
+def test_a_process_begins_anew_with_mimalloc_and_the_same_words() -> None:
+    program = BEGUN.format(library=LIBRARY, names=[PRELOAD, *OPTIONS])
+    assert run(program, "a b", "ä") == "['a b', 'ä'] True []\n"  # and what it starts has another malloc again
+
+
+@without_mimalloc
+def test_what_the_user_preloads_stays_alone() -> None:
+    other = str(os.path.realpath(os.__file__))  # no library: the loader says so, and goes on
+    program = BEGUN.format(library=LIBRARY, names=[PRELOAD, *OPTIONS])
+    assert run(program, "x", **{PRELOAD: other}) == f"['x'] False ['{PRELOAD}']\n"
+
+
+def test_where_mimalloc_is_not_installed_a_process_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.memory.PACKAGE", "no-such-package")
+    assert mimalloc() is None
