@@ -6,7 +6,7 @@ RECIPE is a recipe, PREPARED a folder that `mt prepare` made from it. Runs in a 
 Prints JSON: medians over windows of updates, hardware, versions, commit.
 """
 
-# ruff: noqa: E402 - what is imported imports torch, and its memory and threads are seen to before that
+
 from __future__ import annotations
 
 import json
@@ -20,7 +20,8 @@ from pathlib import Path
 
 from training.process import settle
 
-settle()  # as `mt train` does, before torch is imported
+if __name__ == "__main__":
+    settle()  # as `mt train` does, before torch is imported
 
 import torch
 

@@ -7,26 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from html import escape, unescape
+from html import escape
 from typing import NamedTuple
 
 from data.segment import words
-from mt_service.tags import NAME, Event, attributes
+from mt_service.tags import NAME, SPACE, Event, attributes, plain_value
 
 READ = words("alt title placeholder aria-label aria-description aria-placeholder")
-OF_ELEMENT = {  # attributes that people read on some elements only
-    "option": {"label"},
-    "optgroup": {"label"},
-    "track": {"label"},
-    "input": {"value"},
-    "meta": {"content"},
-}
-BUTTONS = words("submit button reset")  # kinds of input whose value is shown and means nothing else
-DESCRIPTIONS = words(
-    "description og:title og:description og:image:alt twitter:title twitter:description twitter:image:alt"
-)
+OF_ELEMENT = {"option": "label", "optgroup": "label", "track": "label"}
+BUTTONS = words("submit button reset")  # kinds of input whose value is shown
+DESCRIPTIONS = words("""
+    description og:title og:description og:image:alt twitter:title twitter:description twitter:image:alt
+""")
+SHEETS = words("link style")  # whose titles are names of style sheets
 SYMBOL = re.compile(r"\{\{[a-z]+_\d+\}\}")
-SPACES = " \t\n\r\f"
+SPACES = re.compile(f"[{SPACE}]+")
+PROGRAM = ("<?", "<%")  # begin what another program puts there
 
 
 class Attribute(NamedTuple):
@@ -58,10 +54,11 @@ class Values:
         if not name:
             return event
         written = {found[1].lower(): found for found in reversed(list(attributes(event.raw, name.end())))}
+        values = {name: text_of(found) for name, found in written.items()}
         parts, place = list[str](), 0  # of several with one name the first counts
         for found in sorted(written.values(), key=re.Match.start):
-            text = unescape(bare(found[2] or "")).strip(SPACES)
-            if any(map(str.isalpha, text)) and is_read(event.name, found[1].lower(), written):
+            text = values[found[1].lower()]
+            if is_text(text) and is_read(event.name, found[1].lower(), values):
                 symbol = f"{self.prefix}_{len(self.found)}}}}}"
                 self.found.append(Attribute(symbol, found[2], text))
                 parts += [event.raw[place : found.start(2)], symbol]
@@ -69,24 +66,26 @@ class Values:
         return event._replace(raw="".join([*parts, event.raw[place:]])) if parts else event
 
 
-def is_read(element: str, name: str, written: Mapping[str, re.Match[str]]) -> bool:
-    """Whether people read an attribute of an element, given all of its attributes."""
-
-    def value(other: str) -> str:
-        return bare(written[other][2] or "").strip(SPACES).lower() if other in written else ""
-
-    if element == "input" and name == "value":
-        return value("type") in BUTTONS
-    if element == "meta":
-        return name == "content" and bool({value("name"), value("property")} & DESCRIPTIONS)
-    return name in READ or name in OF_ELEMENT.get(element, ())
+def text_of(found: re.Match[str]) -> str:
+    """The value of an attribute as it is read: in one line."""
+    return SPACES.sub(" ", plain_value(found[2] or "")).strip(" ")
 
 
-def bare(value: str) -> str:
-    """A value without its quotes; nothing where the last of these is lacking."""
-    if not value.startswith(("'", '"')):
-        return value
-    return value[1:-1] if value.endswith(value[0]) else ""
+def is_text(value: str) -> bool:
+    """Whether a value has a word in it, and nothing that another program looks for."""
+    return any(map(str.isalpha, value)) and not any(mark in value for mark in PROGRAM)
+
+
+def is_read(element: str, name: str, values: Mapping[str, str]) -> bool:
+    """Whether people read an attribute of an element, given the values of all of its attributes, and only they."""
+    if name == "value":
+        return element == "input" and values.get("type", "").lower() in BUTTONS and "name" not in values
+    if name == "content":
+        named = {values.get("name", "").lower(), values.get("property", "").lower()}
+        return element == "meta" and "http-equiv" not in values and bool(named & DESCRIPTIONS)
+    if name == "title" and element in SHEETS:
+        return False
+    return name in READ or name == OF_ELEMENT.get(element)
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:

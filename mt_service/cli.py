@@ -388,9 +388,9 @@ def program() -> int:
 
     The first process of a container heeds no signal that it has no handler for.
     """
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     if sys.argv[1:2] == ["train"]:
         from training.process import settle
 
         settle()
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     return main()

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, count, product
 from string import ascii_lowercase
 from typing import NamedTuple, TypeAlias
 
+from data.normalize import normalize
 from data.segment import words
-from mt_service.attributes import Attribute, Values
+from mt_service.attributes import Attribute, Values, filled
 from mt_service.tags import TEXT_ALONE, Event, events
 
 SPACES = re.compile(r"[ \t\n\r\f]+")  # what HTML takes for white space
@@ -53,6 +54,11 @@ class Element:
     closing: str = ""
     children: list[Element] = field(default_factory=list)
 
+    def with_values(self, values: Mapping[str, str]) -> Element:
+        """The element with values of attributes in place of symbols."""
+        children = [child.with_values(values) for child in self.children]
+        return replace(self, opening=filled(self.opening, values), children=children)
+
 
 class Block(NamedTuple):
     """Text that is translated as a whole."""
@@ -63,6 +69,11 @@ class Block(NamedTuple):
     kept: dict[str, str]  # what literals of the text stand for
     before: str = ""  # white space, as it stands or as it is shown
     behind: str = ""
+
+    def with_values(self, values: Mapping[str, str]) -> Block:
+        """The block with values of attributes in place of symbols, which its text never has."""
+        elements = [element.with_values(values) for element in self.elements]
+        return self._replace(elements=elements, kept={name: filled(raw, values) for name, raw in self.kept.items()})
 
 
 Document: TypeAlias = list[str | Block | Attribute]  # values come first; text between blocks stays as it is
@@ -127,11 +138,15 @@ def ends(found: Sequence[Event]) -> dict[int, int]:
     return last
 
 
-def free_prefix(found: Sequence[Event]) -> str:
-    """What literals may begin with, since nothing else does."""
-    text = "".join(event.text for event in found) + "".join(event.raw for event in found)
+def free_prefix(*texts: str) -> str:
+    """What symbols may begin with, since nothing in some texts does."""
     names = ("".join(letters) for length in count(1) for letters in product(ascii_lowercase, repeat=length))
-    return next(prefix for name in names if (prefix := "{{" + name) not in text)
+    return next(prefix for name in names if not any((prefix := "{{" + name) in text for text in texts))
+
+
+def said(found: Iterable[Event]) -> str:
+    """All text that is translated, without what falls out of it: raised numbers, pictures, what nobody sees."""
+    return normalize("".join(event.text for event in found if event.kind == "text"))
 
 
 class Draft:
@@ -285,9 +300,9 @@ def read(document: str) -> Document:
         document: HTML, a page or a part of one; whatever it is, nothing of it is lost.
     """
     found = list(events(document))
-    prefix = free_prefix(found)
-    values = Values(prefix)
+    values = Values(free_prefix(document))
     whole = list(gathered(found, values))
+    prefix = free_prefix(document, "".join(event.text for event in found), said(whole))
     parts: list[str | Block] = []
     draft = Draft(prefix)
     for event, following in zip(whole, first_said(whole), strict=True):

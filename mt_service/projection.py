@@ -40,7 +40,7 @@ def whole(document: Document, translations: Iterator[Translation]) -> Translatio
     values: dict[str, str] = {}
     for part in document:
         if isinstance(part, str):
-            parts.append(part)
+            parts.append(filled(part, values))
             continue
         one = next(translations)
         used.append(one)
@@ -49,15 +49,13 @@ def whole(document: Document, translations: Iterator[Translation]) -> Translatio
             warnings += one.warnings
             doubtful += one.doubtful
         else:
+            part = part.with_values(values) if values else part
             text, lost = marked_up(part, one)
             parts.append(text)
             warnings += [original(warning, part) for warning in one.warnings]
             warnings += [f"the translation has no place for {raw}, which stands at its end" for raw in lost]
             doubtful += [original(sentence, part) for sentence in one.doubtful]
-    return summed_up(filled("".join(parts), values), used)._replace(
-        warnings=[filled(warning, values) for warning in warnings],
-        doubtful=[filled(sentence, values) for sentence in doubtful],
-    )
+    return summed_up("".join(parts), used)._replace(warnings=warnings, doubtful=doubtful)
 
 
 def summed_up(text: str, used: Sequence[Translation]) -> Translation:

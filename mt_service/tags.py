@@ -9,16 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
+from html.entities import html5
 from typing import NamedTuple
 
 from data.segment import words
 
 TEXT_ALONE = words("script style textarea title iframe noembed noframes xmp")  # whose tags are text, but for their end
-NAME = re.compile(r"/?[A-Za-z][^\s/>]*")
-ATTRIBUTE = re.compile(r"""[\s/]*([^\s/>][^\s/>=]*)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s>]*))?""")
-TAG_END = re.compile(r"[\s/]*>")
+SPACE = r" \t\n\r\f"  # what HTML takes for white space
+NAME = re.compile(rf"/?[A-Za-z][^{SPACE}/>]*")
+ATTRIBUTE = re.compile(
+    rf"""[{SPACE}/]*([^{SPACE}/>][^{SPACE}/>=]*)(?:[{SPACE}]*=[{SPACE}]*("[^"]*"|'[^']*'|[^{SPACE}>]*))?"""
+)
+UNCLOSED = re.compile(r"(['\"])(?!.*\1\Z)", re.DOTALL)  # at the beginning of a value
+TAG_END = re.compile(rf"[{SPACE}/]*>")
 COMMENT_END = re.compile(r"--!?>")
 ENDLESS_NUMBER = re.compile(r"&#\d{8,};?")  # of no character
+NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]*)(;?)(=?)")  # a reference, perhaps without its end
 
 
 class Event(NamedTuple):
@@ -53,7 +59,22 @@ def events(document: str) -> Iterator[Event]:
 def text_event(raw: str) -> Iterator[Event]:
     """Text, if there is any."""
     if raw:
-        yield Event("text", raw, text=unescape(ENDLESS_NUMBER.sub("\ufffd", raw)))
+        yield Event("text", raw, text=plain(raw))
+
+
+def plain(raw: str) -> str:
+    """Text without character references."""
+    return unescape(ENDLESS_NUMBER.sub("\ufffd", raw))
+
+
+def plain_value(raw: str) -> str:
+    """The value of an attribute without its quotes and character references, which more often need their end there."""
+
+    def of_attribute(match: re.Match[str]) -> str:
+        known = match[1] + match[2] in html5 and not (match[3] and not match[2])
+        return match[0] if known else "&amp;" + match[0][1:]
+
+    return plain(NAMED.sub(of_attribute, raw[1:-1] if raw.startswith(("'", '"')) else raw))
 
 
 def event_at(document: str, start: int) -> Event | None:
@@ -76,9 +97,11 @@ def attributes(document: str, place: int) -> Iterator[re.Match[str]]:
 
 
 def tag(document: str, start: int, match: re.Match[str]) -> Event:
-    """A tag, whose name was found."""
+    """A tag, whose name was found; without an end, or that of a value, it reaches up to the document's."""
     values, place = dict[str, str](), match.end()
     for found in attributes(document, place):
+        if UNCLOSED.match(found[2] or ""):
+            return Event("other", document[start:])
         values.setdefault(found[1].lower(), (found[2] or "").strip("\"'").lower())
         place = found.end()
     end = TAG_END.match(document, place)
@@ -93,5 +116,5 @@ def tag(document: str, start: int, match: re.Match[str]) -> Event:
 
 def end_of_text(document: str, place: int, name: str) -> int:
     """Where an element ends that holds nothing but text."""
-    found = re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE).search(document, place)
+    found = re.compile(rf"</{name}(?=[{SPACE}/>])", re.IGNORECASE).search(document, place)
     return found.start() if found else len(document)

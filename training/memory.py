@@ -9,11 +9,13 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, files
 
 PACKAGE, LIBRARY = "cmeel-mimalloc", "libmimalloc.so"
 OPTIONS = {"MIMALLOC_PURGE_DELAY": "-1", "MIMALLOC_ALLOW_LARGE_OS_PAGES": "1"}  # keep all, in large pages
 PRELOAD = "LD_PRELOAD"
+BEGUN = "TRAINING_BEGUN_ANEW"  # names of the variables that the process before added
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # malloc.h's names for them, without M_
 KEPT = (1 << 31) - 1, 1 << 30  # bytes: what is freed at the heap's end is kept, and only larger blocks lie elsewhere
 
@@ -23,13 +25,15 @@ def take_mimalloc() -> None:
 
     To be called as early as can be, since nothing before it counts. What the user preloads stays alone.
     """
-    library = mimalloc()
-    if library and os.environ.get(PRELOAD) == library:  # this is the process that was begun anew
-        for name in (PRELOAD, *OPTIONS):
-            del os.environ[name]  # what it starts need not have it
-    elif library and not os.environ.get(PRELOAD):
-        environment = {**os.environ, **OPTIONS, PRELOAD: library}
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+    ours = os.environ.pop(BEGUN, None)
+    if ours is not None:  # never twice, whatever the loader made of it
+        for name in ours.split(","):
+            os.environ.pop(name, None)  # what this process starts need not have it
+    elif not os.environ.get(PRELOAD) and sys.argv[0] != "-" and (library := mimalloc()):
+        added = {PRELOAD: library} | {name: value for name, value in OPTIONS.items() if name not in os.environ}
+        environment = {**os.environ, **added, BEGUN: ",".join(added)}
+        with suppress(OSError, ValueError, TypeError):  # where that is not allowed, or Python's place is not known
+            os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 
 def mimalloc() -> str | None:

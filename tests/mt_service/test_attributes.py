@@ -7,8 +7,10 @@ import time
 
 import pytest
 
+from data.normalize import normalize
 from mt_service.markup import read
 from mt_service.projection import put_back, texts
+from mt_service.tags import events
 from mt_service.translation import Alternative, Translation
 
 LOUD = re.compile(r"[a-zäöü]+(?![^{}]*\}\})")
@@ -50,6 +52,10 @@ def translated(document: str) -> str:
         ('<meta name="viewport" content="width=ka">', '<meta name="viewport" content="width=ka">'),
         ('<svg aria-label="ka"><title>ba</title></svg>', '<svg aria-label="KA"><title>ba</title></svg>'),
         ('<code title="ka">ba</code> lo', '<code title="KA">ba</code> LO'),
+        ('<meta name=description content="ka\n   ba">', '<meta name=description content="KA BA">'),
+        ('<a title="?de=1&copy=2 ka">1</a>', '<a title="?DE=1&amp;COPY=2 KA">1</a>'),
+        ('<a title="a &notit; &copy; &lt b &ouml;">1</a>', '<a title="A &amp;NOTIT; © &lt; B Ö">1</a>'),
+        ("<img alt=ka\xa0ba/lo=mo>", '<img alt="KA\xa0BA/LO=MO">'),
     ],
 )
 def test_what_people_read_is_translated(document: str, translation: str) -> None:
@@ -71,6 +77,11 @@ def test_what_people_read_is_translated(document: str, translation: str) -> None
         "<img alt='KA\">",
         '<img alt=">',
         '<img alt="{{a_0}} KA {{b_0}}">',
+        '<input type=submit name=op value="ka">',
+        '<link rel="alternate stylesheet" title="ka"><style title="ka"></style>',
+        '<meta http-equiv=refresh name=description content="0;url=ka">',
+        '<img alt="<?= $ka ?> ba">',
+        "<img alt='><p>ka&#39; onerror=alert(1) x=</p>",
     ],
 )
 def test_all_else_stays_as_it_is(document: str) -> None:
@@ -93,6 +104,27 @@ def test_of_attributes_with_one_name_the_first_counts() -> None:
 def test_texts_that_look_like_symbols_are_nothing_else() -> None:
     document = '<p title="ka">{{a_0}} {{b0}}</p><img alt="&#123;{c_0}}">'
     assert translated(document) == document.replace("ka", "KA")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{<sup>2</sup>{a_0}}", "{&shy;{a_0}}", "{&#8203;{a_0}}", "{\x01{a_0}}", "{<svg><title>x</title></svg>{a_0}}"],
+)
+def test_no_text_brings_what_stands_in_a_tag_out_of_it(text: str) -> None:
+    document = f'<img alt="<img src=x onerror=alert(1)>"><p>ka {text}</p>'
+    found = read(document)
+    done = put_back([found], [shouted(normalize(one)) for one in texts([found])])[0].text
+    assert [event.name for event in events(done) if event.kind == "start"].count("img") == 1
+    assert "{a_0}}" in done
+
+
+def test_text_that_becomes_a_symbol_is_no_symbol_of_kept_text() -> None:
+    assert translated("<p>ka {<sup>2</sup>{a0}} ba <code>c</code></p>").count("<code>c</code>") == 1
+    assert "{{a0}}" in translated("<p>ka {<sup>2</sup>{a0}} ba <code>c</code></p>")
+
+
+def test_a_long_number_is_no_character() -> None:
+    assert translated(f'<img alt="ka &#{"1" * 5000};">') == '<img alt="KA \ufffd">'
 
 
 def test_warnings_name_what_is_written() -> None:
