@@ -14,7 +14,8 @@ from training.average import choose_weights
 from training.diagnosis_numbers import LONGEST, Subject, Tree, measure
 from training.diagnosis_pages import draw_pages, show_pages
 from training.export import network_of
-from training.run_folder import RECIPE, prepared_folder, read_json
+from training.recipe_files import RECIPE
+from training.run_folder import prepared_folder, read_json
 from training.telemetry import say
 
 FOLDER, NUMBERS = "diagnosis", "diagnosis.json"

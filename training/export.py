@@ -32,7 +32,8 @@ from training.evaluation import bleu_for, search
 from training.examples import Example, bleu, dev_examples, first, read_test_set
 from training.length_penalty import length_ratio, tune
 from training.manifest import MANIFEST
-from training.run_folder import RECIPE, prepared_folder, read_json
+from training.recipe_files import RECIPE
+from training.run_folder import prepared_folder, read_json
 from training.start import Start, check_alike, load_start
 from training.telemetry import say
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from data.config import check, override, read_toml
 from data.errors import UserError
+from models.bundle import CONFIG
 
+RECIPE = "recipe.json"  # of a run
 EXTENDS, SHARED = "extends", "shared"
+NETWORK_IN = {CONFIG: "architecture", RECIPE: "model"}  # where a bundle and a run tell theirs
 ROOT, HERE = "root", "{recipe}"  # where corpora's paths start; in that, the folder of the recipe that says so
 
 
@@ -17,7 +21,7 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, An
     """Read a recipe's settings, laid over those of the recipe that its `extends` names, if it names one, and so on.
 
     Sections are laid over each other key by key; any other value, lists included, takes the place of the other's.
-    `shared` is not taken over.
+    `shared` is not taken over. Where nothing else is said, the network is that of the folder that `start_from` names.
 
     Args:
         path: of the recipe.
@@ -36,7 +40,27 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, An
         base.pop(SHARED, None)  # is said of that run alone
         tree = laid_over(base, tree)
     override(tree, [one for one in overrides if one not in base_chosen])
-    return placed(tree, path), files
+    return placed(with_network(tree), path), files
+
+
+def with_network(tree: dict[str, Any]) -> dict[str, Any]:
+    """Settings over the network of the bundle or run whose folder they start from."""
+    start, said = tree.get("start_from"), tree.get("model", {})
+    if not isinstance(start, str) or not isinstance(said, dict):
+        return tree
+    for name, key in NETWORK_IN.items():
+        if (file := Path(start) / name).is_file():
+            return {**tree, "model": laid_over(network_in(file, key), said)}
+    return tree
+
+
+def network_in(file: Path, key: str) -> dict[str, Any]:
+    """The network that a file of a bundle or run tells of; none where it is damaged, which is told when it is read."""
+    try:
+        told = json.loads(file.read_bytes())[key]
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+    return {name: value for name, value in told.items() if name != "vocabulary_size"} if isinstance(told, dict) else {}
 
 
 def extended(files: Sequence[Path], named: object) -> Path:

@@ -15,6 +15,7 @@ from data.prepare import Use
 from data.prepared import MODEL, Prepared
 from training.checkpoint import STATE, Checkpoint, checkpoints, load_last
 from training.config import Recipe
+from training.recipe_files import RECIPE
 from training.telemetry import say
 
 try:
@@ -22,7 +23,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-RECIPE, CHECKPOINTS, LOCK = "recipe.json", "checkpoints", ".lock"
+CHECKPOINTS, LOCK = "checkpoints", ".lock"
 HELD: dict[Path, BinaryIO] = {}  # locks, which the system takes back when the process ends
 HOW_TO_GO_ON = (  # of `training`
     *("evaluate_every", "dev_sentences", "dev_beam", "log_every", "checkpoint_every", "checkpoint_minutes"),

@@ -23,7 +23,8 @@ from models.vocabulary import with_vocabulary
 from models.widening import widen
 from training.average import choose_weights, mean
 from training.config import Recipe
-from training.run_folder import RECIPE, prepared_folder
+from training.recipe_files import RECIPE
+from training.run_folder import prepared_folder
 
 
 class Start(NamedTuple):
@@ -132,7 +133,10 @@ def take_over(network: Seq2Seq, start: Start) -> str:
     mine, theirs = shapes(tensors), shapes(weights)
     differing = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
     listed = ", ".join(f"{name} {theirs.get(name, '-')} there, {mine.get(name, '-')} here" for name in differing[:3])
-    check(not differing, f"'start_from': {start.origin} is another network than [model]: {listed}")
+    message = (
+        f"'start_from': {start.origin} is another network than [model]: {listed}; where 'start_from' is a folder and "
+    )
+    check(not differing, f"{message}nothing stands in [model], its network is taken over")
     for name, part in tensors.items():
         part.copy_(weights[name])
     told = {

@@ -24,8 +24,9 @@ from training.diagnosis_numbers import measure
 from training.diagnosis_pages import draw_pages
 from training.export import network_of
 from training.gradient_lags import gradient_norms, lags, readings
+from training.recipe_files import RECIPE
 from training.run import train_recipe
-from training.run_folder import RECIPE, prepared_folder, read_json
+from training.run_folder import prepared_folder, read_json
 from training.spectra import recurrences, spectra
 
 TINY = {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from data.errors import UserError
+from models.bundle import CONFIG
 from training.config import load_recipe
+from training.recipe_files import RECIPE
 from training.teachers import in_order, load_plan
 
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
@@ -199,3 +202,28 @@ def test_the_folder_of_a_recipe_stands_in_roots_alone(folder: Path, key: str) ->
     (folder / "base.toml").write_text(BASE.replace('source = "train.tsv"', line), encoding="utf-8")
     with pytest.raises(UserError, match=r"base\.toml: '\w+' \{recipe\}/x\.tsv: .* may stand in a 'root' alone"):
         load_recipe(folder / "base.toml")
+
+
+@pytest.mark.parametrize(("name", "key"), [(CONFIG, "architecture"), (RECIPE, "model")])
+def test_the_network_is_that_of_the_folder_that_a_run_starts_from(tmp_path: Path, name: str, key: str) -> None:
+    network = {"vocabulary_size": 900, "width": 48, "decoder": {"layers": 5, "hidden": 40}}
+    (tmp_path / name).write_text(json.dumps({key: network}))
+    path = tmp_path / "mine.toml"
+    path.write_text(BASE.partition("[model]")[0].replace("first.toml", str(tmp_path)))
+    model = load_recipe(path, ["model.decoder.hidden=64", "model.dropout.residual=0.2"]).model
+    assert (model.width, model.decoder.layers, model.decoder.hidden, model.dropout.residual) == (48, 5, 64, 0.2)
+    assert model.vocabulary_size == load_recipe(path, ["start_from=elsewhere"]).model.vocabulary_size
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", "{}", '{"architecture": 3}'])
+def test_a_damaged_start_is_left_to_whoever_reads_it(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / CONFIG).write_text(damaged)
+    path = tmp_path / "mine.toml"
+    path.write_text(BASE.replace("first.toml", str(tmp_path)).partition("[[teachers]]")[0])
+    assert load_recipe(path).model.width == 64
+
+
+def test_the_model_that_ships_is_fine_tuned_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(RECIPES.parents[1])
+    model = load_recipe(RECIPES / "fine-tune.toml").model
+    assert (model.width, model.decoder.attention_blocks) == (320, "all")

@@ -15,8 +15,9 @@ from models.config import DecoderConfig, EncoderConfig, ModelConfig
 from models.seq2seq import Seq2Seq
 from training.checkpoint import checkpoints, load
 from training.export import network_of
+from training.recipe_files import RECIPE
 from training.run import train_recipe
-from training.run_folder import CHECKPOINTS, RECIPE, read_json
+from training.run_folder import CHECKPOINTS, read_json
 from training.spectra import Spectrum, family, recurrences, spectra, spectrum
 from training.telemetry import BOARD, Telemetry
 

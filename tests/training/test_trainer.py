@@ -24,8 +24,9 @@ from training import checkpoint
 from training.average import choose_weights
 from training.config import TrainingConfig, load_recipe
 from training.distributed import World
+from training.recipe_files import RECIPE
 from training.run import INTERRUPTED, train_recipe
-from training.run_folder import RECIPE, agree, differences
+from training.run_folder import agree, differences
 from training.trainer import NotFiniteError, Trainer
 
 TINY = {
