@@ -6,7 +6,6 @@ RECIPE is a recipe, PREPARED a folder that `mt prepare` made from it. Runs in a 
 Prints JSON: medians over windows of updates, hardware, versions, commit.
 """
 
-
 from __future__ import annotations
 
 import json
