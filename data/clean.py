@@ -25,8 +25,8 @@ class CleanConfig:
 
     A pair goes when a side is `empty`, has more than `length_words` words or `length_characters` characters, or is
     longer than `ratio` times the other plus ten characters; when the pair stood before (`duplicates`), holds U+FFFD
-    or UTF-8 read as another encoding (`encoding`), has equal sides of `identical` or more words, or holds control
-    characters (`control`).
+    or UTF-8 read as another encoding (`encoding`), has equal sides of `identical` or more words, holds control
+    characters (`control`), or has a side that is rather in the other language (`language`).
     """
 
     empty: bool = True
@@ -37,6 +37,7 @@ class CleanConfig:
     encoding: bool = True
     identical: int = 3
     control: bool = True
+    language: bool = True
 
     def __post_init__(self) -> None:
         for name in ("length_words", "length_characters", "identical"):
@@ -137,10 +138,15 @@ RULES: dict[str, Callable[[CleanConfig], Rule | None]] = {
 
 
 class Cleaner:
-    """The rules that are on, in their fixed order; remembers pairs for the duplicates rule."""
+    """The rules that are on, in their fixed order; remembers pairs for the duplicates rule.
 
-    def __init__(self, config: CleanConfig) -> None:
-        made = {name: make(config) for name, make in RULES.items()}
+    Args:
+        config: which these are.
+        language: the rule of that name, which knows the corpora (`data.sides`).
+    """
+
+    def __init__(self, config: CleanConfig, language: Rule | None = None) -> None:
+        made = {name: make(config) for name, make in RULES.items()} | {"language": language}
         self.rules = {name: rule for name, rule in made.items() if rule is not None}
 
     def __call__(self, pair: Candidate) -> str | None:

@@ -7,6 +7,7 @@ import random
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -18,6 +19,7 @@ from data.corpus import read
 from data.files import may_open
 from data.normalize import normalize
 from data.prepared import Pair, shard_file, to_line
+from data.sides import SAMPLE, candidate, other_language
 from data.sources import DataConfig
 
 HELD_OUT, OVERLAP = "held_out", "held_out_overlap"
@@ -59,21 +61,29 @@ def clean(config: DataConfig, reports: list[CorpusReport]) -> Iterator[Kept]:
     Raises:
         UserError: if nothing of a corpus is left that people wrote; a synthetic one may hold nothing new.
     """
-    cleaner = Cleaner(config.clean)
+    cleaner = Cleaner(config.clean, other_language(samples(config)) if config.clean.language else None)
     made = [CorpusReport(str(corpus.source)) for corpus in config.train]
     reports.extend(made)
     for index, corpus in sorted(enumerate(config.train), key=lambda one: one[1].synthetic):
         report = made[index]
         for line in progress(read(corpus, config.root), f"cleaning {corpus.source}"):
-            pair = Pair(*corpus.languages, normalize(line.source), normalize(line.target))
+            found = candidate(line.source, line.target, corpus.languages)
             report.read += 1
-            rule = cleaner(Candidate(line.source, line.target, pair.source, pair.target, corpus.languages))
+            rule = cleaner(found)
             if rule:
                 report.drop(rule, line.number)
             else:
-                yield Kept(index, line.number, pair)
+                yield Kept(index, line.number, Pair(*corpus.languages, found.source, found.target))
         rules, some = ", ".join(report.dropped), report.kept > 0 or corpus.synthetic
         check(some, f"no pair of {corpus.source} is left after cleaning; rules that dropped: {rules}")
+
+
+def samples(config: DataConfig) -> Iterator[Candidate]:
+    """The first pairs of each corpus that people wrote."""
+    for corpus in config.train:
+        if not corpus.synthetic:
+            for line in islice(read(corpus, config.root), SAMPLE):
+                yield candidate(line.source, line.target, corpus.languages)
 
 
 def clean_into(spool: Path, config: DataConfig) -> list[CorpusReport]:
