@@ -1,7 +1,7 @@
 """Memory that training keeps: a page that the system gives anew costs more than what is computed with it.
 
 Batches differ in shape, so what an update asks for is hardly ever what the one before it gave back. glibc's `malloc`
-looks for a fitting piece among more and more of them, which takes half of the time in the end; mimalloc does not.
+looks for a fitting piece among more and more of them, which takes a sixth of the time after some hundred updates.
 """
 
 from __future__ import annotations
