@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from data.config import check
+from data.normalize import normalize
 
 LISTED = 5  # line numbers per rule in the readable report
 SLACK = 10  # characters that the ratio rule forgives, so that "Ja." may be "Yes, he is."
@@ -53,6 +54,11 @@ class Candidate(NamedTuple):
     source: str
     target: str
     languages: tuple[str, str]
+
+
+def candidate(source: str, target: str, languages: tuple[str, str]) -> Candidate:
+    """A pair as it was read."""
+    return Candidate(source, target, normalize(source), normalize(target), languages)
 
 
 Rule = Callable[[Candidate], bool]  # True: drop the pair

@@ -13,13 +13,13 @@ from typing import NamedTuple, TypeVar
 
 from tqdm import tqdm
 
-from data.clean import Candidate, Cleaner, CorpusReport, key_of
+from data.clean import Candidate, Cleaner, CorpusReport, candidate, key_of
 from data.config import check
 from data.corpus import read
 from data.files import may_open
 from data.normalize import normalize
 from data.prepared import Pair, shard_file, to_line
-from data.sides import SAMPLE, candidate, other_language
+from data.sides import SAMPLE, other_language
 from data.sources import DataConfig
 
 HELD_OUT, OVERLAP = "held_out", "held_out_overlap"

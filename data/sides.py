@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 from data.clean import Candidate, Rule
-from data.normalize import normalize
 
 SAMPLE = 20_000  # pairs of a corpus that are looked at
 SEEN = 20  # sentences that must have a mark
@@ -69,8 +68,3 @@ def is_rather(text: str, others: frozenset[str], own: frozenset[str]) -> bool:
     """Whether a text has clearly more of others' marks than of its own."""
     parts = parts_of(text)
     return len(parts & others) >= len(parts & own) + MORE
-
-
-def candidate(source: str, target: str, languages: tuple[str, str]) -> Candidate:
-    """A pair as it was read."""
-    return Candidate(source, target, normalize(source), normalize(target), languages)

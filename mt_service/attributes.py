@@ -11,7 +11,7 @@ from html import escape
 from typing import NamedTuple
 
 from data.segment import words
-from mt_service.tags import NAME, SPACE, Event, attributes, plain_value
+from mt_service.tags import NAME, SPACES, Event, attributes, plain_value
 
 READ = words("alt title placeholder aria-label aria-description aria-placeholder")
 OF_ELEMENT = {"option": "label", "optgroup": "label", "track": "label"}
@@ -21,7 +21,6 @@ DESCRIPTIONS = words("""
 """)
 SHEETS = words("link style")  # whose titles are names of style sheets
 SYMBOL = re.compile(r"\{\{[a-z]+_\d+\}\}")
-SPACES = re.compile(f"[{SPACE}]+")
 PROGRAM = ("<?", "<%")  # begin what another program puts there
 
 
@@ -54,11 +53,9 @@ class Values:
         if not name:
             return event
         written = {found[1].lower(): found for found in reversed(list(attributes(event.raw, name.end())))}
-        values = {name: text_of(found) for name, found in written.items()}
         parts, place = list[str](), 0  # of several with one name the first counts
         for found in sorted(written.values(), key=re.Match.start):
-            text = values[found[1].lower()]
-            if is_text(text) and is_read(event.name, found[1].lower(), values):
+            if is_read(event.name, found[1].lower(), written) and is_text(text := text_of(found)):
                 symbol = f"{self.prefix}_{len(self.found)}}}}}"
                 self.found.append(Attribute(symbol, found[2], text))
                 parts += [event.raw[place : found.start(2)], symbol]
@@ -76,13 +73,17 @@ def is_text(value: str) -> bool:
     return any(map(str.isalpha, value)) and not any(mark in value for mark in PROGRAM)
 
 
-def is_read(element: str, name: str, values: Mapping[str, str]) -> bool:
-    """Whether people read an attribute of an element, given the values of all of its attributes, and only they."""
+def is_read(element: str, name: str, written: Mapping[str, re.Match[str]]) -> bool:
+    """Whether people read an attribute of an element, given all of its attributes, and only they."""
+
+    def value(other: str) -> str:
+        return text_of(written[other]).lower() if other in written else ""
+
     if name == "value":
-        return element == "input" and values.get("type", "").lower() in BUTTONS and "name" not in values
+        return element == "input" and value("type") in BUTTONS and "name" not in written
     if name == "content":
-        named = {values.get("name", "").lower(), values.get("property", "").lower()}
-        return element == "meta" and "http-equiv" not in values and bool(named & DESCRIPTIONS)
+        named = {value("name"), value("property")}
+        return element == "meta" and "http-equiv" not in written and bool(named & DESCRIPTIONS)
     if name == "title" and element in SHEETS:
         return False
     return name in READ or name == OF_ELEMENT.get(element)

@@ -18,10 +18,9 @@ from typing import NamedTuple, TypeAlias
 from data.normalize import normalize
 from data.segment import words
 from mt_service.attributes import Attribute, Values, filled
-from mt_service.tags import TEXT_ALONE, Event, events
+from mt_service.tags import SPACE, SPACES, TEXT_ALONE, Event, events
 
-SPACES = re.compile(r"[ \t\n\r\f]+")  # what HTML takes for white space
-LAST_SPACES = re.compile(r"(?<![ \t\n\r\f])[ \t\n\r\f]+\Z")
+LAST_SPACES = re.compile(rf"(?<![{SPACE}])[{SPACE}]+\Z")
 DEEPEST = 30  # elements within each other; deeper ones are around nothing
 TAIL = 8  # characters before a raised or lowered sign that are looked at
 SIGNED = {  # what a sign belongs to: symbols, which stand alone, elements, and units behind a number

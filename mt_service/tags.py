@@ -16,6 +16,7 @@ from data.segment import words
 
 TEXT_ALONE = words("script style textarea title iframe noembed noframes xmp")  # whose tags are text, but for their end
 SPACE = r" \t\n\r\f"  # what HTML takes for white space
+SPACES = re.compile(f"[{SPACE}]+")
 NAME = re.compile(rf"/?[A-Za-z][^{SPACE}/>]*")
 ATTRIBUTE = re.compile(
     rf"""[{SPACE}/]*([^{SPACE}/>][^{SPACE}/>=]*)(?:[{SPACE}]*=[{SPACE}]*("[^"]*"|'[^']*'|[^{SPACE}>]*))?"""

@@ -2,10 +2,10 @@ import json
 
 import pytest
 
+from data import clean
 from data.clean import RULES, Candidate, CleanConfig, Cleaner, CorpusReport, to_json, to_text
 from data.config import build
 from data.errors import UserError
-from data.normalize import normalize
 
 OFF = CleanConfig(
     empty=False, length_words=0, length_characters=0, ratio=0, duplicates=False, encoding=False, identical=0,
@@ -22,7 +22,7 @@ BAD = {
 
 
 def candidate(source: str, target: str, languages: tuple[str, str] = ("de", "en")) -> Candidate:
-    return Candidate(source, target, normalize(source), normalize(target), languages)
+    return clean.candidate(source, target, languages)
 
 
 @pytest.mark.parametrize("rule", BAD)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from data.clean import CleanConfig, CorpusReport
+from data.clean import CleanConfig, CorpusReport, candidate
 from data.corpus import CorpusConfig, read
 from data.segment import words
 from data.selection import clean
-from data.sides import candidate, other_language
+from data.sides import other_language
 from data.sources import DataConfig, TrainCorpusConfig
 
 PHRASES = Path(__file__).parents[2] / "training" / "corpora" / "phrases.de-en.tsv"

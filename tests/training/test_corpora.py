@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from data.clean import candidate
 from data.corpus import CorpusConfig, read
 from data.monolingual import fingerprint
 from data.normalize import normalize
-from data.sides import candidate, other_language
+from data.sides import other_language
 from training.config import load_recipe
 
 ROOT = Path(__file__).parents[2] / "training"
