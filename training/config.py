@@ -22,10 +22,11 @@ LARGEST_SEED = 2**32  # every process adds its number to a thousand times as muc
 class OptimizerConfig:
     """The optimizer and its learning rate over time."""
 
-    kind: Literal["adamw", "adam", "sgd"] = "adamw"  # sgd is with Nesterov momentum
+    # sgd is with Nesterov momentum; muon takes adamw for embeddings, the output layer and vectors
+    kind: Literal["adamw", "adam", "sgd", "muon"] = "adamw"
     rate: float = 0.002  # the highest learning rate
     betas: tuple[float, float] = (0.9, 0.98)  # adam and adamw
-    momentum: float = 0.9  # sgd; where it ends, if it rises
+    momentum: float = 0.9  # sgd and muon; where it ends, if it rises
     momentum_schedule: Literal["constant", "sutskever"] = "constant"  # sutskever: 1 - 1/2, 1/4, ... every 250 updates
     weight_decay: float = 0.0  # on matrices only; biases and norms are left out
     schedule: Literal["constant", "inverse_sqrt", "linear", "cosine", "stable_decay"] = "stable_decay"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from training.config import OptimizerConfig
+from training.muon import Muon, matrices_of
 
 MOMENTUM_STEP = 250  # updates
 
@@ -48,15 +49,21 @@ def set_schedule(optimizer: torch.optim.Optimizer, config: OptimizerConfig, upda
             group["momentum"] = momentum_at(config, update)
 
 
-def make_optimizer(config: OptimizerConfig, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer that a recipe names; weight decay touches matrices only."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+def make_optimizer(
+    config: OptimizerConfig, network: nn.Module, precision: torch.dtype = torch.float32
+) -> torch.optim.Optimizer:
+    """The optimizer that a recipe names; weight decay touches matrices only. Muon multiplies in `precision`."""
+    turned = matrices_of(network) if config.kind == "muon" else []
+    taken = {id(matrix.weight) for matrix in turned}
+    parameters = [part for part in network.parameters() if part.requires_grad and id(part) not in taken]
     groups = [
         {"params": [part for part in parameters if part.dim() > 1], "weight_decay": config.weight_decay},
         {"params": [part for part in parameters if part.dim() <= 1], "weight_decay": 0.0},
     ]
     if config.kind == "sgd":
         return torch.optim.SGD(groups, lr=config.rate, momentum=config.momentum, nesterov=config.momentum > 0)
+    if config.kind == "muon":
+        return Muon(turned, groups, precision, config.rate, config.betas, config.momentum, config.weight_decay)
     kind = torch.optim.AdamW if config.kind == "adamw" else torch.optim.Adam
     return kind(groups, lr=config.rate, betas=config.betas, fused=True)
 

@@ -103,7 +103,7 @@ class Trainer:
         self.choice = choose(settings, world.local_rank)
         self.network, self.lacked = first_network(recipe, prepared, start, self.choice.device)
         torch.manual_seed(recipe.seed * 1000 + world.rank)  # every process drops other units
-        self.optimizer = make_optimizer(recipe.optimizer, self.network)
+        self.optimizer = make_optimizer(recipe.optimizer, self.network, self.choice.precision)
         self.average = MovingAverage(self.network, settings.ema_decay) if settings.average == "ema" else None
         ahead = reads_ahead(settings, self.choice.device)
         self.stream = BatchStream(prepared, recipe.batching, recipe.seed, world.rank, world.size, ahead)

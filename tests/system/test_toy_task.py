@@ -72,6 +72,12 @@ def test_reversing_is_learned_through_few_steps_of_each_recurrence(tmp_path: Pat
     assert dev_scores(tmp_path / "home" / "runs" / "toy")[-1] >= 85
 
 
+def test_reversing_is_learned_by_orthogonal_steps_in_a_quarter_of_the_updates(tmp_path: Path) -> None:
+    changes = overrides(tmp_path, optimizer__kind="muon", optimizer__rate=0.03, training__updates=100)
+    assert train_recipe(write_toy(tmp_path), changes, tmp_path / "home") == 0
+    assert dev_scores(tmp_path / "home" / "runs" / "toy")[-1] >= 90
+
+
 def test_a_run_draws_its_curves(toy: Path) -> None:
     assert (toy / "home" / "runs" / "toy-lstm" / "curves.png").read_bytes().startswith(b"\x89PNG")
 

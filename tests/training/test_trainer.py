@@ -84,13 +84,15 @@ def assert_same(one: checkpoint.Checkpoint, other: checkpoint.Checkpoint) -> Non
         assert one.state[key] == other.state[key], key
 
 
-def test_a_run_that_was_killed_goes_on_to_the_bit(toy: Path) -> None:
-    assert subprocess.run(command(toy), env=environment(toy / "whole"), capture_output=True, check=True)
-    process = start(toy, toy / "killed")
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_a_run_that_was_killed_goes_on_to_the_bit(toy: Path, kind: str) -> None:
+    words = command(toy, optimizer__kind=kind)
+    assert subprocess.run(words, env=environment(toy / "whole"), capture_output=True, check=True)
+    process = start(toy, toy / "killed", optimizer__kind=kind)
     wait_for_checkpoint(toy / "killed", process)
     process.kill()
     process.communicate()
-    done = subprocess.run(command(toy), env=environment(toy / "killed"), capture_output=True, text=True, check=True)
+    done = subprocess.run(words, env=environment(toy / "killed"), capture_output=True, text=True, check=True)
     assert "going on from update" in done.stderr
     assert_same(final(toy / "whole"), final(toy / "killed"))
     updates = [json.loads(line)["update"] for line in (toy / "killed/runs/toy/metrics.jsonl").read_text().splitlines()]
