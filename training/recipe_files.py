@@ -13,6 +13,7 @@ from models.bundle import CONFIG
 
 RECIPE = "recipe.json"  # of a run
 EXTENDS, SHARED = "extends", "shared"
+MORE = "+"  # ends a key whose list goes on the list of the recipe that is extended
 NETWORK_IN = {CONFIG: "architecture", RECIPE: "model"}  # where a bundle and a run tell theirs
 ROOT, HERE = "root", "{recipe}"  # where corpora's paths start; in that, the folder of the recipe that says so
 
@@ -20,8 +21,9 @@ ROOT, HERE = "root", "{recipe}"  # where corpora's paths start; in that, the fol
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[Path]]:
     """Read a recipe's settings, laid over those of the recipe that its `extends` names, if it names one, and so on.
 
-    Sections are laid over each other key by key; any other value, lists included, takes the place of the other's.
-    `shared` is not taken over. Where nothing else is said, the network is that of the folder that `start_from` names.
+    Sections are laid over each other key by key; a list whose key ends in +, as `train+`, goes on the other's list; any
+    other value, lists included, takes the place of the other's. `shared` is not taken over. Where nothing else is said,
+    the network is that of the folder that `start_from` names.
 
     Args:
         path: of the recipe.
@@ -29,7 +31,8 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, An
     Returns:
         The settings, whose paths of other recipes start at the folder of `path`, and the files they are from.
     Raises:
-        UserError: naming the file, when one is missing or malformed, or recipes extend each other in a circle.
+        UserError: naming the file, when one is missing or malformed, recipes extend each other in a circle, or
+            + ends the key of what is no list.
     """
     base_chosen = [one for one in overrides if one.partition("=")[0].strip() == EXTENDS]
     tree, files, folder = read_toml(path, base_chosen), [path], Path()
@@ -38,7 +41,10 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, An
         folder /= Path(named).parent
         base = seen_from(placed(read_toml(files[-1]), files[-1]), folder)
         base.pop(SHARED, None)  # is said of that run alone
-        tree = laid_over(base, tree)
+        try:
+            tree = laid_over(base, tree)
+        except UserError as error:
+            raise UserError(f"{', which extends '.join(map(str, files))}: {error}") from None
     override(tree, [one for one in overrides if one not in base_chosen])
     return placed(with_network(tree), path), files
 
@@ -89,13 +95,28 @@ def beside(path: Path, key: str, named: Path) -> Path:
 
 
 def laid_over(base: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with others over them, section by section."""
-    both = {
-        key: laid_over(base[key], tree[key])
-        for key in base.keys() & tree.keys()
-        if isinstance(base[key], Mapping) and isinstance(tree[key], Mapping)
-    }
-    return {**base, **tree, **both}
+    """Settings with others over them, section by section; a list under a key that ends in + goes on the other's.
+
+    Raises:
+        UserError: when what is to be added, or added to, is no list.
+    """
+    both = dict(base)
+    for key, value in tree.items():
+        plain = key.removesuffix(MORE)
+        if plain != key:
+            there = plain if plain in both else key
+            both[there] = listed(both.get(there, []), key) + listed(value, key)
+            continue
+        both.pop(key + MORE, None)
+        sections = isinstance(both.get(key), Mapping) and isinstance(value, Mapping)
+        both[key] = laid_over(both[key], value) if sections else value
+    return both
+
+
+def listed(value: Any, key: str) -> list[Any]:
+    """What a key that ends in + adds, or adds to."""
+    check(isinstance(value, list), f"'{key}' adds to a list, but there is {value!r}: name lists alone with a {MORE}")
+    return list(value)
 
 
 def placed(tree: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -65,6 +65,35 @@ def test_heirs_have_heirs_and_overrides_go_over_all(folder: Path) -> None:
     assert (recipe.teachers, recipe.start_from) == ((), None)
 
 
+MORE = '[[data."train+"]]\nformat = "tsv"\nlanguages = ["aa", "bb"]\nsource = "{}.tsv"\n'
+
+
+def test_corpora_are_added_to_those_of_the_recipe_that_is_extended(folder: Path) -> None:
+    for name, base in (("one", "base"), ("two", "one"), ("three", "two")):
+        text = f'extends = "{base}.toml"\nname = "{name}"\n{MORE.format(name)}'
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    found = load_recipe(folder / "three.toml").data.train
+    assert [str(corpus.source) for corpus in found] == ["train.tsv", "one.tsv", "two.tsv", "three.tsv"]
+    instead = MORE.format("alone").replace('"train+"', "train")
+    (folder / "two.toml").write_text(f'extends = "one.toml"\nname = "two"\n{instead}', encoding="utf-8")
+    found = load_recipe(folder / "three.toml").data.train
+    assert [str(corpus.source) for corpus in found] == ["alone.tsv", "three.tsv"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ('"seed+" = 3', r"heir.toml, which extends .*base.toml: 'seed\+' adds to a list, but there is 3: name lists"),
+        ('"teachers+" = "x"', r"'teachers\+' adds to a list, but there is 'x'"),
+        ('"languages+" = []', r"unknown key 'languages\+'; valid keys are"),
+    ],
+)
+def test_a_plus_where_there_is_no_list_is_told(folder: Path, lines: str, message: str) -> None:
+    (folder / "heir.toml").write_text(f'extends = "base.toml"\nname = "heir"\n{lines}\n', encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        load_recipe(folder / "heir.toml")
+
+
 def test_a_whole_section_is_overridden_whatever_the_base_says(folder: Path) -> None:
     plain = load_recipe(folder / "base.toml", ["model.encoder={layers=2}", "start_from=", "teachers=[]"]).model.encoder
     heir = load_recipe(folder / "heir.toml", ["model.encoder={layers=2}", "start_from=", "teachers=[]"]).model.encoder
