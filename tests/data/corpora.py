@@ -6,6 +6,9 @@ import random
 from pathlib import Path
 from typing import Any
 
+from data.config import build
+from data.prepare import DataConfig, Pair, Prepared
+
 LEXICON = {
     "der": "the", "hund": "dog", "katze": "cat", "läuft": "runs", "schläft": "sleeps", "über": "over",
     "brücke": "bridge", "straße": "street", "haus": "house", "große": "big", "kleine": "small",
@@ -57,3 +60,18 @@ def write_corpus(folder: Path, name: str, pairs: list[tuple[str, str]]) -> None:
 
 def corpus(name: str, **more: Any) -> dict[str, Any]:
     return {"format": "text", "languages": ["de", "en"], "source": f"{name}.de", "target": f"{name}.en", **more}
+
+
+def config_for(
+    root: Path, pairs: list[tuple[str, str]], clean: dict[str, Any] | None = None, **train: Any
+) -> DataConfig:
+    write_corpus(root, "c", pairs)
+    plain = {
+        "root": str(root), "languages": ["de", "en"], "directions": ["de-en"], "train": [corpus("c", **train)],
+        "tokenizer": {"vocabulary_size": 320, "placeholders": 2}, "clean": clean or {},
+    }  # fmt: skip
+    return build(DataConfig, plain)
+
+
+def pairs_of(prepared: Prepared) -> list[Pair]:
+    return [pair for number in range(prepared.shards) for pair in prepared.shard(number)]
