@@ -30,6 +30,11 @@ class RefusedError(Exception):
         self.problem = Problem(code=code, message=message, **details)
 
 
+def problems(statuses: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """What a route may answer beside what was asked for, for its description."""
+    return {status: {"model": ProblemAnswer, "description": text} for status, text in statuses.items()}
+
+
 def respond(status: int, problem: Problem, retry_after: float | None = None) -> Response:
     """A problem as JSON."""
     headers = {} if retry_after is None else {"Retry-After": str(max(1, math.ceil(retry_after)))}

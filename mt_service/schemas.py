@@ -65,7 +65,7 @@ class TranslateRequest(Wish):
     rerank: bool = Field(
         False,
         description="Also read the whole beam backwards, by the model of the other direction, and prefer what makes "
-        "the text likely: better, and several times slower.",
+        "the text likely: better, and several times slower. A `beam` of 1 leaves nothing to choose from.",
     )
     alignments: bool = Field(False, description="Return links between the words of text and translation.")
     scores: bool = Field(False, description="Return length-normalised log-probabilities, or what was reranked by.")

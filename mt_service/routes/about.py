@@ -13,7 +13,7 @@ from starlette.responses import Response
 from data.errors import UserError
 from data.languages import languages_of
 from mt_service.detection import writers
-from mt_service.problems import RefusedError
+from mt_service.problems import RefusedError, problems
 from mt_service.schemas import Direction, LanguagesAnswer, LimitsAnswer
 
 router = APIRouter()
@@ -52,7 +52,7 @@ async def live() -> dict[str, str]:
 
 
 @router.head("/health/ready", include_in_schema=False)
-@router.get("/health/ready")
+@router.get("/health/ready", responses=problems({503: "Starting, stopping, or an engine failed for good."}))
 async def ready(request: Request) -> dict[str, str]:
     """Models are loaded and requests are taken; 503 otherwise."""
     if not request.app.state.ready:
@@ -86,7 +86,9 @@ def may_administer(request: Request) -> bool:
     return (mapped or address).is_loopback
 
 
-@router.post("/v1/reload")
+@router.post(
+    "/v1/reload", responses=problems({403: "Neither this machine nor the token asks.", 409: "A bundle is bad."})
+)
 async def reload(request: Request) -> dict[str, list[str]]:
     """Read all bundles anew; when one is bad, the old ones stay and the answer says why."""
     if not may_administer(request):

@@ -20,6 +20,7 @@ async def index() -> Response:
     return FileResponse(FOLDER / "index.html", media_type="text/html", headers={"Cache-Control": "no-cache"})
 
 
+@router.head("/web/{name}")
 @router.get("/web/{name}")
 async def asset(name: str) -> Response:
     """What the page needs."""

@@ -15,32 +15,35 @@ from starlette.responses import Response
 
 from data.errors import UserError
 from data.glossary import Glossary, glossary_of
+from data.languages import languages_of
+from mt_service.alignment import Alignment
 from mt_service.detection import Guess
 from mt_service.markup import read
 from mt_service.middleware import USAGE
-from mt_service.problems import RefusedError
+from mt_service.problems import RefusedError, problems
 from mt_service.projection import put_back, texts
 from mt_service.registry import Registry
 from mt_service.rerank import beam_of
 from mt_service.routes.admission import admitted
 from mt_service.routes.sources import sources_of
-from mt_service.schemas import AUTO, ProblemAnswer, TranslateRequest
+from mt_service.schemas import AUTO, TranslateRequest
 from mt_service.settings import Settings
 from mt_service.translation import Alternative, Options, Translation
 from mt_service.translator import Translator
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ProblemAnswer, "description": text}
-    for status, text in {
+PROBLEMS = problems(
+    {
         400: "The body is no JSON.",
         413: "The body is too large.",
         415: "The body is not declared to be JSON.",
         422: "A field is wrong; the message names it.",
         429: "Too many requests at once from one client; see Retry-After.",
+        431: "The headers or the address are too long.",
+        500: "The engine failed; see the server's log.",
         503: "Too much waits, or the server is about to stop; see Retry-After.",
         504: "It took longer than a request may.",
-    }.items()
-}
+    }
+)
 
 
 def check_limits(wish: TranslateRequest, settings: Settings) -> None:
@@ -68,11 +71,13 @@ def check_limits(wish: TranslateRequest, settings: Settings) -> None:
         raise RefusedError(422, "invalid", message, field="n_best", limit=wish.beam)
 
 
-def find(registry: Registry, source: str, target: str, field: str, purpose: str = "") -> Translator:
-    """The translator of a direction, or a refusal that names the field which asked for it."""
+def find(registry: Registry, source: str, target: str, field: str = "", purpose: str = "") -> Translator:
+    """The translator of a direction, or a refusal that names the field which asked for it: of both the wrong one."""
     try:
         return registry.find(source, target)
     except UserError as error:
+        known = any(languages_of(direction)[0] == source for direction in registry.directions())
+        field = field or ("target" if known else "source")
         raise RefusedError(422, "unknown_direction", f"{purpose}{error}", field=field) from None
 
 
@@ -118,7 +123,7 @@ async def work(wish: TranslateRequest, request: Request, seconds: float | None =
     """
     state, started = request.app.state, time.perf_counter()
     check_limits(wish, state.settings)
-    translator = find(state.registry, wish.source, wish.target, "target")
+    translator = find(state.registry, wish.source, wish.target)
     reverse = find(state.registry, wish.target, wish.source, "rerank", "to rerank, ") if wish.rerank else None
     beam = beam_of(translator.info, wish.beam, wish.n_best, wish.rerank, state.settings.max_beam)
     glossary = wished_glossary(wish, translator)
@@ -166,7 +171,7 @@ async def work_by_source(wish: TranslateRequest, request: Request) -> tuple[list
     started, state = time.perf_counter(), request.app.state
     check_limits(wish, state.settings)
     guesses = await sources_of(request, wish.texts, wish.target, wish.is_html)
-    found = [as_it_is(text, wish.target) for text in wish.texts]
+    found = [as_it_is(text, wish) for text in wish.texts]
     parts = list[Work]()
     for source in sorted({guess.language for guess in guesses} - {wish.target}):
         places = [place for place, guess in enumerate(guesses) if guess.language == source]
@@ -179,10 +184,11 @@ async def work_by_source(wish: TranslateRequest, request: Request) -> tuple[list
     return guesses, Work(parts[-1].model if parts else "", found, used(wish, found, started))
 
 
-def as_it_is(text: str, target: str) -> Translation:
+def as_it_is(text: str, wish: TranslateRequest) -> Translation:
     """A text that needs no translation."""
-    remark = f"left as it is: it seems to be in {target} already"
-    return Translation(text, 0.0, [Alternative(text, 0.0)], None, 0, 0, [remark])
+    remark = f"left as it is: it seems to be in {wish.target} already"
+    alignment = Alignment([], [], []) if wish.alignments else None
+    return Translation(text, 0.0, [Alternative(text, 0.0)], alignment, 0, 0, [remark])
 
 
 async def translate(wish: TranslateRequest, request: Request) -> Response:

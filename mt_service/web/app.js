@@ -1,20 +1,24 @@
-// The page: translates when typing stops, shows which words belong together.
+// The page: translates when typing stops.
+
+import { follow, layOut, link, sourceWords, targetWords } from "./words.js";
 
 const PAUSE = 300; // milliseconds without a key before a translation is asked for
 const ALTERNATIVES = 4;
 const CHECKED = 5000; // characters of a text that is read backwards, too: better, and three times slower
 const MEMORY = "mt";
+const SURE = 0.99; // of a language; what is told with less is a guess
+const BUSY = [429, 502, 503, 504]; // answers after which it is worth to ask again
 const AUTO = "auto"; // for a source language that the server is to tell
 const DETECT = "Detect language";
 
 const element = (id) => document.getElementById(id);
 const source = element("source-text");
-const sourceWords = element("source-words");
-const targetWords = element("target-words");
 const from = element("source-language");
 const to = element("target-language");
+const result = element("result");
 const terms = element("terms");
-const names = new Intl.DisplayNames([navigator.language, "en"], { type: "language" });
+const tag = (code) => code.replace("_", "-"); // as browsers write languages
+const names = new Intl.DisplayNames([tag(navigator.language.split(/[.@]/)[0]), "en"], { type: "language" });
 
 let directions = [];
 let detection = false; // whether the server tells languages apart
@@ -24,12 +28,11 @@ let limits = { characters: Infinity, beam: 1, n_best: 1 };
 let timer = 0;
 let asking = null; // AbortController of the request under way
 let translation = ""; // as shown
-let links = [];
 let glossaries = {}; // what was typed, by direction
 
 function languageName(code) {
   try {
-    return names.of(code.replace("_", "-"));
+    return names.of(tag(code));
   } catch {
     return code;
   }
@@ -51,17 +54,28 @@ function fillTargets(wish) {
   showTerms();
 }
 
-function showDetected(language) {
+function showDetected(language, probability = 1) {
+  const how = probability < SURE ? "guessed" : "detected";
+  from.querySelector(`[value="${AUTO}"]`)?.replaceChildren(language ? `${languageName(language)} – ${how}` : DETECT);
   if (language === detected) return;
   detected = language;
-  from.querySelector(`[value="${AUTO}"]`).text = language ? `${languageName(language)} – detected` : DETECT;
   fillTargets(wished);
 }
 
 const served = (source, target) => directions.find((one) => one.source === source && one.target === target);
 
+// Whether what is shown belongs to another text than the one that stands there.
+const isStale = () => result.classList.contains("stale");
+
+// Not before the translation is there: the text would go on in the wrong language.
 function allowSwap() {
-  element("swap").disabled = !served(to.value, sourceLanguage());
+  element("swap").disabled = !served(to.value, sourceLanguage()) || (isStale() && Boolean(source.value.trim()));
+}
+
+function setStale(stale) {
+  result.classList.toggle("stale", stale);
+  element("copy").disabled = stale;
+  allowSwap();
 }
 
 // Both sides of a line, which its first "=" parts.
@@ -95,10 +109,11 @@ function countTerms() {
   element("terms-count").textContent = count ? ` (${count})` : "";
 }
 
+// The text stays with its tab, and goes with it; languages and terms stay with the browser.
 function remember() {
-  const state = { from: from.value, to: wished, text: source.value, glossaries };
   try {
-    localStorage.setItem(MEMORY, JSON.stringify(state));
+    localStorage.setItem(MEMORY, JSON.stringify({ from: from.value, to: wished, glossaries }));
+    sessionStorage.setItem(MEMORY, source.value);
   } catch {
     // private windows may forbid storage; the page works without
   }
@@ -106,7 +121,7 @@ function remember() {
 
 function remembered() {
   try {
-    return JSON.parse(localStorage.getItem(MEMORY)) ?? {};
+    return { ...JSON.parse(localStorage.getItem(MEMORY)), text: sessionStorage.getItem(MEMORY) };
   } catch {
     return {};
   }
@@ -114,39 +129,21 @@ function remembered() {
 
 function say(message) {
   const problem = element("problem");
-  problem.textContent = message;
+  if (problem.textContent !== message) problem.textContent = message; // which is read aloud
   problem.hidden = !message;
 }
 
-// Lay words out as spans; offsets count characters (code points), as the server does. Of some passages all words are
-// marked.
-function layOut(box, text, words, passages) {
-  const characters = Array.from(text);
-  const parts = [];
-  let position = 0;
-  words.forEach(({ start, end }, index) => {
-    parts.push(characters.slice(position, start).join(""));
-    const word = document.createElement("span");
-    word.className = passages.some((one) => one.start <= start && end <= one.end) ? "word unsure" : "word";
-    word.dataset.index = index;
-    word.textContent = characters.slice(start, end).join("");
-    parts.push(word);
-    position = end;
-  });
-  parts.push(characters.slice(position).join(""));
-  box.replaceChildren(...parts);
-}
-
 function show(answer, text) {
-  const result = answer.translations[0];
-  translation = result.text;
-  const alignment = result.alignment ?? { source_words: [], target_words: [], links: [], unsure: [] };
-  links = alignment.links;
+  const best = answer.translations[0];
+  translation = best.text;
+  const alignment = best.alignment ?? { source_words: [], target_words: [], links: [], unsure: [] };
+  link(alignment.links);
   const unsure = alignment.unsure.map((one) => ({ start: one.target_start, end: one.target_end }));
   layOut(targetWords, translation, alignment.target_words, unsure);
   layOut(sourceWords, text, alignment.source_words, []);
-  targetWords.lang = to.value;
-  const others = (result.alternatives ?? []).map((one) => one.text);
+  for (const box of [targetWords, element("alternatives")]) box.lang = tag(to.value);
+  source.lang = tag(sourceLanguage());
+  const others = (best.alternatives ?? []).map((one) => one.text);
   const different = [...new Set(others)].filter((one) => one !== translation);
   element("alternatives").replaceChildren(
     ...different.map((one) => {
@@ -157,20 +154,27 @@ function show(answer, text) {
     }),
   );
   element("more").hidden = !different.length;
+  if (!different.length) closeAlternatives();
   element("copy").hidden = !translation;
   const seconds = answer.usage.seconds;
   const time = seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
-  element("status").textContent = result.warnings ? result.warnings.join("; ") : time;
+  element("time").textContent = best.warnings ? "" : time;
+  element("status").textContent = best.warnings ? best.warnings.join("; ") : "";
+}
+
+function closeAlternatives() {
+  element("alternatives").hidden = true;
+  element("more").setAttribute("aria-expanded", "false");
 }
 
 function clearResult() {
   translation = "";
-  links = [];
+  link([]);
   targetWords.replaceChildren();
   sourceWords.replaceChildren(source.value);
-  for (const id of ["more", "copy", "alternatives"]) element(id).hidden = true;
-  element("more").setAttribute("aria-expanded", "false");
-  element("status").textContent = "";
+  for (const id of ["more", "copy"]) element(id).hidden = true;
+  closeAlternatives();
+  for (const id of ["status", "time"]) element(id).textContent = "";
 }
 
 function count() {
@@ -185,8 +189,7 @@ function count() {
 function schedule(delay = PAUSE) {
   clearTimeout(timer);
   asking?.abort();
-  targetWords.classList.add("stale");
-  element("copy").disabled = true;
+  setStale(true);
   sourceWords.replaceChildren(source.value);
   const over = count();
   remember();
@@ -217,9 +220,9 @@ async function ask(text, signal) {
   if (from.value === AUTO) {
     const answer = await post("v1/detect", { text }, signal);
     if (!answer.ok) return answer;
-    const guesses = (await answer.json()).languages.map((one) => one.language);
-    const language = guesses.find((guess) => directions.some((one) => one.source === guess));
-    if (!signal.aborted) showDetected(language);
+    const guesses = (await answer.json()).languages;
+    const guess = guesses.find(({ language }) => directions.some((one) => one.source === language));
+    if (!signal.aborted) showDetected(guess?.language, guess?.probability);
   }
   return post("v1/translate", wish(text), signal);
 }
@@ -227,60 +230,29 @@ async function ask(text, signal) {
 async function translate() {
   const controller = new AbortController();
   asking = controller;
-  const text = source.value;
+  const text = source.value.toWellFormed?.() ?? source.value; // half a character is no text
+  let answer, content;
   try {
-    const answer = await ask(text, controller.signal);
-    const content = await answer.json();
-    if (controller.signal.aborted) return;
-    if (answer.ok) {
-      show(content, text);
-      targetWords.classList.remove("stale");
-      element("copy").disabled = false;
-      say("");
-    } else if (answer.status === 429 || answer.status === 503) {
-      const seconds = Number(answer.headers.get("Retry-After")) || 1;
-      say("The server is busy; trying again.");
-      timer = setTimeout(translate, seconds * 1000);
-    } else {
-      say(content.error?.message ?? `The server answered ${answer.status}.`);
-    }
+    answer = await ask(text, controller.signal);
+    content = await answer.json().catch(() => ({})); // of a proxy, it may be a page
   } catch (error) {
     if (error.name === "AbortError") return;
     say("The server cannot be reached; trying again.");
     timer = setTimeout(translate, 3000);
+    return;
   }
-}
-
-// Light up the words that a word of one side is linked to on the other.
-function highlight(side, index) {
-  for (const word of document.querySelectorAll(".word.here, .word[data-weight]")) {
-    word.classList.remove("here");
-    delete word.dataset.weight;
-    word.style.removeProperty("--weight");
+  if (controller.signal.aborted) return;
+  if (answer.ok && content.translations) {
+    show(content, text);
+    setStale(false);
+    say("");
+  } else if (BUSY.includes(answer.status)) {
+    const seconds = Number(answer.headers.get("Retry-After")) || 1;
+    say("The server is busy; trying again.");
+    timer = setTimeout(translate, seconds * 1000);
+  } else {
+    say(content.error?.message ?? `The server answered ${answer.status}.`);
   }
-  if (index === null) return;
-  const [own, other] = side === "target" ? [targetWords, sourceWords] : [sourceWords, targetWords];
-  const otherSide = side === "target" ? "source" : "target";
-  own.querySelector(`[data-index="${index}"]`)?.classList.add("here");
-  for (const link of links) {
-    if (link[side] !== index) continue;
-    const word = other.querySelector(`[data-index="${link[otherSide]}"]`);
-    if (!word) continue;
-    word.dataset.weight = "";
-    word.style.setProperty("--weight", link.weight);
-  }
-}
-
-const indexOf = (word) => (word ? Number(word.dataset.index) : null);
-
-// The source words lie under the textarea, so they are found by their place.
-function sourceWordAt(x, y) {
-  for (const word of sourceWords.querySelectorAll(".word")) {
-    for (const box of word.getClientRects()) {
-      if (x >= box.left && x <= box.right && y >= box.top && y <= box.bottom) return word;
-    }
-  }
-  return null;
 }
 
 async function copy() {
@@ -298,7 +270,7 @@ async function copy() {
 }
 
 function swap() {
-  const shown = targetWords.classList.contains("stale") ? "" : translation; // of an older text it is no use
+  const shown = isStale() ? "" : translation; // of an older text it is no use
   const [newFrom, newTo, text] = [to.value, sourceLanguage(), shown || source.value];
   from.value = newFrom; // a guess might turn it back
   showDetected("");
@@ -341,11 +313,7 @@ function listen() {
     list.hidden = !list.hidden;
     element("more").setAttribute("aria-expanded", String(!list.hidden));
   });
-  targetWords.addEventListener("pointerover", (event) => highlight("target", indexOf(event.target.closest(".word"))));
-  targetWords.addEventListener("pointerleave", () => highlight("target", null));
-  targetWords.addEventListener("click", (event) => highlight("target", indexOf(event.target.closest(".word"))));
-  source.addEventListener("pointermove", (event) => highlight("source", indexOf(sourceWordAt(event.clientX, event.clientY))));
-  source.addEventListener("pointerleave", () => highlight("source", null));
+  follow();
 }
 
 async function start() {

@@ -116,6 +116,7 @@ def test_translations_are_found_where_a_proxy_puts_something_before_their_path(g
         ({"str": 1}, 422, "str", "unknown field 'str'"),
         ({"temperature": 1}, 422, "temperature", "unknown field 'temperature'; valid ones are: text, source"),
         ({"target": "zz"}, 422, "target", "no model translates aa to zz; there are: aa-bb"),
+        ({"source": "xx"}, 422, "source", "no model translates xx to bb; there are: aa-bb"),
     ],
 )
 def test_a_wrong_field_is_named_with_its_limit(
@@ -242,13 +243,17 @@ def test_health_metrics_and_description_are_there(server: Served) -> None:
     assert metric(server.url, "mt_tokens_total") == before + 4
     schema = httpx.get(server.url + "/openapi.json").json()
     assert schema["components"]["schemas"]["TranslateRequest"]["examples"]
+    told = {path: set(next(iter(routes.values()))["responses"]) for path, routes in schema["paths"].items()}
+    assert told["/v1/translate"] == {"200", *map(str, (400, 413, 415, 422, 429, 431, 500, 503, 504))}
+    assert (told["/v1/reload"], told["/health/ready"]) == ({"200", "403", "409"}, {"200", "503"})
 
 
 def test_the_page_and_answers_forbid_outside_resources(server: Served) -> None:
-    for path in ("/", "/web/app.js", "/web/style.css", "/v1/languages"):
+    for path in ("/", "/web/app.js", "/web/words.js", "/web/style.css", "/v1/languages"):
         answer = httpx.get(server.url + path)
         assert answer.status_code == 200
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+        assert path.startswith("/v1") or httpx.head(server.url + path).status_code == 200
 
 
 def test_a_requests_identifier_comes_back_and_text_is_never_logged(server: Served) -> None:

@@ -44,6 +44,7 @@ def test_texts_of_several_languages_are_translated_each_from_its_own(shipped: Se
         kept = one["source"] == "en"
         assert one.get("warnings") == (["left as it is: it seems to be in en already"] if kept else None)
         assert (one["text"] == text) == kept
+        assert bool(one["alignment"]["links"]) != kept
         assert one["alternatives"][0]["text"] == one["text"]
     assert found["usage"]["sentences"] == 3
     assert metric(shipped.url, "mt_sentences_total") - before == 3
