@@ -18,7 +18,7 @@ SEEN = 20  # sentences that must have a mark
 COMMON = 0.002  # of a language's sentences must have it
 CLEARLY = 5.0  # times as many as of the other language's
 MORE = 3  # marks of the other language than of its own that a side must have to be in that
-WORD = re.compile(r"[^\W\d_]+")
+WORD = re.compile(r"[^\W\d_]{2,}|(?<![\w'’])[^\W\d_](?![\w.])")  # a letter of an abbreviation, or of "I'd", is none
 SIGN = re.compile("[\u2e80-\uffff]")  # of scripts that do not part words
 
 

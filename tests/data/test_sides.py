@@ -34,6 +34,12 @@ def test_swapped_and_untranslated_sides_are_found_and_others_are_not(pairs: list
         assert sum(found) > 0.9 * len(found)
 
 
+def test_letters_of_abbreviations_tell_nothing(pairs: list[tuple[str, str]]) -> None:
+    short = ("Wer hat wohl Zeit?", "Who's got time, I'd like to know?")
+    wrong = other_language(candidate(*pair, LANGUAGES) for pair in [*pairs, *[short] * 200])
+    assert not wrong(candidate("V. i. S. d. P.: Sabine Roth", "Responsible: Sabine Roth", LANGUAGES))
+
+
 def test_a_tenth_that_is_swapped_does_not_hide_itself(pairs: list[tuple[str, str]]) -> None:
     mixed = [pair[::-1] if index % 10 == 0 else pair for index, pair in enumerate(pairs)]
     wrong = other_language(candidate(*pair, LANGUAGES) for pair in mixed)

@@ -49,7 +49,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 @pytest.fixture
 def page(browser: Chrome, server: Served) -> Page:
     browser.get(server.url)
-    browser.execute_script("localStorage.clear()")
+    browser.execute_script("localStorage.clear(); sessionStorage.clear()")
     browser.get(server.url)
     opened = Page(browser)
     until(lambda: opened.value("source-language"))
@@ -70,9 +70,13 @@ class Page:
 
     def translation(self) -> str:
         """What is shown, once it is up to date."""
-        shown = self.element("target-words")
-        fresh = "stale" not in (shown.get_attribute("class") or "")
-        return str(shown.get_property("textContent")).strip("\u200b\n ") if fresh else ""
+        fresh = "stale" not in self.element("result").get_attribute("class")
+        return str(self.element("target-words").get_property("textContent")).strip("\u200b\n ") if fresh else ""
+
+    def replace(self, text: str) -> None:
+        """Put a text in the place of the one that stands there, as pasting does."""
+        script = "const box = document.getElementById('source-text'); box.value = arguments[0]; "
+        self.browser.execute_script(script + "box.dispatchEvent(new Event('input'))", text)
 
     def type(self, text: str) -> str:
         """Type a text and wait for its translation."""
@@ -222,15 +226,58 @@ def test_swapping_translates_back(page: Page) -> None:
     assert "Zeit" in page.translation()
 
 
-def test_swapping_keeps_a_text_whose_translation_is_not_there(page: Page) -> None:
+def test_languages_are_not_swapped_before_the_translation_is_there(page: Page) -> None:
     page.type(GERMAN)
-    long = "x" * 20_001
-    page.browser.execute_script(f"document.getElementById('source-text').value = '{long}'")
-    page.element("source-text").send_keys("y")
+    assert page.element("swap").is_enabled()
+    page.replace("x" * 20_001)
     until(lambda: page.element("problem").is_displayed())
     assert not page.element("copy").is_enabled()
-    page.element("swap").click()
-    assert len(page.value("source-text")) == 20_002
+    assert not page.element("swap").is_enabled()
+    page.replace(GERMAN)
+    until(page.translation)
+    assert page.element("swap").is_enabled()
+
+
+def test_alternatives_close_where_there_are_none(page: Page) -> None:
+    page.type(GERMAN)
+    page.element("more").click()
+    assert page.element("alternatives").is_displayed()
+    page.replace("Gute Besserung!")
+    until(lambda: page.translation() == "Get well soon!")
+    assert not page.element("alternatives").is_displayed()
+
+
+def test_a_long_address_stays_within_its_pane(page: Page) -> None:
+    page.type(f"Ich habe keine Zeit: https://example.com/{'a' * 200}")
+    width, screen = page.browser.execute_script(
+        "const page = document.documentElement; return [page.scrollWidth, page.clientWidth]"
+    )
+    assert width <= screen
+
+
+def test_the_word_that_holds_the_cursor_shows_what_became_of_it(page: Page) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    page.type(GERMAN)
+    page.element("source-text").send_keys(Keys.HOME)
+    lit = "#target-words .word[data-weight]"
+    until(lambda: "I" in [one.text for one in page.browser.find_elements("css selector", lit)])
+    assert [one.get_property("textContent") for one in page.browser.find_elements("css selector", ".here")] == ["Ich"]
+
+
+def test_what_a_proxy_answers_is_told_and_not_asked_again(page: Page) -> None:
+    page.browser.execute_script(
+        "window.asked = 0; window.fetch = async () => { window.asked++; return new Response('<html>', {status: 413}) }"
+    )
+    page.replace(GERMAN)
+    until(lambda: page.element("problem").text == "The server answered 413.")
+    assert page.browser.execute_script("return window.asked") == 1
+
+
+def test_the_text_stays_with_its_tab(page: Page) -> None:
+    page.type(GERMAN)
+    kept = page.browser.execute_script("return [JSON.stringify(localStorage), JSON.stringify(sessionStorage)]")
+    assert [GERMAN in one for one in kept] == [False, True]
 
 
 def test_a_visitors_own_words_are_used_and_exchanged_with_the_languages(page: Page) -> None:
