@@ -120,10 +120,12 @@ def test_sigterm_saves_and_the_exit_code_says_that_the_run_is_not_complete(toy: 
     assert f"update {final(toy / 'home').state['update']:,};" in said
 
 
-def test_two_processes_learn_what_one_does(toy: Path) -> None:
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_two_processes_learn_what_one_does(toy: Path, kind: str) -> None:
     """Two ranks with one batch each are one rank that accumulates two; without dropout the losses are the same."""
     plain = {"model__dropout__residual": 0.0, "model__dropout__word": 0.0, "batching__sampling": 0.0}
     plain |= {"training__updates": 10, "training__log_every": 1, "training__evaluate_every": 10}
+    plain |= {"optimizer__kind": kind}
     done = subprocess.run(
         command(toy, **plain, training__accumulate=2), env=environment(toy / "one"), capture_output=True, check=False
     )
