@@ -13,7 +13,7 @@ from data.config import build, check
 from data.errors import UserError
 from data.prepare import DataConfig
 from models.config import ModelConfig
-from training.recipe_files import read_recipe
+from training.recipe_files import lineage, read_recipe
 
 LARGEST_SEED = 2**32  # every process adds its number to a thousand times as much
 
@@ -230,4 +230,4 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     try:
         return build(Recipe, tree)
     except UserError as error:
-        raise UserError(f"{', which extends '.join(map(str, files))}: {error}") from None
+        raise UserError(f"{lineage(files)}: {error}") from None

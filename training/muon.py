@@ -95,7 +95,8 @@ class Muon(torch.optim.Optimizer):
         for weight, parts in zip(group["params"], group["parts"], strict=True):
             if weight.grad is None:
                 continue
-            weight.mul_(1.0 - group["lr"] * group["weight_decay"])
+            if group["weight_decay"]:
+                weight.mul_(1.0 - group["lr"] * group["weight_decay"])
             along = self.direction(weight, group["momentum"])
             for pair in zip(weight.chunk(parts), along.chunk(parts), strict=True):
                 part_RC, along_RC = (wide(matrix) for matrix in pair)

@@ -44,9 +44,14 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, An
         try:
             tree = laid_over(base, tree)
         except UserError as error:
-            raise UserError(f"{', which extends '.join(map(str, files))}: {error}") from None
+            raise UserError(f"{lineage(files)}: {error}") from None
     override(tree, [one for one in overrides if one not in base_chosen])
     return placed(with_network(tree), path), files
+
+
+def lineage(files: Sequence[Path]) -> str:
+    """Which recipe it is about, and what that extends."""
+    return ", which extends ".join(map(str, files))
 
 
 def with_network(tree: dict[str, Any]) -> dict[str, Any]:

@@ -154,7 +154,7 @@ function show(answer, text) {
     }),
   );
   element("more").hidden = !different.length;
-  if (!different.length) closeAlternatives();
+  if (!different.length) openAlternatives(false);
   element("copy").hidden = !translation;
   const seconds = answer.usage.seconds;
   const time = seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
@@ -162,9 +162,9 @@ function show(answer, text) {
   element("status").textContent = best.warnings ? best.warnings.join("; ") : "";
 }
 
-function closeAlternatives() {
-  element("alternatives").hidden = true;
-  element("more").setAttribute("aria-expanded", "false");
+function openAlternatives(open) {
+  element("alternatives").hidden = !open;
+  element("more").setAttribute("aria-expanded", String(open));
 }
 
 function clearResult() {
@@ -173,7 +173,7 @@ function clearResult() {
   targetWords.replaceChildren();
   sourceWords.replaceChildren(source.value);
   for (const id of ["more", "copy"]) element(id).hidden = true;
-  closeAlternatives();
+  openAlternatives(false);
   for (const id of ["status", "time"]) element(id).textContent = "";
 }
 
@@ -297,7 +297,6 @@ function listen() {
   });
   to.addEventListener("change", () => {
     wished = to.value;
-    allowSwap();
     showTerms();
     schedule(0);
   });
@@ -308,11 +307,7 @@ function listen() {
     schedule(0);
     source.focus();
   });
-  element("more").addEventListener("click", () => {
-    const list = element("alternatives");
-    list.hidden = !list.hidden;
-    element("more").setAttribute("aria-expanded", String(!list.hidden));
-  });
+  element("more").addEventListener("click", () => openAlternatives(element("alternatives").hidden));
   follow();
 }
 

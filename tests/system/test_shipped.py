@@ -301,8 +301,7 @@ def test_a_page_asks_for_no_more_alternatives_than_it_may(browser: Chrome) -> No
 
 
 def test_a_text_that_is_too_long_is_told_without_asking_the_server(page: Page) -> None:
-    page.browser.execute_script("document.getElementById('source-text').value = 'x'.repeat(20001)")
-    page.element("source-text").send_keys("y")
+    page.replace("x" * 20_001)
     until(lambda: page.element("problem").is_displayed())
     assert "20,000 characters at most" in page.element("problem").text
 

@@ -114,3 +114,24 @@ def test_weight_decay_shrinks_matrices() -> None:
         part.grad = torch.zeros_like(part)
     optimizer.step()
     torch.testing.assert_close(network["one"].weight.detach(), before * (1 - 0.5 * RATE))
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch has a Muon since 2.9")
+@pytest.mark.parametrize(("rows", "columns"), [(12, 12), (8, 20), (20, 8)])
+def test_steps_of_whole_matrices_against_torch(rows: int, columns: int) -> None:
+    torch.manual_seed(4)
+    config = OptimizerConfig(kind="muon", rate=RATE, momentum=0.9, weight_decay=0.5)
+    network = nn.ModuleDict({"one": nn.Linear(columns, rows, bias=False)})
+    ours, theirs = network["one"].weight, nn.Parameter(network["one"].weight.detach().clone())
+    pairs = (
+        (ours, make_optimizer(config, network, torch.bfloat16)),
+        (theirs, torch.optim.Muon([theirs], RATE, 0.5, momentum=0.9, adjust_lr_fn="match_rms_adamw")),
+    )
+    for _ in range(4):
+        gradient = torch.randn(rows, columns)
+        before = ours.detach().clone()
+        for weight, optimizer in pairs:
+            weight.grad = gradient.clone()
+            optimizer.step()
+        step = float((ours.detach() - before).norm())
+        assert float((ours.detach() - theirs.detach()).norm()) < 0.1 * step

@@ -41,6 +41,7 @@ directions = ["aa-bb"]
 [model.encoder]
 layers = 1
 """
+MORE = '[[data."train+"]]\nformat = "tsv"\nlanguages = ["aa", "bb"]\nsource = "{}.tsv"\n'
 
 
 @pytest.fixture
@@ -63,9 +64,6 @@ def test_heirs_have_heirs_and_overrides_go_over_all(folder: Path) -> None:
     recipe = load_recipe(folder / "last.toml", ["model.encoder.hidden=16", "start_from="])
     assert (recipe.name, recipe.model.encoder.layers, recipe.model.encoder.hidden) == ("last", 1, 16)
     assert (recipe.teachers, recipe.start_from) == ((), None)
-
-
-MORE = '[[data."train+"]]\nformat = "tsv"\nlanguages = ["aa", "bb"]\nsource = "{}.tsv"\n'
 
 
 def test_corpora_are_added_to_those_of_the_recipe_that_is_extended(folder: Path) -> None:
