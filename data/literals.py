@@ -88,6 +88,11 @@ class Masked(NamedTuple):
         return self.targets
 
     @property
+    def carried(self) -> list[str]:
+        """What stands in the translation as in the text."""
+        return [text for symbol, text in self.sources.items() if self.targets[symbol] == text]
+
+    @property
     def is_changed(self) -> bool:
         """Whether the network reads something else than stands in the text."""
         return bool(self.targets) or self.clock.is_changed
@@ -286,7 +291,11 @@ class Masking:
         """
         category = unicodedata.category(character)
         sign = category == "No" or (category.startswith("S") and not character.isascii())  # No is of km², ½
-        return sign or (character.isalpha() and script(character) not in self.scripts)
+        return sign or self.unread(character) > 0
+
+    def unread(self, text: str) -> int:
+        """How many letters of a text are of scripts unknown to the vocabulary."""
+        return sum(letter.isalpha() and script(letter) not in self.scripts for letter in text)
 
 
 @lru_cache(4096)

@@ -139,6 +139,13 @@ class Tokenizer:
         ids = (i for i in range(EOS + 1, len(self)) if not self._processor.is_byte(i))
         return frozenset(" ").union(*map(self._processor.id_to_piece, ids))
 
+    @cached_property
+    def lettered(self) -> frozenset[int]:
+        """The ids of pieces with a letter, and of bytes, which spell rare ones."""
+        ids = range(EOS + 1, len(self))
+        named = ((i, self._processor.id_to_piece(i)) for i in ids if not self._processor.is_control(i))
+        return frozenset(i for i, piece in named if self._processor.is_byte(i) or any(map(str.isalpha, piece)))
+
     @classmethod
     def load(cls, path: Path) -> Tokenizer:
         """Read a model file.

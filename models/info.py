@@ -35,6 +35,8 @@ class BundleInfo:
     placeholders: bool = False  # whether the network has learned to carry placeholder symbols over
     # per direction: the log-probability per word below which a translation is doubtful; none named, none is
     unsure_below: dict[str, float] = field(default_factory=dict)
+    # per language: pieces a letter above which a text is hardly in it; none named, any text may be
+    foreign_above: dict[str, float] = field(default_factory=dict)
     scores: tuple[Score, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)  # recipe, data, versions, seed, code
     licence: str = ""  # of the model, as its data demand
@@ -49,9 +51,9 @@ class BundleInfo:
             source, dash, target = direction.partition("-")
             known = dash and source in self.languages and target in self.languages
             check(bool(known), f"direction '{direction}' must be two of {', '.join(self.languages)}, like de-en")
-        for direction in self.unsure_below:
-            offered = ", ".join(self.directions)
-            check(direction in self.directions, f"'unsure_below' names '{direction}'; offered: {offered}")
+        for field_name, offered in (("unsure_below", self.directions), ("foreign_above", self.languages)):
+            for name in getattr(self, field_name):
+                check(name in offered, f"'{field_name}' names '{name}'; offered: {', '.join(offered)}")
 
     def search(
         self, beam: int | None = None, n_best: int = 1, length_penalty: float | None = None, alignments: bool = False

@@ -36,7 +36,8 @@ def put_back(documents: Iterable[Document], translations: Iterable[Translation])
 
 def whole(document: Document, translations: Iterator[Translation]) -> Translation:
     """One document."""
-    parts, warnings, doubtful, used = list[str](), list[str](), list[str](), list[Translation]()
+    parts, used = list[str](), list[Translation]()
+    warnings, doubtful, foreign = list[str](), list[str](), list[str]()
     values: dict[str, str] = {}
     for part in document:
         if isinstance(part, str):
@@ -48,6 +49,7 @@ def whole(document: Document, translations: Iterator[Translation]) -> Translatio
             values[part.symbol] = part.written(one.text)
             warnings += one.warnings
             doubtful += one.doubtful
+            foreign += one.foreign
         else:
             part = part.with_values(values) if values else part
             text, lost = marked_up(part, one)
@@ -55,7 +57,8 @@ def whole(document: Document, translations: Iterator[Translation]) -> Translatio
             warnings += [original(warning, part) for warning in one.warnings]
             warnings += [f"the translation has no place for {raw}, which stands at its end" for raw in lost]
             doubtful += [original(sentence, part) for sentence in one.doubtful]
-    return summed_up("".join(parts), used)._replace(warnings=warnings, doubtful=doubtful)
+            foreign += [original(text, part) for text in one.foreign]
+    return summed_up("".join(parts), used)._replace(warnings=warnings, doubtful=doubtful, foreign=foreign)
 
 
 def summed_up(text: str, used: Sequence[Translation]) -> Translation:

@@ -11,6 +11,7 @@ from mt_service.alignment import Alignment
 
 EXCERPT = 60  # characters of a sentence that is named in a warning
 NAMED = 10  # sentences of a text that one warning names
+FOREIGN = "in a language that the model does not read, as it seems"
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,18 @@ class Translation(NamedTuple):
     warnings: list[str]
     doubtful: Sequence[str] = ()  # sentences of the text that the network is unsure of
 
+    foreign: Sequence[str] = ()  # texts that seem to be in none of the network's languages
+
     @property
     def remarks(self) -> list[str]:
         """All that is to be said of it."""
-        if not self.doubtful:
-            return self.warnings
-        texts = [" ".join(text.split()) for text in self.doubtful[:NAMED]]
-        shown = [f"{text[:EXCERPT]}…" if len(text) > EXCERPT else text for text in texts]
-        shown += [f"and {len(self.doubtful) - NAMED:,} more"] if len(self.doubtful) > NAMED else []
-        return [*self.warnings, f"the model is unsure of: {' | '.join(shown)}"]
+        told = {FOREIGN: self.foreign, "the model is unsure of": self.doubtful}
+        return [*self.warnings, *(f"{what}: {named(which)}" for what, which in told.items() if which)]
+
+
+def named(texts: Sequence[str]) -> str:
+    """Texts by their beginnings; of many, the first."""
+    lines = [" ".join(text.split()) for text in texts[:NAMED]]
+    shown = [f"{line[:EXCERPT]}…" if len(line) > EXCERPT else line for line in lines]
+    shown += [f"and {len(texts) - NAMED:,} more"] if len(texts) > NAMED else []
+    return " | ".join(shown)

@@ -28,6 +28,7 @@ from models.info import BundleInfo
 from mt_service.alignment import Alignment, Passage, add_links
 from mt_service.engine.interface import DeadlineError, EngineError, Job, OverloadError
 from mt_service.engine.worker import Worker, outcome
+from mt_service.foreign import is_foreign
 from mt_service.pieces import Piece, Plan, make_plan, separators
 from mt_service.rerank import Reranker, beam_of, reordered
 from mt_service.retries import Found, Rows, SecondTries, whole_beam
@@ -303,13 +304,21 @@ class Translator:
         alignment = self.align(plan, found, gaps, options) if options.alignments else None
         best, warnings = alternatives[0], plan.warnings + warnings
         both = zip(plan.pieces, found, strict=True)
-        doubtful = [piece.text for piece, one in both if self.doubts(one, options)]
-        return Translation(best.text, best.score, alternatives, alignment, tokens, len(searched), warnings, doubtful)
+        foreign = self.foreign(plan, options)
+        doubtful = [] if foreign else [piece.text for piece, one in both if self.doubts(one, options)]
+        said = (warnings, doubtful, foreign)
+        return Translation(best.text, best.score, alternatives, alignment, tokens, len(searched), *said)
 
     def doubts(self, found: Found | None, options: Options) -> bool:
         """Whether the network holds a translation for less likely than nearly all that it was measured on."""
         least = self.info.unsure_below.get(options.direction)
         return found is not None and least is not None and found[0].per_word < least
+
+    def foreign(self, plan: Plan, options: Options) -> list[str]:
+        """A text, if it seems to be in a language that the network does not read."""
+        masking, limit = self.maskings[options.direction], self.info.foreign_above.get(options.source)
+        found = is_foreign(plan, self.bundle.tokenizer, masking, limit)
+        return [" ".join(piece.text for piece in plan.pieces)] if found else []
 
     def spell(self, piece: Piece, hypothesis: Hypothesis | None, gap: str) -> str:
         """A piece's translation and what follows it; literals alone need no hypothesis."""

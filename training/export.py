@@ -18,6 +18,8 @@ from torch import Tensor
 from data.batching import BatchingConfig
 from data.config import build, check, placeless, read_toml
 from data.errors import UserError
+from data.fineness import limit
+from data.languages import languages_of
 from data.normalize import normalize
 from data.prepare import Prepared
 from data.tokenizer import Tokenizer
@@ -178,11 +180,10 @@ def write_and_check(
             return 1
         served = bundle.network()
         scores, unsure_below = measure(served, bundle.tokenizer, dev, tests, info.search())
+        info = replace(info, scores=scores, unsure_below=unsure_below, foreign_above=finest(bundle.tokenizer, dev))
     finally:
         shutil.rmtree(trial)
-    write_bundle(
-        folder, network, tokenizer_file, replace(info, scores=scores, unsure_below=unsure_below), storage, force
-    )
+    write_bundle(folder, network, tokenizer_file, info, storage, force)
     size = sum(path.stat().st_size for path in folder.iterdir())
     search = f"length penalty {info.length_penalty:g} up to {info.length_ratio:g} words per source word"
     say(f"wrote {folder}: {size / 1e6:.1f} MB, {storage}, {search}")
@@ -221,6 +222,15 @@ def measure(
         if number < len(dev):
             sure.setdefault(example.direction, []).extend(one.per_word for one in found)
     return tuple(scores), {direction: doubtful(values) for direction, values in sure.items()}
+
+
+def finest(tokenizer: Tokenizer, dev: Sequence[Example]) -> dict[str, float]:
+    """Per language, the pieces a letter that hardly any source of the dev sets takes, where there are enough."""
+    texts = dict[str, list[str]]()
+    for example in dev:
+        texts.setdefault(languages_of(example.direction)[0], []).extend(map(normalize, example.sources))
+    limits = {language: limit(tokenizer, some) for language, some in texts.items()}
+    return {language: one for language, one in limits.items() if one is not None}
 
 
 def doubtful(sure: Sequence[float]) -> float:

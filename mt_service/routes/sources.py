@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from fastapi import Request
 
 from data.languages import languages_of
-from mt_service.detection import Guess, as_guesses, score, writers
+from mt_service.detection import Guess, as_guesses, sample, score, writers
 from mt_service.markup import visible
 from mt_service.problems import RefusedError
+from mt_service.registry import Registry
 from mt_service.routes.admission import admitted
+from mt_service.translation import Options
 
 UNABLE = "languages are told apart only where models without a shortlist translate to each of them"
 SURE = 0.99  # probability from which a text is in a language, whatever the others of its request are in
@@ -24,6 +26,16 @@ def chosen(own: Mapping[str, float], together: Mapping[str, float], target: str)
         if guess.probability >= SURE:
             return guess
     return next(one for one in as_guesses(together) if one.language != target)
+
+
+def reads(registry: Registry, language: str, text: str, is_html: bool) -> bool:
+    """Whether a text may be in a language, as who translates from that takes it; it may, if nobody does."""
+    for name, translator in registry.directions().items():
+        if languages_of(name)[0] == language:
+            seen = sample(" ".join(visible(text)) if is_html else text)
+            options = Options(*languages_of(name))
+            return not translator.foreign(translator.plan([seen], options)[0], options)
+    return True
 
 
 async def sources_of(request: Request, texts: Sequence[str], target: str, is_html: bool) -> list[Guess]:

@@ -25,7 +25,7 @@ from mt_service.projection import put_back, texts
 from mt_service.registry import Registry
 from mt_service.rerank import beam_of
 from mt_service.routes.admission import admitted
-from mt_service.routes.sources import sources_of
+from mt_service.routes.sources import reads, sources_of
 from mt_service.schemas import AUTO, TranslateRequest
 from mt_service.settings import Settings
 from mt_service.translation import Alternative, Options, Translation
@@ -171,22 +171,25 @@ async def work_by_source(wish: TranslateRequest, request: Request) -> tuple[list
     started, state = time.perf_counter(), request.app.state
     check_limits(wish, state.settings)
     guesses = await sources_of(request, wish.texts, wish.target, wish.is_html)
-    found = [as_it_is(text, wish) for text in wish.texts]
-    parts = list[Work]()
-    for source in sorted({guess.language for guess in guesses} - {wish.target}):
+    found, parts = dict[int, Translation](), list[Work]()
+    for source in sorted({guess.language for guess in guesses}):
         places = [place for place, guess in enumerate(guesses) if guess.language == source]
+        if source == wish.target:
+            found |= {place: as_it_is(wish.texts[place], wish, state.registry) for place in places}
+            continue
         some = wish.model_copy(update={"source": source, "text": [wish.texts[place] for place in places]})
         left = state.settings.deadline_seconds - (time.perf_counter() - started)
         parts.append(await work(some, request, left))
-        for place, one in zip(places, parts[-1].translations, strict=True):
-            found[place] = one
+        found |= zip(places, parts[-1].translations, strict=True)
     count(request, parts)
-    return guesses, Work(parts[-1].model if parts else "", found, used(wish, found, started))
+    translations = [found[place] for place in range(len(guesses))]
+    return guesses, Work(parts[-1].model if parts else "", translations, used(wish, translations, started))
 
 
-def as_it_is(text: str, wish: TranslateRequest) -> Translation:
-    """A text that needs no translation."""
-    remark = f"left as it is: it seems to be in {wish.target} already"
+def as_it_is(text: str, wish: TranslateRequest, registry: Registry) -> Translation:
+    """A text that is most like the target language."""
+    told = f"in {wish.target} already" if reads(registry, wish.target, text, wish.is_html) else "in no language served"
+    remark = f"left as it is: it seems to be {told}"
     alignment = Alignment([], [], []) if wish.alignments else None
     return Translation(text, 0.0, [Alternative(text, 0.0)], alignment, 0, 0, [remark])
 

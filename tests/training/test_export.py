@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from data.errors import UserError
+from data.fineness import LEAST_TEXTS, limit
+from data.normalize import normalize
 from models.bundle import TOKENIZER, read_bundle
 from models.seq2seq import kept_tensors
 from training import export
 from training.examples import Example, read_test_set
-from training.export import blend, parity, placeless_sources, provenance, read_card
+from training.export import blend, finest, parity, placeless_sources, provenance, read_card
 from training.start import Start
 
 GOLDEN = Path(__file__).parent.parent / "models" / "golden" / "format-1"
@@ -146,3 +148,11 @@ def test_parity_in_low_precision_is_judged_by_the_mean(
     monkeypatch.setattr(export, "bleu", lambda *_: next(scores))
     bundle = read_bundle(GOLDEN)
     assert parity(bundle.network(), bundle, [DEV] * len(changes), "int8") is good
+
+
+def test_how_finely_the_dev_sets_are_cut_is_measured_per_source_language() -> None:
+    tokenizer = read_bundle(GOLDEN).tokenizer
+    long = ["ba dei fu go " * 5] * LEAST_TEXTS
+    dev = [Example("one", "aa-bb", long[1:], long[1:]), Example("two", "aa-bb", long[:1], long[:1])]
+    found = finest(tokenizer, [*dev, Example("few", "bb-aa", long[1:], long[1:])])
+    assert found == {"aa": limit(tokenizer, list(map(normalize, long)))}
