@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from data.prepared import (
     write_manifest,
 )
 from data.renaming import can_be_found
-from data.selection import clean_into, hold_out, progress, real_texts, trained_on, write_shards
+from data.selection import check_sides, clean_into, hold_out, progress, real_texts, trained_on, write_shards
 from data.sources import DataConfig, TrainCorpusConfig
 from data.tokenizer import Tokenizer, train_tokenizer
 
@@ -151,10 +151,11 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vo
     reports = clean_into(spool, config)
     held_out = hold_out(spool, config, reports)
     shards = write_shards(spool, folder, config, held_out, reports, seed)
+    files = {name: read_uncleaned(corpus, config.root, reports) for name, corpus in config.dev.items()}
+    check_sides(spool, config, files)
     if vocabulary is None:
         words = progress(real_texts(spool, config, held_out), "learning the vocabulary")
-        train_tokenizer(words, config.languages, config.tokenizer, folder / MODEL, seed)
-    files = {name: read_uncleaned(corpus, config.root, reports) for name, corpus in config.dev.items()}
+        learn(words, config, folder / MODEL, seed, reports)
     names = [read_names(corpus, config.root, reports) for corpus in config.names]
     for name, overlap in trained_on(spool, held_out, files).items():
         if any(overlap):
@@ -173,6 +174,15 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vo
     cleaning = [report.counts() for report in reports]
     counts = {"shards": shards, "dev": {name: len(pairs) for name, pairs in dev.items()}, "names": [*map(len, names)]}
     write_manifest(folder, {**origin, "cleaning": cleaning, **counts})
+
+
+def learn(words: Iterator[str], config: DataConfig, path: Path, seed: int, reports: Sequence[CorpusReport]) -> None:
+    """Learn a vocabulary; where there is too little text for it, tell first what became of the text."""
+    try:
+        train_tokenizer(words, config.languages, config.tokenizer, path, seed)
+    except UserError:
+        print(to_text(reports), end="", file=sys.stderr)
+        raise
 
 
 def take_vocabulary(vocabulary: Path, languages: Sequence[str], path: Path) -> None:

@@ -23,6 +23,7 @@ from data.sides import SAMPLE, other_language
 from data.sources import DataConfig
 
 HELD_OUT, OVERLAP = "held_out", "held_out_overlap"
+EXCHANGED = 0.5  # of a dev set, in the other language: more than chance or untranslated text
 T = TypeVar("T")
 
 
@@ -121,6 +122,30 @@ def hold_out(spool: Path, config: DataConfig, reports: Sequence[CorpusReport]) -
             held.texts.update(sides(pair))
             held.dev.setdefault(config.train[index].hold_out_name, []).append(pair)
     return held
+
+
+def check_sides(spool: Path, config: DataConfig, dev: Mapping[str, Sequence[Pair]]) -> None:
+    """Compare the languages of dev sets with those of the text to train on.
+
+    Raises:
+        UserError: naming a dev set many of whose sides are in the language of the other one.
+    """
+    if not (config.clean.language and dev):
+        return
+    wrong = other_language(as_read(kept.pair) for kept in islice(read_spool(spool), SAMPLE))
+    for name, pairs in dev.items():
+        count, files = sum(wrong(as_read(pair)) for pair in pairs), config.dev[name]
+        check(
+            count <= EXCHANGED * len(pairs),
+            f"dev set {name}: {count} of its {len(pairs)} pairs have a side in the language that the text to train on "
+            f"has on the other: exchange source and target of {files.source}, or of that text",
+        )
+
+
+def as_read(pair: Pair) -> Candidate:
+    """A pair that was normalised before."""
+    languages = pair.source_language, pair.target_language
+    return Candidate(pair.source, pair.target, pair.source, pair.target, languages)
 
 
 class Overlap(NamedTuple):

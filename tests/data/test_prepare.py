@@ -130,6 +130,30 @@ def test_a_failure_leaves_nothing_behind(make_config: MakeConfig, tmp_path: Path
     assert list(folder.parent.iterdir()) == []
 
 
+def test_too_little_text_is_told_with_what_became_of_it(
+    make_config: MakeConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "corpora"
+    write_corpus(root, "c", [("Guten Tag.", "Good day.")] * 50)
+    with pytest.raises(UserError, match="too small"):
+        prepare(make_config(root=str(root), train=[corpus("c")], dev={}), tmp_path / "p", 1)
+    assert "c.de: 50 read, 1 kept\n  duplicates          49" in capsys.readouterr().err
+
+
+def test_a_dev_set_whose_sides_are_exchanged_is_named(make_config: MakeConfig, tmp_path: Path) -> None:
+    root = tmp_path / "corpora"
+    long = [pair for pair in sentences(60, seed=3) if len(pair[0]) > 30]
+    write_corpus(root, "train", sentences(400, seed=1))
+    write_corpus(root, "dev", [pair[::-1] for pair in long])
+    with pytest.raises(
+        UserError, match=r"dev set small: \d+ of its \d+ pairs .*: exchange source and target of dev\.de"
+    ):
+        prepare(make_config(root=str(root)), tmp_path / "p", 1)
+    prepare(make_config(root=str(root), clean={"language": False}), tmp_path / "unlooked at", 1)
+    write_corpus(root, "dev", [*long, *(pair[::-1] for pair in long[: len(long) // 2])])
+    prepare(make_config(root=str(root)), tmp_path / "p", 1)
+
+
 def test_bad_corpora_are_found_before_anything_is_written(make_config: MakeConfig, tmp_path: Path) -> None:
     root = tmp_path / "corpora"
     write_corpus(root, "c", sentences(50))
