@@ -47,6 +47,8 @@ class BatchingConfig:
     careless_rate: the share of pairs whose texts, where they are read, are as people type them carelessly.
     concatenation_rate: the share of pairs that another random one is appended to, which makes long sentences of short
         ones (Nguyen et al. 2021, Data Augmentation by Concatenation for Low-Resource Translation).
+    copy_rate: the share of pairs whose source is the target itself, so that what is in the target language stays
+        as it is (Currey et al. 2017, Copied Monolingual Data Improves Low-Resource NMT).
     bucket_noise: how many pieces the lengths that share a batch may differ by; 0 pads least.
     """
 
@@ -61,6 +63,7 @@ class BatchingConfig:
     emphasis_rate: float = 0.0
     careless_rate: float = 0.0
     concatenation_rate: float = 0.0
+    copy_rate: float = 0.0
     bucket_noise: float = 1.0
 
     def __post_init__(self) -> None:
@@ -227,6 +230,7 @@ def encode_shard(prepared: Prepared, config: BatchingConfig, seed: int, epoch: i
     fits = [max(len(ids[j]) for j in places(i, len(pairs))) <= config.max_length for i in range(len(pairs))]
     tags = {direction: tokenizer.tag_id(languages_of(direction)[1]) for direction in prepared.directions}
     examples = [one for i, pair in enumerate(pairs) if fits[i] for one in directed(i, pair, tags, ids)]
+    examples = copied(examples, ids, config.copy_rate, rng) if config.copy_rate else examples
     batches = cut(examples, config, rng)
     return Shard(ids, batches, [i for i, fit in enumerate(fits) if not fit and pairs[i] is listed[i]])
 
@@ -303,6 +307,16 @@ def directed(index: int, pair: Pair, tags: Mapping[str, int], ids: Sequence[Sequ
     if tag := tags.get(pair.swapped().direction):
         examples.append(Example(right_read, left, tag, max(len(ids[right_read]) + EXTRA, len(ids[left]) + 1)))
     return examples
+
+
+def copied(examples: Sequence[Example], ids: Sequence[Sequence[int]], rate: float, rng: random.Random) -> list[Example]:
+    """Examples, of which some have their target as it is read for a source."""
+    found = []
+    for one in examples:
+        source = one.target + len(ids) // 2
+        length = max(len(ids[source]) + EXTRA, len(ids[one.target]) + 1)
+        found.append(one._replace(source=source, length=length) if rng.random() < rate else one)
+    return found
 
 
 def cut(examples: list[Example], config: BatchingConfig, rng: random.Random) -> list[list[Example]]:

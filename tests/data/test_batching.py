@@ -283,6 +283,19 @@ def test_sources_are_careless_and_targets_are_not(prepared: Prepared) -> None:
     assert 0.2 < careless / total < 0.9
 
 
+def test_some_targets_are_their_own_sources_in_batches_that_keep_to_the_budget(prepared: Prepared) -> None:
+    copies = total = 0
+    for batch in epochs(stream(prepared, BatchingConfig(tokens=400, copy_rate=0.3)), 1):
+        assert len(batch.pairs) * max(batch.source_BS.shape[1], batch.target_output_BT.shape[1]) <= 400
+        for source_S, source_length, target_T, target_length in zip(
+            *(batch.source_BS, batch.source_length_B, batch.target_output_BT, batch.target_length_B), strict=True
+        ):
+            own = source_S[1 : int(source_length)].tolist() == target_T[: int(target_length)].tolist()
+            copies, total = copies + own, total + 1
+    assert total == 2 * sum(prepared.shard_sizes)
+    assert 0.2 < copies / total < 0.4
+
+
 def test_too_long_pairs_are_counted_and_logged_once(prepared: Prepared, caplog: pytest.LogCaptureFixture) -> None:
     config = BatchingConfig(tokens=160, max_length=30)
     lengths = [
