@@ -34,6 +34,10 @@ KINDS = {
     "address": rf"{URL}|{EMAIL}|(?<![\w.-])(?:[\w-]+\.)+(?:{DOMAINS})(?:/[^\s<>\"]*[\w/])?(?![\w-]|\.\w)",
     "path": r"(?<!\w)[A-Za-z]:\\[^\s<>\"]*\w|(?<![\w./])~?(?:/[\w.-]*\w){2,}/?",
     "file": rf"(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:{SUFFIXES})\b",
+    "uuid": r"(?<![\w-])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![\w-])",
+    "footnote": r"\[\^[\w-]{1,40}\]:?",
+    "power": r"(?<![\w^])\w+\^[-+]?\w+",
+    "arrow": r"(?<!\S)(?:-->|<--)(?!\S)",
     "handle": r"(?<!\w)[@#][^\W\d_]\w*",
     "markup": r"</?\d+/?>|</?[A-Za-z][\w-]*(?:\s[^<>]*)?/?>|&(?:[A-Za-z]+|#\d+);",
     "iban": r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?!\w)",
@@ -52,7 +56,7 @@ SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.i
 OTHERS: tuple[Carry, ...] = ("times", "all", "none")
 PRIVATE = [chr(code) for code in range(FIRST_PLACEHOLDER, 0xF900)]
 HINT = re.compile(  # without any of these, and
-    r"[`_\d@#{%/\\<&\u2600-\u27bf\U0001f000-\U0001faff]|[:;=]['’]?[-o]?[()DPp/|*]|\^\^|[xX]D\b"
+    r"[`_\d@#{%^/\\<&\u2600-\u27bf\U0001f000-\U0001faff]|[:;=]['’]?[-o]?[()DPp/|*]|\^\^|[xX]D\b"
 )
 OWN_LETTER = re.compile(r"[^\W\d_A-Za-zÀ-ɏ]")  # of a script that does not part words, beside which a literal may stand
 FIRST_SIGN = re.compile(r"[^\W_]|[\ue000-\uf8ff]")  # a letter, a digit or a symbol

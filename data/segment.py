@@ -22,7 +22,7 @@ BULLETS = "-–—*+#>•·◦▪‣♪"
 BAR = "|"  # between the cells of a table
 MAY_END = frozenset(CLOSERS + ENDERS + BULLETS + BAR)
 LINE_ENDS = r"\n\r\v\f\x85\u2028\u2029"
-LINE_END = re.compile(f"[{LINE_ENDS}]")
+CELL_END = re.compile(f"[{LINE_ENDS}\t]")
 BULLET = f"[{re.escape(BULLETS)}]"
 ITEM = r"\(?(?:\d{1,3}|[a-hA-H]|[ivx]{2,4}|[IVX]{2,4})\)|[i-zI-Z]\)"  # and not (I) or (s), which are words
 LIST_MARK = re.compile(  # from the beginning of a line up to where one looks; each sign can be read in one way alone
@@ -37,6 +37,7 @@ GAP = re.compile(  # the last two as in "well...no" and "Thanks!See you"
     r"|(?<=[^\W\d_][^\W\d_])[?!](?=[A-ZÄÖÜ][a-zäöüß' ])"
 )
 FENCE = re.compile(r"^[ \t]*(?P<fence>`{3,}+|~{3,}+)(?P<info>[^\n`]*)$", re.MULTILINE)  # begins or ends code
+CUE = re.compile(r"WEBVTT|(?:\d+:)?\d\d:\d\d[.,]\d{3} --> (?:\d+:)?\d\d:\d\d[.,]\d{3}(?: .*)?")
 WORD = re.compile(r"\w+")
 DOTTED = re.compile(r"(?:\w\.)+\w")
 NO_SPACE = re.compile(r"\S")
@@ -94,10 +95,11 @@ class Segment(NamedTuple):
 def split(text: str, longest: int = LONGEST) -> list[Segment]:
     """Split a text in German, English, French, Spanish or Chinese into sentences; `join` is the exact inverse.
 
-    Line ends split, but for those that a width made (see data.wrapping). Marks of lists, quotations and headings at the
-    beginning of a line are segments of their own, and so are bars between the cells of a table. White space at the
-    start becomes a segment with an empty text, the only one there is. Sentences of more than `longest` characters are
-    cut at the best punctuation or space, else anywhere between characters. A fenced block of code is one segment.
+    Tabs and line ends split, but for those that a width made (see data.wrapping). Marks of lists, quotations and
+    headings at the beginning of a line are segments of their own, and so are bars between the cells of a table. White
+    space at the start becomes a segment with an empty text, the only one there is. Sentences of more than `longest`
+    characters are cut at the best punctuation or space, else anywhere between characters. A fenced block of code is one
+    segment.
     """
     segments = []
     start = 0
@@ -133,7 +135,7 @@ def gaps(text: str) -> Iterator[tuple[int, int]]:
         start = match.start() + len(match[0].rstrip())
         first_or_last = start == 0 or end == len(text)
         wide = not match[0][0].isspace()
-        line_end = match.start() not in soft and LINE_END.search(text, start, end) is not None
+        line_end = match.start() not in soft and CELL_END.search(text, start, end) is not None
         before, after = text[max(0, start - CONTEXT) : start], text[end : end + CONTEXT]
         mark = LIST_MARK.search(text, max(0, start - CONTEXT), start) is not None
         if wide or first_or_last or line_end or mark or beside_bar(text, start, end, rows) or ends(before, after):
@@ -159,7 +161,9 @@ def is_within(place: int, spans: Sequence[tuple[int, int]]) -> bool:
 
 
 def is_code(segment: str) -> bool:
-    """Whether a segment is a fenced block of code, which is not translated."""
+    """Whether a segment is a fenced block of code, or tells when subtitles are shown, which is not translated."""
+    if CUE.fullmatch(segment):
+        return True
     return segment.startswith(("```", "~~~")) and blocks(segment) == [(0, len(segment))]
 
 

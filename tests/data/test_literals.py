@@ -38,6 +38,12 @@ def literals(masked: Masked) -> list[str]:
         ("Es liegt in /etc/mt/config oder ~/a/b.", ["/etc/mt/config", "~/a/b"]),
         ("Öffne die Datei bericht_2024.pdf.", ["bericht_2024.pdf"]),
         ("Danke @anna_m, siehe #Berlin", ["@anna_m", "#Berlin"]),
+        (
+            "Die ID 3f2504e0-4f89-11d3-9a0c-0305e82c3301 fehlt, 3F2504E0-4F89-11D3-9A0C-0305E82C3301 nicht.",
+            ["3f2504e0-4f89-11d3-9a0c-0305e82c3301", "3F2504E0-4F89-11D3-9A0C-0305E82C3301"],
+        ),
+        ("Siehe unten[^1] und dort[^a-b]; [^2]: hier", ["[^1]", "[^a-b]", "[^2]:"]),
+        ("Es sind 10^3, 10^-9 oder x^2, also --> viel", ["10^3", "10^-9", "x^2", "-->"]),
         ("Starte es mit `make serve` oder `a`.", ["`make serve`", "`a`"]),
         ("Wie geht`s dir und was gibt`s? Qur`an, Ka`ba, ``Ja'' und `nein' oder `doch'", []),
         ("Hallo {name}, du hast %d Nachrichten.", ["{name}", "%d"]),

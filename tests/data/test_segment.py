@@ -195,6 +195,19 @@ def test_dots_between_words_end_a_sentence_without_a_space() -> None:
     assert join(split(text)) == text
 
 
+def test_tabs_part_cells() -> None:
+    text = "Haus\tDas Haus ist groß.\t\tgroß\n\tGarten \t und so"
+    assert [one.text for one in split(text)] == ["Haus", "Das Haus ist groß.", "groß", "Garten", "und so"]
+    assert join(split(text)) == text
+
+
+def test_when_subtitles_are_shown_is_not_translated() -> None:
+    cues = ["WEBVTT", "00:01.000 --> 00:04.000 align:start", "100:00:05,500 --> 100:00:07,000"]
+    text = "\n".join(f"{cue}\nGuten Morgen!\n" for cue in cues)
+    assert [is_code(one.text) for one in split(text)] == [True, False] * 3
+    assert not any(map(is_code, ("WEBVTT ist ein Format", "00:01.000", "--> 00:04.000")))
+
+
 @pytest.mark.parametrize("fence", ["```", "~~~~"])
 def test_a_fenced_block_is_one_segment(fence: str) -> None:
     code = f"{fence}python\nprint('Guten Tag. Wie geht es?')\n\n# {'lang ' * 200}\n{fence}"
