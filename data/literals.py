@@ -32,9 +32,11 @@ KINDS = {
     r"|(?<!\d)%(?:\(\w+\)|\d+\$)?[-+#0]?\d*(?:\.\d+)?(?:l{0,2}[diuxs]|[fge@])(?!\w)",
     "verbatim": r"(?<![\w`])`(?:[^\s`']|[^\s`][^`]*[^\s`'])`(?![\w`])",
     "address": rf"{URL}|{EMAIL}|(?<![\w.-])(?:[\w-]+\.)+(?:{DOMAINS})(?:/[^\s<>\"]*[\w/])?(?![\w-]|\.\w)",
-    "path": r"(?<!\w)[A-Za-z]:\\[^\s<>\"]*\w|(?<![\w./])~?(?:/[\w.-]*\w){2,}/?",
+    "path": r"(?<!\w)[A-Za-z]:\\[^\s<>\"]*\w|\\\\[\w.-]+(?:\\[\w.$-]*[\w$])+|(?<![\w./])~?(?:/[\w.-]*\w){2,}/?",
     "file": rf"(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:{SUFFIXES})\b",
     "uuid": r"(?<![\w-])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![\w-])",
+    "compound": r"(?<![\w-])(?=[\w-]*[A-Za-z]\d)(?=(?:\w*-)*\w*\d\w*-(?:\w*-)*\w*\d)\w+(?:-\w+)+(?![\w-])",
+    "option": r"(?<!\S)(?:--[a-z][\w-]*\w(?:=[^\s,;]*[\w/])?|-[A-Za-z](?=[\s.,;:!?)]|\Z))",
     "footnote": r"\[\^[\w-]{1,40}\]:?",
     "power": r"(?<![\w^])\w+\^[-+]?\w+",
     "arrow": r"(?<!\S)(?:-->|<--)(?!\S)",
@@ -44,7 +46,7 @@ KINDS = {
     "phone": r"(?<![\w+-])(?<!\d[.,:/])(?:\+(?=\d)|\(0\d+\)|0)(?=(?:[ ()/-]{0,2}\d){5})[\d ()/-]*\d(?!\w|[.,:]\d)",
     "code": rf"(?!{GLUED_NUMBER})"
     r"(?<![\w-])(?=[A-Z\d])(?=[\d_/.-]*[A-Z])(?=[A-Z_/.-]*\d)[A-Z0-9]+(?:[-_/.][A-Z0-9]+)*(?![\w-])",
-    "name": r"(?<![\w-])(?:(?=\w*\d\w*\d)(?=\w*[A-Za-z]\w*\d)\w{6,}|[^\W_]+(?:_[^\W_]+)+)(?![\w-])",
+    "name": r"(?<![\w-])(?:(?=\w*\d\w*\d)(?=\w*[A-Za-z]\w*\d)\w{6,}|[^\W_]+(?:_[^\W_]+)+(?:-[a-z\d]+)*)(?![\w-])",
     "number": NUMBER,
     "emoji": rf"(?:{EMOJI})+|{SMILEY}",
 }
@@ -56,9 +58,10 @@ SPAN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.i
 OTHERS: tuple[Carry, ...] = ("times", "all", "none")
 PRIVATE = [chr(code) for code in range(FIRST_PLACEHOLDER, 0xF900)]
 HINT = re.compile(  # without any of these, and
-    r"[`_\d@#{%^/\\<&\u2600-\u27bf\U0001f000-\U0001faff]|[:;=]['’]?[-o]?[()DPp/|*]|\^\^|[xX]D\b"
+    r"[`_\d@#{%^~/\\<&\u2600-\u27bf\U0001f000-\U0001faff]|[:;=]['’]?[-o]?[()DPp/|*]|\^\^|[xX]D\b|(?:\A|\s)--?[A-Za-z]"
 )
 OWN_LETTER = re.compile(r"[^\W\d_A-Za-zÀ-ɏ]")  # of a script that does not part words, beside which a literal may stand
+TECHNICAL = frozenset("^~\\")  # signs that a network never learned to spell in bytes, and gets wrong
 FIRST_SIGN = re.compile(r"[^\W_]|[\ue000-\uf8ff]")  # a letter, a digit or a symbol
 INNER_DOT = re.compile(r"\.\w")  # without this, no span is found
 
@@ -295,7 +298,7 @@ class Masking:
         """
         category = unicodedata.category(character)
         sign = category == "No" or (category.startswith("S") and not character.isascii())  # No is of km², ½
-        return sign or self.unread(character) > 0
+        return sign or character in TECHNICAL or self.unread(character) > 0
 
     def unread(self, text: str) -> int:
         """How many letters of a text are of scripts unknown to the vocabulary."""

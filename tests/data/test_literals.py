@@ -43,7 +43,16 @@ def literals(masked: Masked) -> list[str]:
             ["3f2504e0-4f89-11d3-9a0c-0305e82c3301", "3F2504E0-4F89-11D3-9A0C-0305E82C3301"],
         ),
         ("Siehe unten[^1] und dort[^a-b]; [^2]: hier", ["[^1]", "[^a-b]", "[^2]:"]),
-        ("Es sind 10^3, 10^-9 oder x^2, also --> viel", ["10^3", "10^-9", "x^2", "-->"]),
+        ("Es sind 10^3, 10^-9 oder x^2.", ["10^3", "10^-9", "x^2"]),
+        ("Mit --help, --max-size=3 oder -v --> ja", ["--help", "--max-size=3", "-v -->"]),
+        ("Er ist -los, -- also -- und - so -, -ja", []),
+        (
+            "Server k8s-prod-01, Nummer ab12-cd34-ef56, x86_64-linux-gnu",
+            ["k8s-prod-01", "ab12-cd34-ef56", "x86_64-linux-gnu"],
+        ),
+        ("Die 2-Zimmer-Wohnung, 25-jährig, MP3-Player, B2B-Kunden, COVID-19-Impfung, 80er-Jahre-Party", []),
+        ("Drücken Sie Strg+\\ oder ^C", ["\\", "^C"]),
+        (r"Es liegt auf \\server\ablage$\ordner.", [r"\\server\ablage$\ordner"]),
         ("Starte es mit `make serve` oder `a`.", ["`make serve`", "`a`"]),
         ("Wie geht`s dir und was gibt`s? Qur`an, Ka`ba, ``Ja'' und `nein' oder `doch'", []),
         ("Hallo {name}, du hast %d Nachrichten.", ["{name}", "%d"]),
@@ -95,7 +104,7 @@ def test_literals_are_found(masking: Masking, text: str, expected: list[str]) ->
         "ICH BIN DA",
         "Ende.Anfang",
         "a < b und c > d, A & B",
-        "a @ b # c { d % e \\ f",
+        "a @ b # c { d % e | f",
     ],
 )
 def test_words_and_small_numbers_are_the_networks(masking: Masking, text: str) -> None:

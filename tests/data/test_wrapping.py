@@ -36,7 +36,7 @@ def lines_within(text: str) -> list[str]:
         (f"{LONG}\nb. alten Vertrag", [LONG, "b. alten Vertrag"]),
         (f"{LONG}\nwww.example.com", [LONG, "www.example.com"]),
         (f"{LONG}\nmax: alten Vertrag", [LONG, "max: alten Vertrag"]),
-        (f"{LONG}\tB\nalten Vertrag\tC", [f"{LONG} B", "alten Vertrag C"]),
+        (f"{LONG}\tB\nalten Vertrag\tC", [LONG, "B", "alten Vertrag", "C"]),
         (
             f"Hallo Max,\n\n{LONG.lower()}\nalten Vertrag kündige.",
             ["Hallo Max,", f"{LONG.lower()} alten Vertrag kündige."],
