@@ -43,6 +43,24 @@ class Server(uvicorn.Server):
             threading.Thread(target=self.app.state.registry.drain, name="drain", daemon=True).start()
         super().handle_exit(sig, frame)
 
+    def handle_hangup(self, sig: int, frame: FrameType | None) -> None:
+        """SIGHUP: a terminal that closes takes its server along, which stops as at SIGTERM; a daemon reads its bundles
+        anew."""
+        if sys.stderr is not None and sys.stderr.isatty():
+            self.handle_exit(sig, frame)
+        else:
+            threading.Thread(target=reload, args=(self.app.state.registry,), name="reload", daemon=True).start()
+
+
+def reload(registry: Registry) -> None:
+    """Read all bundles anew, and log what came of it."""
+    try:
+        registry.load()
+    except UserError as error:
+        log.error("the old bundles stay: %s", error)
+    else:
+        log.info("reloaded; serving %s", ", ".join(sorted(registry.directions())))
+
 
 def listen(settings: Settings) -> socket.socket:
     """The socket, taken before the models are loaded: a second server is told at once, and who connects waits.
@@ -103,5 +121,6 @@ def run(arguments: argparse.Namespace) -> int:
         )
         server = Server(app, config)
         signal.signal(signal.SIGTERM, server.handle_exit)  # uvicorn raises it again at its end, when all is done
+        signal.signal(signal.SIGHUP, server.handle_hangup)
         server.run([listening])
     return 0 if server.started else 1

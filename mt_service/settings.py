@@ -70,6 +70,9 @@ class Settings:
         for name, (least, most) in RANGES.items():
             value = getattr(self, name)
             check(least <= value <= most, f"{known_as(name)} must be from {least:,} to {most:,}, but is {value}")
+        check(
+            self.host != "", f"{known_as('host')} is empty: leave it out, or say 0.0.0.0 to let other machines connect"
+        )
         bare = self.root_path == "" or (self.root_path.startswith("/") and not self.root_path.endswith("/"))
         check(bare, f"{known_as('root_path')} must look like /mt, but is '{self.root_path}'")
 
@@ -109,4 +112,6 @@ def parse(kind: Any, text: str) -> Any:
     """A variable's text as the kind that is wanted, as far as it can be."""
     if typing.get_origin(kind) is tuple:
         return tuple(part for part in text.split(os.pathsep) if part)
+    if text.isupper() and text.lower() in typing.get_args(kind):  # INFO, as others spell levels
+        return text.lower()
     return parse_value(text) if kind in (int, float) else text

@@ -28,7 +28,7 @@ async def languages(request: Request) -> LanguagesAnswer:
             source=languages_of(name)[0],
             target=languages_of(name)[1],
             model=translator.info.name,
-            beam=translator.info.beam,
+            beam=min(translator.info.beam, settings.max_beam),
             length_penalty=translator.info.length_penalty,
             glossary=bool(translator.bundle.placeholders and settings.max_terms),
         )
@@ -73,9 +73,9 @@ async def metrics(request: Request) -> Response:
 def may_administer(request: Request) -> bool:
     """Whether a request comes from this machine or knows the token."""
     token = request.app.state.settings.admin_token
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token:
-        return hmac.compare_digest(given.encode(), token.encode())
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
     if "Origin" in request.headers:  # a browser asks, on behalf of whatever page
         return False
     try:
@@ -92,7 +92,11 @@ def may_administer(request: Request) -> bool:
 async def reload(request: Request) -> dict[str, list[str]]:
     """Read all bundles anew; when one is bad, the old ones stay and the answer says why."""
     if not may_administer(request):
-        raise RefusedError(403, "forbidden", "only this machine, or who knows MT_ADMIN_TOKEN, may reload")
+        token = "send the header Authorization: Bearer, with what MT_ADMIN_TOKEN is"
+        told = (
+            token if request.app.state.settings.admin_token else "without MT_ADMIN_TOKEN only this machine may reload"
+        )
+        raise RefusedError(403, "forbidden", told)
     registry = request.app.state.registry
     try:
         await asyncio.to_thread(registry.load)

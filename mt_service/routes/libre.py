@@ -58,7 +58,7 @@ async def read_as(model: type[Model], request: Request) -> Model:
     Raises:
         RefusedError: naming what is wrong.
     """
-    kind, body = request.headers.get("Content-Type", ""), await body_of(request)
+    kind, body = request.headers.get("Content-Type", "").lower(), await body_of(request)
     if kind.startswith("multipart/"):
         raise RefusedError(415, "not_json", f"the body is a form of many parts: send JSON, or a form as {FORM}")
     with checking_body(model):
@@ -78,6 +78,10 @@ def form(body: bytes, most: int) -> dict[str, Any]:
     except ValueError:
         message = f"the form has more than {most} fields; send fewer texts at once"
         raise RefusedError(422, "invalid", message, limit=most) from None
+    if any("\ufffd" in value for _, value in pairs):
+        raise RefusedError(
+            422, "invalid", "the form is not in UTF-8, or has a text with characters that were lost before"
+        )
     several = [value for name, value in pairs if name == "q"]
     return {**dict(pairs), **({"q": several} if len(several) > 1 else {})}
 

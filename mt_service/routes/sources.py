@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from fastapi import Request
 
@@ -19,13 +19,13 @@ UNABLE = "languages are told apart only where models without a shortlist transla
 SURE = 0.99  # probability from which a text is in a language, whatever the others of its request are in
 
 
-def chosen(own: Mapping[str, float], together: Mapping[str, float], target: str) -> Guess:
-    """The language of a text: its own if that is sure, else that of all texts; the target's only if it is sure."""
+def chosen(own: Mapping[str, float], together: Mapping[str, float], sources: Collection[str]) -> Guess:
+    """The language of a text: its own if that is sure, else that of all texts, else the likeliest of the sources."""
     for scores in (own, together):
         guess = as_guesses(scores)[0]
         if guess.probability >= SURE:
             return guess
-    return next(one for one in as_guesses(together) if one.language != target)
+    return next(one for one in as_guesses(together) if one.language in sources)
 
 
 def reads(registry: Registry, language: str, text: str, is_html: bool) -> bool:
@@ -39,7 +39,8 @@ def reads(registry: Registry, language: str, text: str, is_html: bool) -> bool:
 
 
 async def sources_of(request: Request, texts: Sequence[str], target: str, is_html: bool) -> list[Guess]:
-    """The likeliest language of each text, among those that can become the target, and that itself.
+    """The likeliest language of each text, of all that are served; of what is not sure, of those that can become the
+    target.
 
     Raises:
         RefusedError: when these are several, and not told apart, or there are none.
@@ -51,13 +52,13 @@ async def sources_of(request: Request, texts: Sequence[str], target: str, is_htm
     if not sources:
         message = f"no model translates to {target}; there are: {', '.join(sorted(registry.directions()))}"
         raise RefusedError(422, "unknown_direction", message, field="target")
-    candidates = {name: one for name, one in writers(registry).items() if name in (*sources, target)}
-    if candidates:
+    candidates = writers(registry)
+    if not candidates.keys().isdisjoint(sources):
         seen = await asyncio.to_thread(lambda: [" ".join(visible(text)) for text in texts]) if is_html else texts
         with admitted(request) as client:
             scores = await score(candidates, seen, request.app.state.settings.deadline_seconds, client)
         together = {language: sum(one[language] for one in scores) for language in candidates}
-        return [chosen(one, together, target) for one in scores]
+        return [chosen(one, together, sources) for one in scores]
     if len(sources) > 1:
         raise RefusedError(
             422, "invalid", f"field 'source': {UNABLE}; name one of {', '.join(sources)}", field="source"

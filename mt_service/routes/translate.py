@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from data.errors import UserError
 from data.glossary import Glossary, glossary_of
-from data.languages import languages_of
+from data.languages import languages_of, primary
 from mt_service.alignment import Alignment
 from mt_service.detection import Guess
 from mt_service.markup import read
@@ -164,6 +164,7 @@ async def work_by_source(wish: TranslateRequest, request: Request) -> tuple[list
     Raises:
         RefusedError, OverloadError, DeadlineError, EngineError: nothing was translated.
     """
+    wish = as_served(wish, request.app.state.registry)
     if wish.source != AUTO:
         done = await work(wish, request)
         count(request, [done])
@@ -174,8 +175,8 @@ async def work_by_source(wish: TranslateRequest, request: Request) -> tuple[list
     found, parts = dict[int, Translation](), list[Work]()
     for source in sorted({guess.language for guess in guesses}):
         places = [place for place, guess in enumerate(guesses) if guess.language == source]
-        if source == wish.target:
-            found |= {place: as_it_is(wish.texts[place], wish, state.registry) for place in places}
+        if f"{source}-{wish.target}" not in state.registry.directions():
+            found |= {place: as_it_is(wish.texts[place], source, wish, state.registry) for place in places}
             continue
         some = wish.model_copy(update={"source": source, "text": [wish.texts[place] for place in places]})
         left = state.settings.deadline_seconds - (time.perf_counter() - started)
@@ -186,9 +187,21 @@ async def work_by_source(wish: TranslateRequest, request: Request) -> tuple[list
     return guesses, Work(parts[-1].model if parts else "", translations, used(wish, translations, started))
 
 
-def as_it_is(text: str, wish: TranslateRequest, registry: Registry) -> Translation:
-    """A text that is most like the target language."""
-    told = f"in {wish.target} already" if reads(registry, wish.target, text, wish.is_html) else "in no language served"
+def as_served(wish: TranslateRequest, registry: Registry) -> TranslateRequest:
+    """A request with languages as they are served: de of DE or de-AT, where that is not served itself."""
+    served = {language for name in registry.directions() for language in languages_of(name)}
+    asked = {"source": wish.source, "target": wish.target}
+    named = {field: primary(code) for field, code in asked.items() if code not in served and primary(code) in served}
+    return wish.model_copy(update=named) if named else wish
+
+
+def as_it_is(text: str, language: str, wish: TranslateRequest, registry: Registry) -> Translation:
+    """A text that is most like a language which nothing translates to the target, or the target itself."""
+    told = f"in {language} already"
+    if language != wish.target:
+        told = f"in {language}, which no model translates to {wish.target}"
+    if not reads(registry, language, text, wish.is_html):
+        told = "in no language served"
     remark = f"left as it is: it seems to be {told}"
     alignment = Alignment([], [], []) if wish.alignments else None
     return Translation(text, 0.0, [Alternative(text, 0.0)], alignment, 0, 0, [remark])

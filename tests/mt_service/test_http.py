@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import signal
@@ -177,6 +178,24 @@ def test_json_may_be_declared_with_details(server: Served, kind: str) -> None:
     assert answer.json()["translations"] == [{"text": "dei ba"}]
 
 
+def test_a_mark_of_byte_order_before_json_is_passed_over_and_other_codings_are_named(server: Served) -> None:
+    body = b'{"text": "ba dei", "source": "aa", "target": "bb"}'
+    json_kind = {"Content-Type": "application/json"}
+    answer = httpx.post(server.url + "/v1/translate", content=b"\xef\xbb\xbf" + body, headers=json_kind)
+    assert answer.json()["translations"] == [{"text": "dei ba"}]
+    packed = httpx.post(
+        server.url + "/v1/translate", content=gzip.compress(body), headers={**json_kind, "Content-Encoding": "gzip"}
+    )
+    assert packed.status_code == 415
+    assert packed.json()["error"]["message"] == "the body is encoded (gzip): send it as it is"
+
+
+def test_languages_may_be_named_with_regions_or_in_capitals(server: Served) -> None:
+    body = {"text": "ba dei", "source": "AA", "target": "bb-CH"}
+    answer = httpx.post(server.url + "/v1/translate", json=body).json()
+    assert (answer["source"], answer["target"], answer["translations"]) == ("AA", "bb-CH", [{"text": "dei ba"}])
+
+
 def test_a_body_over_the_limit_is_refused_unread(server: Served) -> None:
     assert httpx.post(server.url + "/v1/translate", content=b"x" * 600_000).status_code == 413
 
@@ -342,4 +361,5 @@ def test_a_list_is_no_longer_than_the_widest_beam(golden: Path) -> None:
         assert len(ask(server, "ba dei lo", n_best=2).json()["translations"][0]["alternatives"]) == 2
         answer = ask(server, "ba dei lo", n_best=3)
         assert answer.json()["error"]["message"] == "field 'n_best': 3 asked for, but at most 2 are allowed"
-        assert httpx.get(server.url + "/v1/languages").json()["limits"]["n_best"] == 2
+        told = httpx.get(server.url + "/v1/languages").json()
+        assert (told["limits"]["n_best"], told["directions"][0]["beam"]) == (2, 2)

@@ -118,9 +118,17 @@ def test_a_text_is_translated_from_the_language_that_it_is_in(shipped: Served) -
     ],
 )
 def test_a_form_is_read_too(server: Served, body: str, text: str | list[str]) -> None:
-    headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+    for kind in ("application/x-www-form-urlencoded; charset=utf-8", "Application/X-WWW-Form-Urlencoded"):
+        answer = httpx.post(server.url + "/translate", content=body, headers={"Content-Type": kind})
+        assert answer.json()["translatedText"] == text
+
+
+@pytest.mark.parametrize("text", ["Gr%FC%DFe", b"\xfc"])
+def test_a_form_in_another_encoding_is_refused(server: Served, text: str | bytes) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = b"source=aa&target=bb&q=" + (text.encode() if isinstance(text, str) else text)
     answer = httpx.post(server.url + "/translate", content=body, headers=headers)
-    assert answer.json()["translatedText"] == text
+    assert (answer.status_code, answer.json()["error"].startswith("the form is not in UTF-8")) == (422, True)
 
 
 @pytest.mark.parametrize(

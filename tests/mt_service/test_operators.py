@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import httpx
 import pytest
-from serving import Served, ask, serve
+from serving import Served, ask, serve, until
 
+from models.bundle import SUMS
 from mt_service import routes
 from mt_service.app import create_app
 from mt_service.detection import Guess
 from mt_service.metrics import labelled
+from mt_service.problems import RefusedError
 from mt_service.registry import Registry
+from mt_service.schemas import TranslateRequest
 from mt_service.settings import Settings
 from mt_service.translator import Translator
 
@@ -83,8 +87,14 @@ def test_nothing_is_counted_of_a_request_that_fails_half_way(
     translator: Translator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings()
-    app = create_app(settings, Registry(settings, translators=[translator]))
+    app = create_app(settings, registry := Registry(settings, translators=[translator]))
     guesses = [Guess("aa", 1.0), Guess("zz", 1.0)]
+    original = routes.translate.work
+
+    async def work(wish: TranslateRequest, *rest: Any) -> routes.translate.Work:
+        if wish.source == "zz":
+            raise RefusedError(422, "invalid", "nothing comes of it")
+        return await original(wish, *rest)
 
     async def sources(*_: object) -> list[Guess]:
         return guesses
@@ -95,6 +105,8 @@ def test_nothing_is_counted_of_a_request_that_fails_half_way(
             return answer.status_code, (await client.get("/metrics")).text
 
     monkeypatch.setattr(routes.translate, "sources_of", sources)
+    monkeypatch.setattr(routes.translate, "work", work)
+    monkeypatch.setattr(registry, "directions", lambda: {"aa-bb": translator, "zz-bb": translator})
     status, counted = asyncio.run(look())
     assert status == 422
     assert "mt_sentences_total 0.0" in counted
@@ -130,6 +142,19 @@ def test_this_machine_may_reload_by_either_kind_of_address(golden: Path) -> None
 
 def test_reloading_may_need_a_token(golden: Path) -> None:
     with serve(golden, admin_token="secret") as server:
-        assert httpx.post(server.url + "/v1/reload").status_code == 403
-        headers = {"Authorization": "Bearer secret"}
-        assert httpx.post(server.url + "/v1/reload", headers=headers).status_code == 200
+        told = httpx.post(server.url + "/v1/reload")
+        message = "send the header Authorization: Bearer, with what MT_ADMIN_TOKEN is"
+        assert (told.status_code, told.json()["error"]["message"]) == (403, message)
+        for value, status in (("Bearer secret", 200), ("bearer secret", 200), ("secret", 403), ("Basic secret", 403)):
+            assert httpx.post(server.url + "/v1/reload", headers={"Authorization": value}).status_code == status
+
+
+def test_a_daemon_reads_its_bundles_anew_when_it_is_hung_up(golden: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(golden, tmp_path / "bundle"))
+    with serve(folder) as server:
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: "reloaded; serving aa-bb" in "".join(server.log))
+        (folder / SUMS).unlink()
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: "ERROR mt_service the old bundles stay: " in "".join(server.log))
+        assert ask(server, "ba dei").json()["translations"] == [{"text": "dei ba"}]

@@ -25,11 +25,13 @@ def post(path: bytes, body: bytes = BODY, more: bytes = OFFER) -> bytes:
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with the path, the names of headers, and the body."""
+    """Answers with the path, the names of headers, and the body; at /slow, never."""
     body, more = b"", True
     while more:
         message = await receive()
         body, more = body + message.get("body", b""), message.get("more_body", False)
+    if scope["path"] == "/slow":
+        await asyncio.sleep(60)
     said = [scope["path"].encode(), b",".join(name for name, _ in scope["headers"]), body]
     content = b"<" + b"|".join(said) + b">"
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(content))]})
@@ -55,6 +57,29 @@ class Wire(asyncio.Transport):
     def pause_reading(self) -> None: ...
 
     def resume_reading(self) -> None: ...
+
+
+def talk_slowly(packets: list[bytes], stops: bool = False) -> Wire:
+    """What comes of packets behind which nothing follows for a while, or until the server is about to stop."""
+
+    async def talk() -> Wire:
+        config, wire = uvicorn.Config(echo, log_config=None), Wire()
+        config.load()
+        protocol = Protocol(config, ServerState(), {}, asyncio.get_running_loop())
+        protocol.connection_made(wire)
+        for packet in packets:
+            protocol.data_received(packet)
+            await asyncio.sleep(0.01)
+        if stops:
+            protocol.shutdown()
+        else:
+            await asyncio.sleep(0.1)
+        closed = wire.closed
+        protocol.connection_lost(None)  # which closes
+        wire.closed = closed
+        return wire
+
+    return asyncio.run(talk())
 
 
 def told(*packets: bytes, answers: int = 1) -> Wire:
@@ -127,7 +152,44 @@ def test_the_limit_of_heads_holds_however_they_come() -> None:
 def test_headers_behind_a_body_are_limited_as_well() -> None:
     start = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: "
     wire = told(start, *[b"a" * 9000] * 8)
-    assert (wire.closed, wire.written) == (True, b"")
+    assert wire.closed
+    assert re.findall(rb"HTTP/1.1 (\d+)", wire.written) == [b"431"]
+
+
+HALF = b"POST /a HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc"
+
+
+@pytest.mark.parametrize(
+    ("packets", "statuses"),
+    [
+        ([], []),
+        ([HALF[:20]], [b"408"]),
+        ([HALF], [b"408"]),
+        ([post(b"/a"), HALF], [b"200", b"408"]),
+    ],
+)
+def test_a_request_has_to_arrive_in_time(
+    packets: list[bytes], statuses: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mt_service.protocol.ARRIVAL", 0.05)
+    wire = talk_slowly(packets)
+    assert wire.closed
+    assert re.findall(rb"HTTP/1.1 (\d+)", wire.written) == statuses
+
+
+def test_who_waits_for_an_answer_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mt_service.protocol.ARRIVAL", 0.05)
+    wire = talk_slowly([post(b"/slow"), HALF[:20]])
+    assert (wire.closed, wire.written) == (False, b"")
+
+
+def test_what_has_not_arrived_when_the_server_stops_is_refused() -> None:
+    wire = talk_slowly([HALF], stops=True)
+    assert wire.closed
+    assert b'"message":"the server is about to stop, and the request has not arrived"' in wire.written
+    assert re.findall(rb"HTTP/1.1 (\d+)", wire.written) == [b"503"]
+    waiting = talk_slowly([post(b"/slow")], stops=True)
+    assert (waiting.closed, waiting.written) == (False, b"")
 
 
 def test_a_long_body_is_no_long_head() -> None:

@@ -27,6 +27,10 @@ def test_a_token_of_digits_stays_text() -> None:
     assert load_settings({"MT_ADMIN_TOKEN": "0123"}).admin_token == "0123"
 
 
+def test_a_level_may_be_in_capitals() -> None:
+    assert load_settings({"MT_LOG_LEVEL": "WARNING"}).log_level == "warning"
+
+
 def test_flags_go_before_variables() -> None:
     assert load_settings({"MT_PORT": "9"}, port=10, host=None) == Settings(port=10)
 
@@ -61,6 +65,8 @@ def test_variables_that_kubernetes_sets_beside_a_service_are_passed_over(variabl
         ("MT_MAX_ROWS", "-1", "'max_rows' (MT_MAX_ROWS) must be from 0 to"),
         ("MT_DEADLINE_SECONDS", "nan", "MT_DEADLINE_SECONDS"),
         ("MT_DEVICE", "tpu", "MT_DEVICE"),
+        ("MT_HOST", "", "'host' (MT_HOST) is empty: leave it out, or say 0.0.0.0"),
+        ("MT_LOG_LEVEL", "LOUD", "'MT_LOG_LEVEL' must be one of debug, info, warning, error, but is 'LOUD'"),
         ("MT_ROOT_PATH", "translate/", "'root_path' (MT_ROOT_PATH) must look like /mt"),
     ],
 )

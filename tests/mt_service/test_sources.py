@@ -9,6 +9,7 @@ import httpx
 import pytest
 from serving import Served, metric, serve
 
+from models.bundle import shipped_bundles
 from mt_service.detection import Guess
 from mt_service.routes.sources import chosen
 
@@ -91,10 +92,21 @@ def test_where_languages_are_not_told_apart_the_only_source_is_taken(golden: Pat
         assert (answer.status_code, answer.json()["error"]["field"]) == (422, "target")
 
 
+def test_a_text_that_nothing_translates_to_the_target_stays_as_it_is() -> None:
+    captions = Path(__file__).parents[2] / "benchmarks" / "bundles" / "multi30k-en-fr"
+    with serve(shipped_bundles()[0], captions) as server:
+        stays, goes = told(server, ["Ein Mann fährt mit dem Rad durch die Stadt.", "A man rides a bike."], "fr")[
+            "translations"
+        ]
+    assert (stays["text"], stays["source"]) == ("Ein Mann fährt mit dem Rad durch die Stadt.", "de")
+    assert stays["warnings"] == ["left as it is: it seems to be in de, which no model translates to fr"]
+    assert (goes["text"].split()[0], goes["source"]) == ("Un", "en")
+
+
 def test_a_sure_text_has_its_own_language_and_others_that_of_all() -> None:
     sure, unsure, even = {"de": 0.0, "en": -20.0}, {"de": -1.0, "en": 0.0}, {"de": 0.0, "en": 0.0}
-    assert chosen(sure, {"de": -90.0, "en": 0.0}, "en").language == "de"
-    assert chosen(unsure, sure, "en") == Guess("de", pytest.approx(1.0))
-    assert chosen(unsure, {"de": -90.0, "en": 0.0}, "en").language == "en"
-    assert chosen(unsure, unsure, "en") == Guess("de", pytest.approx(0.2689, abs=1e-4))
-    assert chosen(even, even, "de") == Guess("en", 0.5)
+    assert chosen(sure, {"de": -90.0, "en": 0.0}, ["de"]).language == "de"
+    assert chosen(unsure, sure, ["de"]) == Guess("de", pytest.approx(1.0))
+    assert chosen(unsure, {"de": -90.0, "en": 0.0}, ["de"]).language == "en"
+    assert chosen(unsure, unsure, ["de"]) == Guess("de", pytest.approx(0.2689, abs=1e-4))
+    assert chosen(even, even, ["en"]) == Guess("en", 0.5)
