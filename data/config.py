@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from data.errors import UserError
 
 T = TypeVar("T")
+KINDS: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path"}
 
 
 def check(condition: bool, message: str) -> None:
@@ -94,8 +95,8 @@ def scalar(kind: Any, value: Any, where: str) -> Any:
     finite = not isinstance(value, float) or math.isfinite(value)
     check(finite, f"'{where}' must be a finite number, but is {value}")
     if not isinstance(kind, type) or not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        name = "list" if typing.get_origin(kind) is tuple else getattr(kind, "__name__", str(kind))
-        raise UserError(f"'{where}' must be of type {name}, but is {value!r}")
+        name = "a list" if typing.get_origin(kind) is tuple else KINDS.get(kind, "a section of keys")
+        raise UserError(f"'{where}' must be {name}, but is {value!r}")
     return value
 
 

@@ -73,6 +73,7 @@ def read(corpus: CorpusConfig, root: Path) -> Iterator[Line]:
 
 def check_there(path: Path, kind: str) -> None:
     """Raise UserError, naming the kind of file, when there is none."""
+    check(not path.is_dir(), f"{kind} file {path} is a folder: name a file in it")
     check(path.is_file(), f"{kind} file {path} does not exist: mend its path, or the root that it starts at")
     readable = str(path).encode(errors="replace").decode()
     check(readable == str(path), f"{kind} file {readable} has a name, or a folder's, that is no UTF-8: rename it")
@@ -104,16 +105,22 @@ def read_text(source: Path, target: Path) -> Iterator[Line]:
 
 
 def read_tsv(path: Path) -> Iterator[Line]:
-    """Split each line at its one tab."""
+    """Split each line at its one tab; a line of nothing is a pair of empty sides."""
     for number, line in enumerate(read_lines(path), start=1):
-        yield two_columns(path, number, line)
+        yield two_columns(path, number, line) if line.strip() else Line(number, "", "")
 
 
 def two_columns(path: Path, number: int, line: str) -> Line:
     """A line of a file, parted at its one tab."""
     columns = line.split("\t")
-    check(len(columns) == 2, f"{path} line {number} has {len(columns)} columns; it must have 2, with a tab between")
+    mend = "if it is TMX, say format = 'tmx'" if line.startswith("<?xml") else "it must have 2, with a tab between"
+    check(len(columns) == 2, f"{path} line {number} has {counted(len(columns), 'column')}; {mend}")
     return Line(number, *columns)
+
+
+def counted(number: int, what: str) -> str:
+    """One column, 2 columns."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def read_lines(path: Path) -> Iterator[str]:

@@ -113,7 +113,12 @@ def hold_out(spool: Path, config: DataConfig, reports: Sequence[CorpusReport]) -
     held = HeldOut(set(), set(), {})
     for index, (corpus, report) in enumerate(zip(config.train, reports, strict=True)):
         fits = not corpus.hold_out or corpus.hold_out < report.kept
-        check(fits, f"hold_out = {corpus.hold_out} leaves nothing of {corpus.source}, which has {report.kept} pairs")
+        rules = f" ({', '.join(report.dropped)})" if report.dropped else ""
+        check(
+            fits,
+            f"hold_out = {corpus.hold_out} leaves nothing of {corpus.source}, of whose {report.read:,} pairs cleaning "
+            f"kept {report.kept:,}{rules}: hold out fewer",
+        )
         if corpus.hold_out:
             hashed = ((key_of(to_line(kept.pair)), kept.number) for kept in read_spool(spool) if kept.corpus == index)
             held.places.update((index, number) for _, number in heapq.nsmallest(corpus.hold_out, hashed))

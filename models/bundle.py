@@ -153,7 +153,8 @@ def read_bundle(folder: Path) -> Bundle:
         UserError: one sentence about what is wrong: a missing or altered file, a newer format, an unknown key,
             a tokenizer of another size.
     """
-    check(folder.is_dir(), f"{folder} is no bundle: there is no such folder")
+    why = "it is a file, and a bundle is a folder" if folder.is_file() else "there is no such folder"
+    check(folder.is_dir(), f"{folder} is no bundle: {why}")
     verify_sums(folder)
     config = read_config(folder / CONFIG)
     tokenizer = Tokenizer.load(folder / TOKENIZER)

@@ -8,6 +8,33 @@ from pathlib import Path
 from typing import Any
 
 
+class Once(argparse._StoreAction):
+    """Keeps a flag's value, which argparse would replace without a word when the flag comes again."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        """Keep it.
+
+        Raises:
+            ArgumentError: the second time.
+        """
+        given = namespace.__dict__.setdefault("_given", set())
+        if option is not None and self.dest in given:
+            raise argparse.ArgumentError(self, "may be given once")
+        given.add(self.dest)
+        super().__call__(parser, namespace, values, option)
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses a flag that comes twice, unless it makes a list."""
+
+    def __init__(self, *words: Any, **named: Any) -> None:
+        super().__init__(*words, **named)
+        for action in (None, "store"):
+            self.register("action", action, Once)
+
+
 def add_glossary(parser: argparse.ArgumentParser) -> None:
     """The flag for files of terms."""
     text = "terms, each 'source<TAB>target', after a line 'de<TAB>en' that names the languages; may be repeated"
@@ -45,7 +72,7 @@ def add_translate(commands: Any, run: Callable[[argparse.Namespace], int]) -> No
         help="translate a document of HTML as a whole, and put its tags where they belong",
     )
     add("--batch", type=int, default=64, help="sentences decoded at once; default: 64")
-    add("--threads", type=int, help="CPU threads; default: all processors")
+    add("--threads", type=int, help="CPU threads; default, and 0: all processors")
     add("--device", choices=["auto", "cpu", "cuda"], help="default: a GPU when there is one")
     add("--rerank", action="store_true", help="also read hypotheses backwards: better, several times slower (beam 12)")
     add_glossary(parser)

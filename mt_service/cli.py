@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import UserError
-from mt_service.arguments import add_glossary, add_translate
+from mt_service.arguments import Parser, add_glossary, add_translate
 from mt_service.engine.interface import EngineError
 
 if TYPE_CHECKING:
@@ -319,14 +319,14 @@ def add_serve(commands: Any) -> None:
     add("--port", type=int, help="default: 8000")
     add("--bundle", action="append", dest="bundles", metavar="DIR", help="may be repeated; default: the one that ships")
     add_glossary(parser)
-    add("--threads", type=int, help="CPU threads; default: all processors")
+    add("--threads", type=int, help="CPU threads; default, and 0: all processors")
     add("--device", choices=["auto", "cpu", "cuda"], help="default: a GPU when there is one")
     parser.set_defaults(run=serve)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """All commands."""
-    parser = argparse.ArgumentParser(prog="mt", description="Self-hosted machine translation with recurrent networks.")
+    parser = Parser(prog="mt", description="Self-hosted machine translation with recurrent networks.")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in (add_prepare, add_train, add_diagnose, add_export, add_shortlist, add_prune):
@@ -378,7 +378,8 @@ def main(words: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at exit
         return FAILED
     except OSError as error:
-        return fail(f"{error.filename}: {error.strerror}" if error.filename else error, FAILED)
+        what = f"{error.filename}: " if error.filename else "reading or writing failed: "
+        return fail(f"{what}{error.strerror}" if error.strerror else error, FAILED)
     except EngineError as error:
         return fail(error, FAILED)
 

@@ -30,6 +30,7 @@ from mt_service.settings import BILLION, Settings, load_settings
 from mt_service.translation import Options, Translation
 from mt_service.translator import WINDOW, Translator
 
+LISTED = 5  # lines that are no UTF-8
 CHUNK = 1 << 20  # bytes that are read at once
 BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")  # what some reader or other takes for the end of a line
 
@@ -67,7 +68,7 @@ def windows(source: BinaryIO, target: BinaryIO) -> Iterator[list[str]]:
         source: bytes; broken UTF-8 is replaced, with a warning that names the line.
         target: is flushed before the source is waited for.
     """
-    number, rest = 0, b""
+    number, rest, broken = 0, b"", list[int]()
     wait_for_input(source)
     while True:
         if silent(source):
@@ -79,9 +80,11 @@ def windows(source: BinaryIO, target: BinaryIO) -> Iterator[list[str]]:
             lines, rest = [rest], b""
         for start in range(0, len(lines), WINDOW):
             window = lines[start : start + WINDOW]
-            yield [text_of(line, number + i) for i, line in enumerate(window, 1)]
+            yield [text_of(line, number + i, broken) for i, line in enumerate(window, 1)]
             number += len(window)
         if not chunk:
+            if len(broken) > LISTED:
+                say(f"mt: in all, {len(broken):,} lines are no UTF-8; convert the text, for example with iconv")
             return
 
 
@@ -91,12 +94,14 @@ def wait_for_input(source: BinaryIO) -> None:
         os.set_blocking(source.fileno(), True)
 
 
-def text_of(line: bytes, number: int) -> str:
-    """A line's text."""
+def text_of(line: bytes, number: int, broken: list[int]) -> str:
+    """A line's text; of those that are no UTF-8, whose numbers are kept, the first few are told."""
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
-        say(f"mt: line {number} is no UTF-8 ({error.reason} at byte {error.start}); what is broken was replaced")
+        broken.append(number)
+        if len(broken) <= LISTED:
+            say(f"mt: line {number} is no UTF-8 ({error.reason} at byte {error.start}); what is broken was replaced")
         return line.decode("utf-8", errors="replace")
 
 
@@ -177,7 +182,8 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: for a wrong call.
         EngineError: when the engine failed.
     """
-    check(arguments.n_best == 1 or arguments.format != "text", "--n-best needs --format json or --format moses")
+    check(not arguments.html or arguments.n_best == 1, "--html gives one translation: leave --n-best out")
+    check(arguments.n_best <= 1 or arguments.format != "text", "--n-best needs --format json or --format moses")
     check(not arguments.html or arguments.format == "text", f"--html gives HTML: leave --format {arguments.format} out")
     options = Options(
         arguments.source,
@@ -229,7 +235,8 @@ def write_document(
 ) -> Work:
     """Translate HTML as a whole; lines are blocks of it."""
     lines = enumerate(source.read().split(b"\n"), 1)
-    document = read("\n".join(text_of(line, number) for number, line in lines))
+    broken = list[int]()
+    document = read("\n".join(text_of(line, number, broken) for number, line in lines))
     found = list(translator.translate_windows([texts([document])], options, reverse))
     whole = put_back([document], found)[0]
     for remark in whole.remarks:

@@ -12,9 +12,12 @@ from data.batching import BatchingConfig
 from data.config import build, check
 from data.errors import UserError
 from data.prepare import DataConfig
+from models.cells import CELLS
 from models.config import ModelConfig
+from models.hypotheses import WIDEST
 from training.recipe_files import lineage, read_recipe
 
+MOST = {"threads": 1024, "dev_beam": WIDEST, "updates": 10**9}  # of keys of `training`
 LARGEST_SEED = 2**32  # every process adds its number to a thousand times as much
 
 
@@ -103,6 +106,8 @@ class TrainingConfig:
             "keep_best",
         ):
             check(getattr(self, name) >= 0, f"'{name}' must not be negative, but is {getattr(self, name)}")
+        for name, most in MOST.items():
+            check(getattr(self, name) <= most, f"'{name}' must be {most:,} or less, but is {getattr(self, name):,}")
 
     @property
     def dev(self) -> list[int]:
@@ -149,7 +154,7 @@ class TeacherConfig:
         check(given == 1, "a teacher needs a 'recipe' or a 'bundle', one of the two")
         changed = self.bundle is not None and bool(self.overrides)
         check(not changed, "'overrides' change a recipe, but this teacher is a 'bundle': leave them out")
-        check(self.beam >= 1, f"'beam' must be at least 1, but is {self.beam}")
+        check(1 <= self.beam <= WIDEST, f"'beam' must be from 1 to {WIDEST:,}, but is {self.beam}")
         check(
             self.choose == "best" or self.beam > 1,
             f"'choose' {self.choose} chooses among as many translations as 'beam', "
@@ -183,6 +188,10 @@ class Recipe:
         check(plain_name and self.name.isprintable(), f"'name' must be a plain folder name, but is {self.name!r}")
         check(0 <= self.seed < LARGEST_SEED, f"'seed' must be from 0 to {LARGEST_SEED - 1:,}, but is {self.seed}")
         self.check_start()
+        for part in ("encoder", "decoder"):
+            cell = getattr(self.model, part).cell
+            valid = ", ".join(sorted(CELLS))
+            check(cell in CELLS, f"'model.{part}.cell' must be one of {valid}, but is '{cell}'")
         check(
             bool(self.teachers) or not self.data.monolingual,
             "'data.monolingual' is of use to teachers alone, who translate it: name one in 'teachers', or leave it out",

@@ -14,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from data.collate import collate
+from data.config import check
 from data.corpus import all_lines
 from data.normalize import normalize
 from data.tokenizer import Tokenizer
@@ -115,6 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
     target = language(arguments.target_language, arguments.target, "--target-language")
     sources, targets = all_lines(arguments.source), all_lines(arguments.target)
     same_length(arguments.source, len(sources), arguments.target, len(targets))
+    check(bool(sources), f"{arguments.source} is empty: there is nothing to score")
     bundle = find_bundle(arguments.bundle, f"{origin}-{target}")
     network, pairs = bundle.network(choose_device(arguments.device)), list(zip(sources, targets, strict=True))
     for score in score_many(network, bundle.tokenizer, pairs, target):

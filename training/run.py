@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from data.prepare import DataConfig, Prepared, corpus_files, prepare
 from data.prepared import MODEL
 from training import distributed
 from training.average import choose_weights
+from training.config import Recipe
 from training.distributed import World
 from training.ridge_trainer import RidgeTrainer
 from training.run_folder import hold, let_go, use_of
@@ -24,6 +26,7 @@ from training.telemetry import say
 from training.trainer import NotFiniteError, Trainer
 
 INTERRUPTED = 130  # an exit code, as shells have it
+NO_MEMORY = re.compile(r"out of memory|can't allocate memory|DefaultCPUAllocator", re.IGNORECASE)
 
 
 def prepare_for(plan: Plan, start: Start | None, home: Path, force: bool = False) -> Prepared:
@@ -73,9 +76,8 @@ def prepare_recipe(
         if not teach(plan, home, World(), translate, force):
             return INTERRUPTED
         say(f"prepared data: {prepare_for(plan, find_start(plan, home), home, force).folder}")
-    except NotFiniteError as error:
-        say(f"mt: error: {error}")
-        return 1
+    except (NotFiniteError, MemoryError, RuntimeError) as error:
+        return failed(error)
     return 0
 
 
@@ -97,16 +99,35 @@ def train_recipe(path: Path, overrides: Sequence[str], home: Path, translate: Tr
     try:
         if not teach(plan, home, world, translate):
             return INTERRUPTED
+        if world.leads:
+            warn_of_slow_start(plan.recipe)
         trainer = trainer_for(plan, home, world)
         trainer.run()
         if not trainer.complete():  # which asks no other process: these may be gone
             return INTERRUPTED
-    except NotFiniteError as error:
-        say(f"mt: error: {error}")
-        return 1
+    except (NotFiniteError, MemoryError, RuntimeError) as error:
+        return failed(error)
     finally:
         distributed.leave(world)
     return 0
+
+
+def failed(error: Exception) -> int:
+    """Say why a run ended, for the exit code; what nobody thought of is raised again."""
+    if not isinstance(error, NotFiniteError):
+        if not (isinstance(error, MemoryError) or NO_MEMORY.search(str(error))):
+            raise error
+        told = str(error).splitlines()[0] if str(error) else "there was not enough"
+        error = UserError(f"memory ran out ({told}): lower 'batching.tokens', or the sizes in [model]")
+    say(f"mt: error: {error}")
+    return 1
+
+
+def warn_of_slow_start(recipe: Recipe) -> None:
+    """Tell of a rate that never gets to where it should."""
+    warmup, updates = recipe.optimizer.warmup, recipe.training.updates
+    if recipe.training.method == "gradient" and warmup >= updates:
+        say(f"the rate rises for 'optimizer.warmup' = {warmup:,} updates, and there are {updates:,}: set it lower")
 
 
 def trainer_for(plan: Plan, home: Path, world: World, force: bool = False) -> Trainer | RidgeTrainer:

@@ -27,7 +27,7 @@ CHECKPOINTS, LOCK = "checkpoints", ".lock"
 HELD: dict[Path, BinaryIO] = {}  # locks, which the system takes back when the process ends
 HOW_TO_GO_ON = (  # of `training`
     *("evaluate_every", "dev_sentences", "dev_beam", "log_every", "checkpoint_every", "checkpoint_minutes"),
-    *("keep_last", "keep_best", "patience", "threads", "updates", "ridge_passes", "read_ahead"),
+    *("keep_last", "keep_best", "patience", "threads", "device", "updates", "ridge_passes", "read_ahead"),
 )
 # Keys that a resumed run may set anew, since they leave the past as it was.
 MAY_CHANGE = {"shared", *(f"training.{name}" for name in HOW_TO_GO_ON)}
@@ -81,7 +81,8 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, TypeError, ValueError) as error:
-        raise UserError(f"{path.parent} is no run, or a damaged one: cannot read {path.name}: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"{path.parent} is no run, or a damaged one: cannot read {path.name}: {why}") from None
 
 
 def check_data(run: Path, state: Mapping[str, Any], prepared: Prepared) -> None:

@@ -147,6 +147,8 @@ class Trainer:
         if self.world.leads:
             checkpoint.mend_pointers(self.folder / CHECKPOINTS, state)
             say(f"going on from update {self.update:,} in {self.folder}")
+            if self.update > self.recipe.training.updates:
+                say(f"it is beyond 'training.updates' = {self.recipe.training.updates:,} already")
 
     def gradients(self, batch: Batch) -> tuple[float, float, int]:
         """Add a batch's gradients; return its smoothed loss, its negative log-likelihood and its target tokens."""

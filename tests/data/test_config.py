@@ -52,11 +52,12 @@ def test_an_int_is_a_float_but_nothing_else() -> None:
         ({"path": "x", "inner": {"sise": 1}}, "unknown key 'inner.sise'; valid keys are: kind, size"),
         ({"path": "x", "inner": {"size": 0}}, r"\[inner\] size must be positive"),
         ({"path": "x", "inner": {"kind": "c"}}, "'inner.kind' must be one of a, b, but is 'c'"),
-        ({"path": "x", "many": {"k": {"size": "1"}}}, "'many.k.size' must be of type int, but is '1'"),
-        ({"path": "x", "rate": True}, "'rate' must be of type float"),
+        ({"path": "x", "many": {"k": {"size": "1"}}}, "'many.k.size' must be a whole number, but is '1'"),
+        ({"path": "x", "rate": True}, "'rate' must be a number"),
+        ({"path": "x", "inner": 3}, "'inner' must be a section of keys, but is 3"),
         ({"path": "x", "two": [1]}, "'two' must have 2 values, but has 1"),
         ({"path": "x", "names": "ab"}, "'names' must be"),
-        ({"path": "x", "names": [1]}, r"'names\[0\]' must be of type str"),
+        ({"path": "x", "names": [1]}, r"'names\[0\]' must be text"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(mapping: dict[str, object], message: str) -> None:

@@ -63,6 +63,15 @@ def test_a_script_or_country_is_found_however_it_is_joined(tmp_path: Path, code:
     assert lines[2] == Line(3, "Vier", "Four")
 
 
+def test_a_line_of_nothing_is_an_empty_pair(tmp_path: Path) -> None:
+    assert one_file(tmp_path, "a.tsv", b"a\tb\n \nc\td\n")[1] == Line(2, "", "")
+
+
+def test_a_folder_is_no_corpus(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"is a folder: name a file in it"):
+        list(read(CorpusConfig("tsv", ("de", "en"), tmp_path), tmp_path))
+
+
 def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9.tsv")
     path.write_bytes(b"a\tb\n")
@@ -100,7 +109,8 @@ def test_a_bad_pair_of_files_is_named_with_its_line(tmp_path: Path, source: byte
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.tsv", b"a\tb\na\n", r"a\.tsv line 2 has 1 columns; it must have 2"),
+        ("a.tsv", b"a\tb\na\n", r"a\.tsv line 2 has 1 column; it must have 2"),
+        ("a.tsv", b"<?xml version='1.0'?>\n", r"a\.tsv line 1 has 1 column; if it is TMX, say format = 'tmx'"),
         ("a.tsv", b"a\tb\tc\n", r"a\.tsv line 1 has 3 columns"),
         ("a.tsv", b"a\tb\rc\td", r"a\.tsv is one line, since \\r alone ends none"),
         ("a.tmx", b"<tmx><body>\n<tu></body></tmx>", r"a\.tmx line 2 is not well-formed"),

@@ -115,7 +115,7 @@ def test_a_file_serves_both_directions_and_the_first_translation_counts(tmp_path
         (["Kunde\tclient", "x\ty"], r"line 1 must name two languages, such as 'de<TAB>en', but is 'Kunde<TAB>client'"),
         (["de\tde", "x\ty"], r"line 1 must name two languages"),
         (["de\ten", "Kunde\t "], r"line 2: the term 'Kunde' = '' has an empty side"),
-        (["de\ten", "", "Kunde"], r"line 3 has 1 columns"),
+        (["de\ten", "", "Kunde"], r"line 3 has 1 column"),
         (["de\ten", "Kunde\tA client. A buyer."], r"line 2: the term 'A client. A buyer.' = 'Kunde' holds several"),
     ],
 )

@@ -64,7 +64,9 @@ def test_a_dev_set_that_is_trained_on_is_told(
 
 
 def test_holding_out_everything_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"hold_out = 50 leaves nothing of c\.de, which has 50 pairs"):
+    with pytest.raises(
+        UserError, match=r"hold_out = 50 leaves nothing of c\.de, of whose 50 pairs cleaning kept 50: hold out fewer"
+    ):
         prepare(config_for(tmp_path, sentences(50), clean={"duplicates": False}, hold_out=50), tmp_path / "p", 1)
 
 

@@ -58,7 +58,16 @@ def test_every_command_teaches(command: str, capsys: pytest.CaptureFixture[str])
     assert "example" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [[], ["dance"], ["translate"], ["translate", *TO_BB, "--beam", "many"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["dance"],
+        ["translate"],
+        ["translate", *TO_BB, "--beam", "many"],
+        ["evaluate", "--hypothesis", "a", "--reference", "b", "--reference", "c"],
+    ],
+)
 def test_a_wrong_call_is_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     try:
         code = main(words)
@@ -79,6 +88,10 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["translate", *TO_BB, "--bundle", "nowhere"], "nowhere is no bundle: there is no such folder"),
         (["translate", *TO_BB, "--batch", "0"], "--batch must be at least 1, but is 0"),
         (["translate", *TO_BB, "--n-best", "3"], "--n-best needs --format json or --format moses"),
+        (["translate", *TO_BB, "--n-best", "0"], "--n-best must be at least 1, but is 0"),
+        (["translate", *TO_BB, "--html", "--n-best", "2"], "--html gives one translation: leave --n-best out"),
+        (["translate", *TO_BB, "--bundle", __file__], "is no bundle: it is a file, and a bundle is a folder"),
+        (["score", "--source", "x.de", "--target", "x.txt"], "say the language with --target-language"),
         (["translate", *TO_BB, "--html", "--format", "json"], "--html gives HTML: leave --format json out"),
         (["translate", *TO_BB, "--input", "no.txt"], "cannot read no.txt: No such file or directory"),
         (["translate", *TO_BB, "--output", "no/where"], "cannot write no/where: No such file or directory"),
@@ -122,6 +135,12 @@ def test_as_many_lines_come_out_as_go_in(translate) -> None:  # type: ignore[no-
     assert translated[5] == b"dei ba\r"
     assert all(len(line.decode().splitlines()) <= 1 for line in translated)
     assert "mt: line 4: a sentence of 1499 characters was cut into" in said
+
+
+def test_of_many_broken_lines_the_first_are_named(translate) -> None:  # type: ignore[no-untyped-def]
+    code, out, said = translate(b"ba \xff\n" * 9)
+    assert (code, out.count(b"\n"), said.count(" is no UTF-8")) == (0, 9, 5)
+    assert "mt: in all, 9 lines are no UTF-8; convert the text, for example with iconv" in said
 
 
 def test_broken_bytes_are_replaced_and_their_line_is_named(translate) -> None:  # type: ignore[no-untyped-def]

@@ -207,7 +207,7 @@ def test_what_was_loaded_stays_when_a_glossary_turns_bad(golden: Path, tmp_path:
     served.load()
     before = served.translators
     path.write_text("aa\tbb\nba\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"terms\.tsv line 2 has 1 columns"):
+    with pytest.raises(UserError, match=r"terms\.tsv line 2 has 1 column"):
         served.load()
     assert served.translators == before
     served.close()

@@ -33,7 +33,7 @@ def test_flags_win_over_a_file_and_a_file_over_defaults(file: Path) -> None:
     [
         ({"weights": {"Total0": 1, "Joint0": 1, "Tokens0": 0, "LM0": 1}}, "no feature LM0; there are: Total0, Joint0"),
         ({"weights": {"Total0": 1}}, "w.json gives no weight for Joint0, Tokens0"),
-        ({"weights": {"Total0": "much"}}, "'weights.Total0' must be of type float, but is 'much'"),
+        ({"weights": {"Total0": "much"}}, "'weights.Total0' must be a number, but is 'much'"),
         ({"weights": {"Total0": float("nan")}}, "'weights.Total0' must be a finite number"),
         ({"weight": {}}, "w.json: unknown key 'weight'"),
         ({"weights": {}, "bundles": {"Joint0": "other"}}, "tuned with the bundle other as Joint0, not better"),

@@ -60,14 +60,14 @@ def test_a_recipe_to_start_from_that_cannot_be_trained_is_told(tmp_path: Path, s
             'recipe = "teacher.toml"\ntranslates = "monolingual"',
             "'translates' is monolingual, but 'data.monolingual' of 'student' has no text that 'teacher'",
         ),
-        ('recipe = "teacher.toml"\nbeam = 0', r"teachers\[0\]\] 'beam' must be at least 1"),
+        ('recipe = "teacher.toml"\nbeam = 0', r"teachers\[0\]\] 'beam' must be from 1 to 1,000"),
         (
             'recipe = "teacher.toml"\nbeams = 1',
             r"unknown key 'teachers\[0\].beams'; valid keys are: beam, bundle, choose, directions",
         ),
         (
             'recipe = "teacher.toml"\noverrides = ["seed=many"]',
-            r"student.toml: teachers\[0\]: .*teacher.toml: 'seed' must be of type int, but is 'many'",
+            r"student.toml: teachers\[0\]: .*teacher.toml: 'seed' must be a whole number, but is 'many'",
         ),
         (
             'recipe = "teacher.toml"\ndirections = ["aa-cc"]',

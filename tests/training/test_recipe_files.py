@@ -195,7 +195,7 @@ def test_a_start_may_be_the_mean_of_variants(folder: Path) -> None:
         (["start_variants=[1, 2]", "start_from=run"], "which is run: name a recipe, or leave out 'start_variants'"),
         (["start_variants=[1, 2, 1]"], "'start_variants' names one twice: 1, 2, 1"),
         (["start_variants=[1, -2]"], "'start_variants' are seeds, 0 or more, but are 1, -2"),
-        (["start_variants=[1.5]"], "must be of type int"),
+        (["start_variants=[1.5]"], "must be a whole number"),
     ],
 )
 def test_variants_that_cannot_be_are_told(folder: Path, changes: list[str], message: str) -> None:

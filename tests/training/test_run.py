@@ -125,6 +125,21 @@ def test_a_finished_run_may_be_built_on_by_several_at_once(folder: Path) -> None
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def test_fewer_updates_than_were_made_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(folder, "toy.toml", "training.updates=1") == 0
+    assert "it is beyond 'training.updates' = 1 already" in capsys.readouterr().err
+
+
+def test_a_rate_that_never_rises_to_where_it_should_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(folder, "toy.toml", "name=slow", "optimizer.warmup=500", "training.updates=2") == 0
+    assert "the rate rises for 'optimizer.warmup' = 500 updates, and there are 2" in capsys.readouterr().err
+
+
+def test_too_large_a_network_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(folder, "toy.toml", "name=large", "model.width=40000000000000") == 1
+    assert "mt: error: memory ran out (" in capsys.readouterr().err
+
+
 def test_the_folder_of_all_runs_may_be_a_link(folder: Path) -> None:
     runs, elsewhere = folder / "home" / "runs", folder / "disk" / "of" / "runs"
     elsewhere.parent.mkdir(parents=True)

@@ -333,11 +333,14 @@ def test_a_damaged_recipe_of_a_run_is_told(toy: Path) -> None:
     ("key", "value", "message"),
     [
         ("training__dev_beam", 0, "'dev_beam' must be at least 1, but is 0"),
+        ("training__dev_beam", 10**5, "'dev_beam' must be 1,000 or less, but is 100,000"),
+        ("training__threads", 10**5, "'threads' must be 1,024 or less"),
+        ("model__decoder__cell", "lsmt", "'model.decoder.cell' must be one of clockwork, .*, but is 'lsmt'"),
         ("optimizer__weight_decay", -1, "'weight_decay' must not be negative, but is -1"),
         ("seed", 2**70, "'seed' must be from 0 to 4,294,967,295"),
     ],
 )
-def test_what_cannot_work_is_refused_before_any_work(toy: Path, key: str, value: int, message: str) -> None:
+def test_what_cannot_work_is_refused_before_any_work(toy: Path, key: str, value: int | str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_recipe(toy / "toy.toml", overrides(toy, **{key: value}))
 
