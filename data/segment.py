@@ -135,9 +135,10 @@ def gaps(text: str) -> Iterator[tuple[int, int]]:
         start = match.start() + len(match[0].rstrip())
         first_or_last = start == 0 or end == len(text)
         wide = not match[0][0].isspace()
-        line_end = match.start() not in soft and CELL_END.search(text, start, end) is not None
+        goes_on = match.start() in soft
+        line_end = not goes_on and CELL_END.search(text, start, end) is not None
         before, after = text[max(0, start - CONTEXT) : start], text[end : end + CONTEXT]
-        mark = LIST_MARK.search(text, max(0, start - CONTEXT), start) is not None
+        mark = not goes_on and LIST_MARK.search(text, max(0, start - CONTEXT), start) is not None
         if wide or first_or_last or line_end or mark or beside_bar(text, start, end, rows) or ends(before, after):
             yield start, end
 

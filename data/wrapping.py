@@ -3,7 +3,7 @@
 In paragraphs that begin with a small letter, as chats and code do, each line end parts sentences, unless a comma stands
 before them, as behind "Sehr geehrter Herr Müller,". In others it does not
 if the next line begins with a small letter after a long line without a mark at its end, or if no line of the paragraph
-had room for the word that begins the next one.
+had room for the word that begins the next one. Lines of a quotation ("> ") go on in lines that are quoted as deeply.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ LONG = 60  # characters of a line that is followed by a small letter, at the lea
 PARAGRAPH = 3  # lines, of which all but the last must be full
 TAIL = 100  # characters before a hyphen that are looked at
 LINE = re.compile(r"\S[^\r\n]*")
+QUOTE = re.compile(r"(?:>[ \t]*)+")  # begins a line of a quotation
+QUOTED_BREAK = re.compile(rf"\n[ \t]*{QUOTE.pattern}")
 HYPHEN = re.compile(  # within a word, at the end of a line; "Vor- und Nachteile" has none
-    r"(?<=[^\W\d_])[-\u00ad\u2010][ \t]*\r?\n[ \t]*"
+    r"(?<=[^\W\d_])[-\u00ad\u2010][ \t]*\r?\n[ \t]*(?:>[ \t]*)*"
     r"(?!(?:und|oder|bzw|sowie|bis|wie|als|sondern|aber|noch|and|or)\b)(?=(?P<small>[a-zß-öø-ÿ])?[^\W\d_])"
 )
 KEPT_HYPHEN = re.compile(r"(?:[-/@]\S*|(?<!\S)\w)\Z")  # what stands before one in e-mail, state-of-the-art, addresses
@@ -38,6 +40,13 @@ class Line(NamedTuple):
 
     text: str
     start: int
+    quote: str = ""  # what stands before it
+
+    @property
+    def gaps(self) -> list[int]:
+        """Where white space begins in what stands before it."""
+        first = self.start - len(self.quote)
+        return [first + match.start() for match in re.finditer(r"\s+", self.quote)]
 
     @property
     def end(self) -> int:
@@ -55,16 +64,23 @@ def soft_breaks(text: str) -> frozenset[int]:
         small, before = lines[0].text[0].islower() and not before.endswith(","), lines[-1].text
         if not small:
             full = is_full(lines)
-            found.update(line.end for line, following in pairwise(lines) if goes_on(line.text, following.text, full))
+            for line, following in pairwise(lines):
+                if goes_on(line.text, following.text, full):
+                    found.update((line.end, *following.gaps))
     return frozenset(found)
 
 
 def paragraphs(text: str) -> list[list[Line]]:
-    """Lines without an empty one between them."""
+    """Lines without an empty one between them, or one that is quoted more or less deeply."""
     found: list[list[Line]] = []
     for match in LINE.finditer(text):
-        line = Line(match[0].rstrip(), match.start())
-        if not found or text.count("\n", found[-1][-1].end, line.start) > 1:
+        quote = QUOTE.match(match[0])
+        mark = quote[0] if quote else ""
+        line = Line(match[0][len(mark) :].rstrip(), match.start() + len(mark), mark)
+        if not line.text:
+            continue
+        last = found[-1][-1] if found else None
+        if last is None or text.count("\n", last.end, line.start) > 1 or last.quote.count(">") != mark.count(">"):
             found.append([])
         found[-1].append(line)
     return found
@@ -88,10 +104,18 @@ def goes_on(line: str, following: str, full: bool) -> bool:
     return full or (small and (len(line) >= LONG or PARTED.search(line) is not None))
 
 
+def quote_marks(text: str) -> set[int]:
+    """Where the marks of a quotation stand within a sentence."""
+    breaks = QUOTED_BREAK.finditer(text) if ">" in text and "\n" in text else ()
+    return {place for match in breaks for place in range(*match.span()) if text[place] == ">"}
+
+
 def rejoined(text: str) -> str:
-    """A sentence without white space, and mostly without the hyphen, where a word is parted at the end of a line."""
+    """A sentence without white space, and mostly without the hyphen, where a word is parted at the end of a line; and
+    without the marks of a quotation within it."""
     if "\n" not in text:
         return text
+    text = QUOTED_BREAK.sub("\n", text)
 
     def joint(match: re.Match[str]) -> str:
         kept = KEPT_HYPHEN.search(text, max(0, match.start() - TAIL), match.start())

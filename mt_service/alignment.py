@@ -15,7 +15,7 @@ from data.languages import UNPARTED_LETTERS
 from data.literals import unmasked
 from data.normalize import normalize
 from data.tokenizer import Tokenizer
-from data.wrapping import HYPHEN
+from data.wrapping import HYPHEN, quote_marks
 from models.hypotheses import Hypothesis
 from mt_service.pieces import Piece
 
@@ -61,9 +61,12 @@ class Alignment(NamedTuple):
 
 
 def words_of(text: str, offset: int = 0) -> list[Span]:
-    """The words of a text, those aside that normalisation leaves nothing of."""
+    """The words of a text, those aside that normalisation leaves nothing of, and marks of a quotation within it."""
+    marks = quote_marks(text)
     return [
-        Span(match.start() + offset, match.end() + offset) for match in WORD.finditer(text) if normalize(match.group())
+        Span(match.start() + offset, match.end() + offset)
+        for match in WORD.finditer(text)
+        if match.start() not in marks and normalize(match.group())
     ]
 
 

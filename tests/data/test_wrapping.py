@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from data.segment import join, split
-from data.wrapping import rejoined
+from data.wrapping import quote_marks, rejoined
 
 LONG = "Hiermit möchte ich Ihnen endlich mitteilen, dass ich heute meinen"
 
@@ -15,6 +15,25 @@ GREETING = "Dear Ms Miller and members of the whole selection board and staff,"
 def lines_within(text: str) -> list[str]:
     """The sentences of a text, each on one line."""
     return [" ".join(rejoined(segment.text).split()) for segment in split(text)]
+
+
+QUOTED = (
+    f"Hallo,\n\n> {LONG}\n> alten Ver-\n> trag kündige.\n>\n>> {LONG}\n> > alten gelesen habe.\n> Ja. {LONG}\nund ich"
+)
+
+
+def test_quoted_lines_go_on_in_lines_that_are_quoted_as_deeply() -> None:
+    assert lines_within(QUOTED) == [
+        *("Hallo,", ">", f"{LONG} alten Vertrag kündige.", ">", ">>", f"{LONG} alten gelesen habe."),
+        *(">", "Ja.", LONG, "und ich"),
+    ]
+    assert join(split(QUOTED)) == QUOTED
+
+
+def test_marks_of_a_quotation_are_found_within_a_sentence_alone() -> None:
+    text = f"> {LONG}\n> > alten > Vertrag"
+    assert quote_marks(text) == {text.index("\n>") + 1, text.index("\n>") + 3}
+    assert quote_marks("> a > b") == set()
 
 
 @pytest.mark.parametrize(
