@@ -86,6 +86,11 @@ def paragraphs(text: str) -> list[list[Line]]:
     return found
 
 
+def paragraph_spans(text: str) -> list[tuple[int, int]]:
+    """Where the paragraphs of a text begin and end, marks of quotations included."""
+    return [(lines[0].start - len(lines[0].quote), lines[-1].end) for lines in paragraphs(text)]
+
+
 def is_full(lines: Sequence[Line]) -> bool:
     """Whether no line but the last had room for the next one's first word, and some line begins with a small letter."""
     longest = max(len(line.text) for line in lines)

@@ -8,33 +8,6 @@ from pathlib import Path
 from typing import Any
 
 
-class Once(argparse._StoreAction):
-    """Keeps a flag's value, which argparse would replace without a word when the flag comes again."""
-
-    def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
-    ) -> None:
-        """Keep it.
-
-        Raises:
-            ArgumentError: the second time.
-        """
-        given = namespace.__dict__.setdefault("_given", set())
-        if option is not None and self.dest in given:
-            raise argparse.ArgumentError(self, "may be given once")
-        given.add(self.dest)
-        super().__call__(parser, namespace, values, option)
-
-
-class Parser(argparse.ArgumentParser):
-    """Refuses a flag that comes twice, unless it makes a list."""
-
-    def __init__(self, *words: Any, **named: Any) -> None:
-        super().__init__(*words, **named)
-        for action in (None, "store"):
-            self.register("action", action, Once)
-
-
 def add_glossary(parser: argparse.ArgumentParser) -> None:
     """The flag for files of terms."""
     text = "terms, each 'source<TAB>target', after a line 'de<TAB>en' that names the languages; may be repeated"

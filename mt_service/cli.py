@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import UserError
-from mt_service.arguments import Parser, add_glossary, add_translate
+from mt_service.arguments import add_glossary, add_translate
 from mt_service.engine.interface import EngineError
 
 if TYPE_CHECKING:
@@ -326,7 +326,7 @@ def add_serve(commands: Any) -> None:
 
 def make_parser() -> argparse.ArgumentParser:
     """All commands."""
-    parser = Parser(prog="mt", description="Self-hosted machine translation with recurrent networks.")
+    parser = argparse.ArgumentParser(prog="mt", description="Self-hosted machine translation with recurrent networks.")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in (add_prepare, add_train, add_diagnose, add_export, add_shortlist, add_prune):

@@ -15,6 +15,7 @@ from data.normalize import normalize
 from data.segment import CLOSERS, LONGEST, Segment, is_code, is_mark, split
 from data.tokenizer import Tokenizer
 from data.wrapping import rejoined
+from mt_service.excerpts import named
 
 WIDE = ("。", "！", "？", "｡", "；", "：", "，", "、")  # which have their space within
 NARROW = re.compile(r"\w(?:\.{3,}|[…?!])\Z")
@@ -22,6 +23,7 @@ LONGEST_IDS = 200  # of what is searched for at once; a longer sentence is cut
 LONG_ADDRESS = re.compile(r"(?:https?://|www\.)[!#-;=?-~]{200,}")  # which is never cut
 
 
+Spans: TypeAlias = Sequence[tuple[int, int]]  # parts of a text
 Part: TypeAlias = tuple[Segment, tuple[int, ...], Masked]
 
 
@@ -47,15 +49,25 @@ class Plan(NamedTuple):
     warnings: list[str]
 
 
-def make_plan(tokenizer: Tokenizer, masking: Masking, text: str, sentences: bool = True) -> Plan:
+def make_plan(tokenizer: Tokenizer, masking: Masking, text: str, sentences: bool = True, kept: Spans = ()) -> Plan:
     """Split a text into sentences (or take it as one) and encode them.
 
+    Args:
+        tokenizer: of the network.
+        masking: finds literals and terms.
+        text: any.
+        sentences: whether to split it.
+        kept: where parts of it begin and end that are in the target language already, and stay as they are.
     Raises:
         UserError: when the tokenizer has no tag for the target language.
     """
     plan, start = Plan([], []), 0
+    if kept:
+        told = named([text[begin:end] for begin, end in kept])
+        plan.warnings.append(f"in {masking.target} already, and left as it is: {told}")
     for segment in split(text, len(text) + 1) if sentences else whole(text):
-        parts = cut(tokenizer, masking, segment)
+        stays = any(begin <= start < end for begin, end in kept)
+        parts = [untouched(segment)] if stays else cut(tokenizer, masking, segment)
         if len(parts) > 1:
             plan.warnings.append(
                 f"a sentence of {len(segment.text)} characters was cut into {len(parts)} parts: it was too long, or "
@@ -102,6 +114,11 @@ def cut(tokenizer: Tokenizer, masking: Masking, segment: Segment) -> list[Part]:
     return [part for some in apart(segment) for part in halved(tokenizer, masking, some)]
 
 
+def untouched(segment: Segment) -> Part:
+    """A sentence that is not translated."""
+    return segment, (), Masked(segment.text, {}, {})
+
+
 def apart(segment: Segment) -> list[Segment]:
     """A sentence with its long addresses as parts of their own."""
     parts, rest = list[Segment](), segment
@@ -114,7 +131,7 @@ def apart(segment: Segment) -> list[Segment]:
 def halved(tokenizer: Tokenizer, masking: Masking, segment: Segment) -> list[Part]:
     """Encode a part; as long as it is too long, or holds more literals than there are symbols, cut it in two."""
     if is_code(segment.text):
-        return [(segment, (), Masked(segment.text, {}, {}))]
+        return [untouched(segment)]
     length = len(segment.text)
     short = length <= LONGEST or LONG_ADDRESS.fullmatch(segment.text) is not None
     masked = masking.mask(normalize(rejoined(segment.text)) if short else "")  # which takes long where marks are many

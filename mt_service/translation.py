@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from data.glossary import Glossary
 from mt_service.alignment import Alignment
+from mt_service.excerpts import named
 
-EXCERPT = 60  # characters of a sentence that is named in a warning
-NAMED = 10  # sentences of a text that one warning names
 FOREIGN = "in a language that the model does not read, as it seems"
 
 
@@ -59,11 +58,3 @@ class Translation(NamedTuple):
         """All that is to be said of it."""
         told = {FOREIGN: self.foreign, "the model is unsure of": self.doubtful}
         return [*self.warnings, *(f"{what}: {named(which)}" for what, which in told.items() if which)]
-
-
-def named(texts: Sequence[str]) -> str:
-    """Texts by their beginnings; of many, the first."""
-    lines = [" ".join(text.split()) for text in texts[:NAMED]]
-    shown = [f"{line[:EXCERPT]}…" if len(line) > EXCERPT else line for line in lines]
-    shown += [f"and {len(texts) - NAMED:,} more"] if len(texts) > NAMED else []
-    return " | ".join(shown)

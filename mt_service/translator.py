@@ -29,7 +29,7 @@ from mt_service.alignment import Alignment, Passage, add_links
 from mt_service.engine.interface import DeadlineError, EngineError, Job, OverloadError
 from mt_service.engine.worker import Worker, outcome
 from mt_service.foreign import is_foreign
-from mt_service.pieces import Piece, Plan, make_plan, separators
+from mt_service.pieces import Piece, Plan, Spans, make_plan, separators
 from mt_service.rerank import Reranker, beam_of, reordered
 from mt_service.retries import Found, Rows, SecondTries, whole_beam
 from mt_service.translation import Alternative, Options, Translation
@@ -98,10 +98,11 @@ class Translator:
         asked = self.search_options(dataclasses.replace(options, beam=beam))
         return whole_beam(asked)
 
-    def plan(self, texts: Iterable[str], options: Options) -> list[Plan]:
-        """Make texts ready for the engine."""
-        masking = self.masking(options.direction, options.glossary)
-        return [make_plan(self.bundle.tokenizer, masking, text, options.split) for text in texts]
+    def plan(self, texts: Iterable[str], options: Options, kept: Sequence[Spans] = ()) -> list[Plan]:
+        """Make texts ready for the engine; `kept` as `translate`."""
+        masking, tokenizer = self.masking(options.direction, options.glossary), self.bundle.tokenizer
+        both = zip(texts, itertools.chain(kept, itertools.repeat(())), strict=False)
+        return [make_plan(tokenizer, masking, text, options.split, spans) for text, spans in both]
 
     def submit(
         self,
@@ -129,6 +130,7 @@ class Translator:
         seconds: float = FOREVER,
         client: Hashable = None,
         reverse: Translator | None = None,
+        kept: Sequence[Spans] = (),
     ) -> list[Translation]:
         """Translate texts; when this task is cancelled, the engine stops within one step.
 
@@ -138,6 +140,7 @@ class Translator:
             seconds: that it may take.
             client: whose requests share a turn with each other; None makes the request a client of its own.
             reverse: translates back, if lists are to be reranked.
+            kept: of each text, where parts begin and end that stay as they are; none, if it is left out.
         Raises:
             UserError: for options that make no sense.
             QueueFullError, DrainingError, DeadlineError, EngineError: nothing was translated.
@@ -147,7 +150,7 @@ class Translator:
         aside = at_once if sum(map(len, texts)) <= AT_ONCE else asyncio.to_thread
         back = contextlib.nullcontext() if reverse is None else reverse.worker.awaited()
         with self.worker.awaited(), back:  # who drains the worker waits for second tries, too
-            plans = await aside(self.plan, texts, options)
+            plans = await aside(self.plan, texts, options, kept)
             futures = self.submit(name, plans, search, deadline, client, awaited=True)
             try:
                 found = [[None if one is None else await outcome(one) for one in row] for row in futures]

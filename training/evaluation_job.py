@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     system.add_argument("--hypothesis", type=Path, metavar="FILE", help="score translations in a file")
     system.add_argument("--server", metavar="URL", help="translate through a running server")
     add("--source", type=Path, metavar="FILE", help="source sentences, one a line (not needed with --hypothesis)")
-    add("--reference", type=Path, required=True, metavar="FILE", help="reference translations, one a line")
+    text = "reference translations, one a line; may be repeated, and a translation may then be like any of them"
+    add("--reference", type=Path, required=True, action="append", dest="references", metavar="FILE", help=text)
     add_languages(parser, "reference")
     add("--beam", type=int, help="default: the bundle's")
     add("--length-penalty", type=float, metavar="ALPHA", help="default: the bundle's")
@@ -62,23 +63,26 @@ def run(arguments: argparse.Namespace, by_bundle: ByBundle) -> int:
     from training.systems import Request, translations
 
     check_place(arguments.output)
-    references = all_lines(arguments.reference)
-    check(bool(references), f"{arguments.reference} is empty: there is nothing to score")
+    reference, references = arguments.references[0], list(map(all_lines, arguments.references))
+    count = len(references[0])
+    check(count > 0, f"{reference} is empty: there is nothing to score")
+    for path, lines in zip(arguments.references, references, strict=True):
+        same_length(path, len(lines), reference, count)
     translating = arguments.hypothesis is None or arguments.compare_bundle is not None
-    target = language(arguments.target_language, arguments.reference, "--target-language", needed=translating)
+    target = language(arguments.target_language, reference, "--target-language", needed=translating)
     request = None
     if translating:
         check(arguments.source is not None, "--source is needed to translate; or give --hypothesis")
         sources = all_lines(arguments.source)
-        same_length(arguments.source, len(sources), arguments.reference, len(references))
+        same_length(arguments.source, len(sources), reference, count)
         origin = language(arguments.source_language, arguments.source, "--source-language")
         request = Request(sources, origin, target, arguments.beam, arguments.length_penalty, arguments.device)
     hypotheses = translations(request, arguments.hypothesis, arguments.server, arguments.bundle, by_bundle)
-    same_length(arguments.hypothesis or "the system", len(hypotheses), arguments.reference, len(references))
+    same_length(arguments.hypothesis or "the system", len(hypotheses), reference, count)
     other = None
     if arguments.compare is not None or arguments.compare_bundle is not None:
         other = translations(request, arguments.compare, None, arguments.compare_bundle, by_bundle)
-        same_length(arguments.compare or arguments.compare_bundle, len(other), arguments.reference, len(references))
+        same_length(arguments.compare or arguments.compare_bundle, len(other), reference, count)
     if arguments.output:
         with create(arguments.output) as stream:
             stream.write("".join(line + "\n" for line in hypotheses).encode())

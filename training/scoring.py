@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from sacrebleu.metrics.base import Metric
@@ -45,7 +46,7 @@ class Report(NamedTuple):
     comparison: list[Comparison]
     sentences: int
     empty: int  # hypotheses without a word
-    length_ratio: float  # hypothesis to reference, in characters
+    length_ratio: float  # hypothesis to reference (the mean, if there are several), in characters
 
 
 def metrics(target: str) -> dict[str, Metric]:
@@ -58,39 +59,50 @@ def ter_for(target: str) -> TER:
     return TER() if has_spaces(target) else TER(normalized=True, asian_support=True)
 
 
-def scored(metric: Metric, hypotheses: list[str], references: list[str]) -> tuple[float, float, float]:
+def scored(metric: Metric, hypotheses: list[str], references: list[list[str]]) -> tuple[float, float, float]:
     """A score and its interval, which is nothing but the score where resamples have no mean: few lines, some empty."""
     try:
-        result = metric.corpus_score(hypotheses, [references], n_bootstrap=RESAMPLES)
+        result = metric.corpus_score(hypotheses, references, n_bootstrap=RESAMPLES)
     except TypeError:  # of sacreBLEU's scores, those without a match are of another type than the others
-        result = metric.corpus_score(hypotheses, [references])
+        result = metric.corpus_score(hypotheses, references)
         return float(result.score), float(result.score), float(result.score)
     spread, middle = float(getattr(result, "_ci", 0.0)), float(getattr(result, "_mean", result.score))
     return float(result.score), middle - spread, middle + spread
 
 
-def score_all(hypotheses: Sequence[str], references: Sequence[str], other: Sequence[str] | None, target: str) -> Report:
-    """Score a system, and compare it with another one if given."""
+def score_all(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]], other: Sequence[str] | None, target: str
+) -> Report:
+    """Score a system, and compare it with another one if given.
+
+    Args:
+        hypotheses: the system's translations.
+        references: one set of translations by people, or several; a hypothesis may be like any of them.
+        other: translations of a second system.
+        target: language of them all.
+    """
     scores = []
     for name, metric in metrics(target).items():
-        score, low, high = scored(metric, list(hypotheses), list(references))
+        score, low, high = scored(metric, list(hypotheses), list(map(list, references)))
         scores.append(MetricScore(name, score, low, high, str(metric.get_signature())))
     comparison = compare(hypotheses, other, references, target) if other is not None else []
-    characters = sum(map(len, references))
+    characters = sum(map(len, chain(*references))) / len(references)
     ratio = sum(map(len, hypotheses)) / max(1, characters)
-    return Report(scores, comparison, len(references), sum(not one.strip() for one in hypotheses), ratio)
+    return Report(scores, comparison, len(hypotheses), sum(not one.strip() for one in hypotheses), ratio)
 
 
-def compare(first: Sequence[str], second: Sequence[str], references: Sequence[str], target: str) -> list[Comparison]:
+def compare(
+    first: Sequence[str], second: Sequence[str], references: Sequence[Sequence[str]], target: str
+) -> list[Comparison]:
     """Paired bootstrap resampling (Koehn 2004) as sacreBLEU does it; the second system is its baseline."""
     systems: list[tuple[str, Sequence[str]]] = [("second", list(second)), ("first", list(first))]
-    test = PairedTest(systems, metrics(target), [list(references)], test_type="bs", n_samples=RESAMPLES)
+    test = PairedTest(systems, metrics(target), list(map(list, references)), test_type="bs", n_samples=RESAMPLES)
     signatures, results = test()
     found = []
     for name, key in zip(metrics(target), (key for key in results if key != "System"), strict=True):  # chrF is chrF2
         baseline, mine = (one for one in results[key] if isinstance(one, Result))
         difference = mine.score - baseline.score
-        known = difference != 0 and len(references) > 1  # else sacreBLEU's is tiny
+        known = difference != 0 and len(first) > 1  # else sacreBLEU's is tiny
         p_value = float(mine.p_value) if known and mine.p_value is not None else 1.0
         found.append(Comparison(name, baseline.score, difference, p_value, str(signatures[key])))
     return found

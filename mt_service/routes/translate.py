@@ -20,6 +20,7 @@ from mt_service.alignment import Alignment
 from mt_service.detection import Guess
 from mt_service.markup import read
 from mt_service.middleware import USAGE
+from mt_service.pieces import Spans
 from mt_service.problems import RefusedError, problems
 from mt_service.projection import put_back, texts
 from mt_service.registry import Registry
@@ -111,13 +112,16 @@ class Work(NamedTuple):
     usage: dict[str, float]
 
 
-async def work(wish: TranslateRequest, request: Request, seconds: float | None = None) -> Work:
+async def work(
+    wish: TranslateRequest, request: Request, seconds: float | None = None, kept: Sequence[Spans] = ()
+) -> Work:
     """Translate what a request asks for.
 
     Args:
         wish: what that is.
         request: whose client waits.
         seconds: that it may take, by default as many as the settings say.
+        kept: of each text, where parts begin and end that stay as they are.
     Raises:
         RefusedError, OverloadError, DeadlineError, EngineError: nothing was translated.
     """
@@ -136,7 +140,7 @@ async def work(wish: TranslateRequest, request: Request, seconds: float | None =
             parts = await translator.translate(texts(documents), options, seconds, client, reverse)
             found = await asyncio.to_thread(put_back, documents, parts)
         else:
-            found = await translator.translate(wish.texts, options, seconds, client, reverse)
+            found = await translator.translate(wish.texts, options, seconds, client, reverse, kept)
     return Work(translator.info.name, found, used(wish, found, started))
 
 
@@ -171,7 +175,8 @@ async def work_by_source(wish: TranslateRequest, request: Request) -> tuple[list
         return [], done
     started, state = time.perf_counter(), request.app.state
     check_limits(wish, state.settings)
-    guesses = await sources_of(request, wish.texts, wish.target, wish.is_html)
+    told = await sources_of(request, wish.texts, wish.target, wish.is_html)
+    guesses = [one.guess for one in told]
     found, parts = dict[int, Translation](), list[Work]()
     for source in sorted({guess.language for guess in guesses}):
         places = [place for place, guess in enumerate(guesses) if guess.language == source]
@@ -180,7 +185,7 @@ async def work_by_source(wish: TranslateRequest, request: Request) -> tuple[list
             continue
         some = wish.model_copy(update={"source": source, "text": [wish.texts[place] for place in places]})
         left = state.settings.deadline_seconds - (time.perf_counter() - started)
-        parts.append(await work(some, request, left))
+        parts.append(await work(some, request, left, [told[place].kept for place in places]))
         found |= zip(places, parts[-1].translations, strict=True)
     count(request, parts)
     translations = [found[place] for place in range(len(guesses))]

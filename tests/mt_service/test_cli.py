@@ -65,7 +65,6 @@ def test_every_command_teaches(command: str, capsys: pytest.CaptureFixture[str])
         ["dance"],
         ["translate"],
         ["translate", *TO_BB, "--beam", "many"],
-        ["evaluate", "--hypothesis", "a", "--reference", "b", "--reference", "c"],
     ],
 )
 def test_a_wrong_call_is_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

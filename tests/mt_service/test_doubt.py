@@ -15,9 +15,10 @@ from data.errors import UserError
 from models.bundle import CONFIG, read_bundle, write_sums
 from models.hypotheses import Hypothesis
 from mt_service.cli import main
+from mt_service.excerpts import EXCERPT, NAMED
 from mt_service.registry import make_translator
 from mt_service.settings import Settings
-from mt_service.translation import EXCERPT, NAMED, Options, Translation
+from mt_service.translation import Options, Translation
 
 STRANGE = "Xyq vbn 77 wopf qqq"  # which the golden bundle never saw
 

@@ -14,8 +14,9 @@ from fastapi import Request
 from serving import Served, ask, metric, serve
 
 from models.bundle import shipped_bundles
+from mt_service.detection import Guess
 from mt_service.problems import RefusedError
-from mt_service.routes.sources import sources_of
+from mt_service.routes.sources import Told, sources_of
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +196,7 @@ def test_where_languages_are_not_told_apart_the_source_must_be_named() -> None:
     unable = SimpleNamespace(bundle=SimpleNamespace(has_shortlist=True))
     registry = SimpleNamespace(directions=lambda: dict.fromkeys(("fr-en", "de-en", "en-de"), unable))
     request = cast(Request, SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(registry=registry))))
-    assert asyncio.run(sources_of(request, ["ba", "ka"], "de", is_html=False)) == [("en", 0.0)] * 2
+    assert asyncio.run(sources_of(request, ["ba", "ka"], "de", is_html=False)) == [Told(Guess("en", 0.0))] * 2
     with pytest.raises(RefusedError, match=r"told apart only where .*; name one of de, fr"):
         asyncio.run(sources_of(request, ["ba"], "en", is_html=False))
     with pytest.raises(RefusedError, match="no model translates to xx; there are: de-en, en-de, fr-en"):

@@ -22,6 +22,7 @@ from mt_service.detection import Guess
 from mt_service.metrics import labelled
 from mt_service.problems import RefusedError
 from mt_service.registry import Registry
+from mt_service.routes.sources import Told
 from mt_service.schemas import TranslateRequest
 from mt_service.settings import Settings
 from mt_service.translator import Translator
@@ -88,7 +89,7 @@ def test_nothing_is_counted_of_a_request_that_fails_half_way(
 ) -> None:
     settings = Settings()
     app = create_app(settings, registry := Registry(settings, translators=[translator]))
-    guesses = [Guess("aa", 1.0), Guess("zz", 1.0)]
+    guesses = [Told(Guess("aa", 1.0)), Told(Guess("zz", 1.0))]
     original = routes.translate.work
 
     async def work(wish: TranslateRequest, *rest: Any) -> routes.translate.Work:
@@ -96,7 +97,7 @@ def test_nothing_is_counted_of_a_request_that_fails_half_way(
             raise RefusedError(422, "invalid", "nothing comes of it")
         return await original(wish, *rest)
 
-    async def sources(*_: object) -> list[Guess]:
+    async def sources(*_: object) -> list[Told]:
         return guesses
 
     async def look() -> tuple[int, str]:

@@ -11,7 +11,7 @@ from serving import Served, metric, serve
 
 from models.bundle import shipped_bundles
 from mt_service.detection import Guess
-from mt_service.routes.sources import chosen
+from mt_service.routes.sources import chosen, paragraphs_of
 
 DE, EN = "Ich habe heute leider keine Zeit.", "I don't have any time today."
 
@@ -49,6 +49,35 @@ def test_texts_of_several_languages_are_translated_each_from_its_own(shipped: Se
         assert one["alternatives"][0]["text"] == one["text"]
     assert found["usage"]["sentences"] == 3
     assert metric(shipped.url, "mt_sentences_total") - before == 3
+
+
+REPLY = f"Hallo Tom,\n\n> {EN}\n> It is raining, and the train is late.\n\n{DE}\n\nGrüße"
+
+
+def test_paragraphs_in_the_target_language_stay_as_they_are(shipped: Served) -> None:
+    (found,) = told(shipped, REPLY, "en", alignments=True)["translations"]
+    quoted = f"> {EN}\n> It is raining, and the train is late."
+    assert found["source"] == "de"
+    assert quoted in found["text"]
+    assert DE not in found["text"]
+    assert found["warnings"] == [f"in en already, and left as it is: {' '.join(quoted.split())[:60]}…"]
+
+
+def test_a_text_that_begins_in_the_target_language_may_go_on_in_another(shipped: Served) -> None:
+    long = " ".join([EN] * 20)
+    (found,) = told(shipped, f"{long}\n\n{DE}\n{DE}", "en")["translations"]
+    assert found["source"] == "de"
+    assert found["text"].startswith(f"{long}\n\n")
+    assert DE not in found["text"]
+
+
+def test_paragraphs_of_very_long_texts_are_looked_at_here_and_there() -> None:
+    text = "\n\n".join(f"Das ist der Absatz {i}." for i in range(100))
+    spans = paragraphs_of(text)
+    assert 8 <= len(spans) <= 16
+    assert [text[slice(*span)] for span in spans[:2]] == ["Das ist der Absatz 0.", "Das ist der Absatz 7."]
+    assert paragraphs_of("Nur ein Absatz mit Worten.") == []
+    assert paragraphs_of("Zu kurz\n\nDas ist auch nicht lang.") == []
 
 
 def test_texts_that_tell_nothing_are_taken_for_what_all_others_are(shipped: Served) -> None:

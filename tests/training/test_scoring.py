@@ -28,7 +28,7 @@ BAD = [" ".join(line.split()[::-1]) for line in REFERENCES]
 
 
 def test_scores_are_those_of_sacrebleu() -> None:
-    report = score_all(GOOD, REFERENCES, None, "en")
+    report = score_all(GOOD, [REFERENCES], None, "en")
     found = {one.metric: one.score for one in report.scores}
     assert found["BLEU"] == pytest.approx(corpus_bleu(GOOD, [REFERENCES]).score)
     assert found["chrF"] == pytest.approx(corpus_chrf(GOOD, [REFERENCES]).score)
@@ -42,14 +42,14 @@ def test_scores_are_those_of_sacrebleu() -> None:
 
 def test_few_lines_with_an_empty_one_have_scores() -> None:
     few = ["the cat", "", "the dog"]
-    report = score_all(few, ["the cat", "", "a dog"], few, "en")
+    report = score_all(few, [["the cat", "", "a dog"]], few, "en")
     assert report.scores[2].score == pytest.approx(25)
     assert all(0 <= one.low <= one.score <= one.high for one in report.scores)
     assert [one.difference for one in report.comparison] == [0, 0, 0]
 
 
 def test_a_better_system_is_better_by_paired_bootstrap() -> None:
-    report = score_all(GOOD, REFERENCES, BAD, "en")
+    report = score_all(GOOD, [REFERENCES], BAD, "en")
     differences = {one.metric: one for one in report.comparison}
     assert differences["BLEU"].difference > 10
     assert differences["TER"].difference < 0
@@ -57,16 +57,18 @@ def test_a_better_system_is_better_by_paired_bootstrap() -> None:
 
 
 def test_a_system_is_not_better_than_itself() -> None:
-    assert all(one.difference == 0 and one.p_value > 0.05 for one in score_all(GOOD, REFERENCES, GOOD, "en").comparison)
+    assert all(
+        one.difference == 0 and one.p_value > 0.05 for one in score_all(GOOD, [REFERENCES], GOOD, "en").comparison
+    )
 
 
 def test_one_sentence_shows_nothing() -> None:
-    comparison = score_all(["It is a good day."], ["It is a good day."], ["This is bad."], "en").comparison
+    comparison = score_all(["It is a good day."], [["It is a good day."]], ["This is bad."], "en").comparison
     assert all(one.difference != 0 and one.p_value == 1 for one in comparison)
 
 
 def test_chinese_is_scored_by_characters() -> None:
-    assert "tok:zh" in score_all(["我没有时间。"], ["我没有时间。"], None, "zh").scores[0].signature
+    assert "tok:zh" in score_all(["我没有时间。"], [["我没有时间。"]], None, "zh").scores[0].signature
 
 
 def test_chinese_and_japanese_are_edited_in_parts_of_a_sentence() -> None:
@@ -74,13 +76,13 @@ def test_chinese_and_japanese_are_edited_in_parts_of_a_sentence() -> None:
         ("zh", "我没有时间。", "我没有钱。", 2 / 5),
         ("ja", "時間がない。", "お金がない。", 2 / 4),  # がない is one
     ):
-        (score,) = (one for one in score_all([text], [other], None, language).scores if one.metric == "TER")
+        (score,) = (one for one in score_all([text], [[other]], None, language).scores if one.metric == "TER")
         assert score.score == pytest.approx(100 * edits)
         assert "asian:yes" in score.signature
 
 
 def test_reports_are_read_by_people_and_programs() -> None:
-    report = score_all([*GOOD[:-1], ""], REFERENCES, BAD, "en")
+    report = score_all([*GOOD[:-1], ""], [REFERENCES], BAD, "en")
     assert json.loads(report_json(report))["empty"] == 1
     table = report_table(report)
     assert "8 sentences, 1 empty" in table
@@ -207,3 +209,14 @@ def test_files_that_cannot_be_scored_are_refused(
     assert main(["evaluate", *words]) == 2
     said = capsys.readouterr().err
     assert message in said
+
+
+def test_a_translation_may_be_like_any_of_several_references() -> None:
+    other = [*BAD[:-1], REFERENCES[-1]]
+    score = score_all(BAD, [REFERENCES, other], None, "en").scores[0]
+    expected = corpus_bleu(BAD, [REFERENCES, other])
+    assert score.score == pytest.approx(expected.score)
+    assert score.score > score_all(BAD, [REFERENCES], None, "en").scores[0].score
+    assert score.signature.startswith("nrefs:2|")
+    (compared, *_) = score_all(BAD, [REFERENCES, other], GOOD, "en").comparison
+    assert compared.score == pytest.approx(corpus_bleu(GOOD, [REFERENCES, other]).score)
