@@ -35,8 +35,9 @@ from mt_service.translator import Translator
 PROBLEMS = problems(
     {
         400: "The body is no JSON.",
+        408: "Not all of it came within a minute.",
         413: "The body is too large.",
-        415: "The body is not declared to be JSON.",
+        415: "The body is not declared to be JSON, or packed.",
         422: "A field is wrong; the message names it.",
         429: "Too many requests at once from one client; see Retry-After.",
         431: "The headers or the address are too long.",

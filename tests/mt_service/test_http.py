@@ -263,7 +263,7 @@ def test_health_metrics_and_description_are_there(server: Served) -> None:
     schema = httpx.get(server.url + "/openapi.json").json()
     assert schema["components"]["schemas"]["TranslateRequest"]["examples"]
     told = {path: set(next(iter(routes.values()))["responses"]) for path, routes in schema["paths"].items()}
-    assert told["/v1/translate"] == {"200", *map(str, (400, 413, 415, 422, 429, 431, 500, 503, 504))}
+    assert told["/v1/translate"] == {"200", *map(str, (400, 408, 413, 415, 422, 429, 431, 500, 503, 504))}
     assert (told["/v1/reload"], told["/health/ready"]) == ({"200", "403", "409"}, {"200", "503"})
 
 
