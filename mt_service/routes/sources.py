@@ -23,6 +23,7 @@ from mt_service.translator import Translator
 UNABLE = "languages are told apart only where models without a shortlist translate to each of them"
 WORDS = 4  # of a paragraph that tells its language
 PARAGRAPHS = 16  # of a text that are looked at
+BEGINNING = 80  # characters of each, which is enough
 TOGETHER = 512  # of all texts of a request
 SURE = 0.99  # probability from which a text is in a language, whatever the others of its request are in
 
@@ -125,7 +126,7 @@ async def tell_apart(
     if wished.is_html:
         seen = await asyncio.to_thread(lambda: [" ".join(visible(text)) for text in texts])
     spans = [[] if wished.is_html or not most else paragraphs_of(text, most) for text in texts]
-    parts = [text[slice(*span)] for text, some in zip(texts, spans, strict=True) for span in some]
+    parts = [text[slice(*span)][:BEGINNING] for text, some in zip(texts, spans, strict=True) for span in some]
     scores = await score(candidates, [*seen, *parts], seconds, client)
     whole, of_parts = scores[: len(texts)], iter(scores[len(texts) :])
     together = {language: sum(one[language] for one in whole) for language in candidates}
