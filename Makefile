@@ -31,7 +31,7 @@ format: .venv/develop  ## put the code into its style
 	$(BIN)/ruff format .
 
 train: .venv/develop  ## train the model that ships: make train CORPORA=folder
-	$(BIN)/mt train training/recipes/phrases-de-en-senses.toml data.root=$(CORPORA)
+	$(BIN)/mt train training/recipes/phrases-de-en-senses-more.toml data.root=$(CORPORA)
 
 lock: .venv/develop  ## pin what is installed now
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt

@@ -58,7 +58,7 @@ def test_each_place_has_one_name_in_each_language() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["phrase-book.toml", "phrases-de-en.toml", "phrases-de-en-careless.toml", "phrases-de-en-senses.toml"]
+    "name", ["phrase-book.toml", "phrases-de-en.toml", "phrases-de-en-careless.toml", "phrases-de-en-senses-more.toml"]
 )
 def test_recipes_find_them_beside_themselves(name: str) -> None:
     data = load_recipe(ROOT / "recipes" / name, ["data.root=elsewhere"]).data

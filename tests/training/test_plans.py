@@ -164,7 +164,7 @@ def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
     assert (helpful.lessons, helpful.recipe.data.monolingual) == ((), ())
     taught = plans["phrases-de-en-taught.toml"]
     assert [one.teacher.name for one in taught.lessons] == [one.recipe.name for one in taught.starts] == ["help-de-en"]
-    assert [one.recipe.name for one in in_order(plans["phrases-de-en-senses.toml"])][-19:] == [
+    assert [one.recipe.name for one in in_order(plans["phrases-de-en-senses-more.toml"])][-21:] == [
         "phrases-de-en-taught",
         "phrases-de-en",
         "phrases-de-en-formulas",
@@ -184,6 +184,8 @@ def test_every_recipe_that_comes_along_can_be_read_with_its_teachers() -> None:
         "phrases-de-en-subjects",
         "phrases-de-en-subjects-longer",
         "phrases-de-en-senses",
+        "phrases-de-en-senses-longer",
+        "phrases-de-en-senses-more",
     ]
     wide = plans["tatoeba-de-en-wide.toml"].lessons
     assert [(one.teacher.name, one.directions, one.config.translates) for one in wide] == [
