@@ -59,14 +59,20 @@ class Wire(asyncio.Transport):
     def resume_reading(self) -> None: ...
 
 
+def connected() -> tuple[Protocol, Wire]:
+    """A connection to `echo`, in a running loop."""
+    config, wire = uvicorn.Config(echo, log_config=None), Wire()
+    config.load()
+    protocol = Protocol(config, ServerState(), {}, asyncio.get_running_loop())
+    protocol.connection_made(wire)
+    return protocol, wire
+
+
 def talk_slowly(packets: list[bytes], stops: bool = False) -> Wire:
     """What comes of packets behind which nothing follows for a while, or until the server is about to stop."""
 
     async def talk() -> Wire:
-        config, wire = uvicorn.Config(echo, log_config=None), Wire()
-        config.load()
-        protocol = Protocol(config, ServerState(), {}, asyncio.get_running_loop())
-        protocol.connection_made(wire)
+        protocol, wire = connected()
         for packet in packets:
             protocol.data_received(packet)
             await asyncio.sleep(0.01)
@@ -86,10 +92,7 @@ def told(*packets: bytes, answers: int = 1) -> Wire:
     """What comes back when these packets are sent, until there are so many answers or the connection is closed."""
 
     async def talk() -> Wire:
-        config, wire = uvicorn.Config(echo, log_config=None), Wire()
-        config.load()
-        protocol = Protocol(config, ServerState(), {}, asyncio.get_running_loop())
-        protocol.connection_made(wire)
+        protocol, wire = connected()
         for packet in packets:
             if not wire.closed:
                 protocol.data_received(packet)
