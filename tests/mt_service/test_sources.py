@@ -99,7 +99,7 @@ def test_characters_are_counted_once_and_nobody_translates_what_stays(shipped: S
         "0 " * 200 + DE,
         "\n" * 500 + DE,
         "Auto",
-        "Not",
+        "Hand",
     ],
 )
 def test_what_tells_nothing_is_passed_over_and_what_is_unsure_is_translated(shipped: Served, text: str) -> None:
