@@ -311,11 +311,12 @@ def directed(index: int, pair: Pair, tags: Mapping[str, int], ids: Sequence[Sequ
 
 def copied(examples: Sequence[Example], ids: Sequence[Sequence[int]], rate: float, rng: random.Random) -> list[Example]:
     """Examples, of which some have their target as it is read for a source."""
-    found = []
-    for one in examples:
-        source = one.target + len(ids) // 2
-        length = max(len(ids[source]) + EXTRA, len(ids[one.target]) + 1)
-        found.append(one._replace(source=source, length=length) if rng.random() < rate else one)
+    found = list(examples)
+    for place, one in enumerate(examples):
+        if rng.random() < rate:
+            source = one.target + len(ids) // 2
+            length = max(len(ids[source]) + EXTRA, len(ids[one.target]) + 1)
+            found[place] = one._replace(source=source, length=length)
     return found
 
 

@@ -152,7 +152,7 @@ def fill(folder: Path, config: DataConfig, origin: dict[str, Any], seed: int, vo
     held_out = hold_out(spool, config, reports)
     shards = write_shards(spool, folder, config, held_out, reports, seed)
     files = {name: read_uncleaned(corpus, config.root, reports) for name, corpus in config.dev.items()}
-    check_sides(spool, config, files)
+    check_sides(config, files)
     if vocabulary is None:
         words = progress(real_texts(spool, config, held_out), "learning the vocabulary")
         learn(words, config, folder / MODEL, seed, reports)

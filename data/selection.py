@@ -129,7 +129,7 @@ def hold_out(spool: Path, config: DataConfig, reports: Sequence[CorpusReport]) -
     return held
 
 
-def check_sides(spool: Path, config: DataConfig, dev: Mapping[str, Sequence[Pair]]) -> None:
+def check_sides(config: DataConfig, dev: Mapping[str, Sequence[Pair]]) -> None:
     """Compare the languages of dev sets with those of the text to train on.
 
     Raises:
@@ -137,20 +137,15 @@ def check_sides(spool: Path, config: DataConfig, dev: Mapping[str, Sequence[Pair
     """
     if not (config.clean.language and dev):
         return
-    wrong = other_language(as_read(kept.pair) for kept in islice(read_spool(spool), SAMPLE))
+    wrong = other_language(samples(config))
     for name, pairs in dev.items():
-        count, files = sum(wrong(as_read(pair)) for pair in pairs), config.dev[name]
+        corpus = config.dev[name]
+        count = sum(wrong(candidate(pair.source, pair.target, corpus.languages)) for pair in pairs)
         check(
             count <= EXCHANGED * len(pairs),
             f"dev set {name}: {count} of its {len(pairs)} pairs have a side in the language that the text to train on "
-            f"has on the other: exchange source and target of {files.source}, or of that text",
+            f"has on the other: exchange source and target of {corpus.source}, or of that text",
         )
-
-
-def as_read(pair: Pair) -> Candidate:
-    """A pair that was normalised before."""
-    languages = pair.source_language, pair.target_language
-    return Candidate(pair.source, pair.target, pair.source, pair.target, languages)
 
 
 class Overlap(NamedTuple):

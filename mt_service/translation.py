@@ -50,7 +50,6 @@ class Translation(NamedTuple):
     sentences: int  # that were searched for
     warnings: list[str]
     doubtful: Sequence[str] = ()  # sentences of the text that the network is unsure of
-
     foreign: Sequence[str] = ()  # texts that seem to be in none of the network's languages
 
     @property

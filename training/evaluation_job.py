@@ -43,12 +43,9 @@ NO_LANGUAGES = ("txt", "text", "tsv", "csv", "json", "out", "hyp", "ref", "src",
 
 def language(given: str | None, path: Path, flag: str, needed: bool = True) -> str:
     """A language from its flag, or from a file's suffix; empty when there is none and it is not needed."""
-    found = given or of_file(path)
+    suffix = of_file(path)
+    found = given or (suffix if suffix not in NO_LANGUAGES else "")
     check(bool(found) or not needed, f"say the language with {flag}: {path} has no suffix like .de")
-    check(
-        bool(given) or found not in NO_LANGUAGES or not needed,
-        f"say the language with {flag}: the suffix of {path} is none",
-    )
     return found
 
 

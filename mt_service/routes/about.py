@@ -92,10 +92,9 @@ def may_administer(request: Request) -> bool:
 async def reload(request: Request) -> dict[str, list[str]]:
     """Read all bundles anew; when one is bad, the old ones stay and the answer says why."""
     if not may_administer(request):
-        token = "send the header Authorization: Bearer, with what MT_ADMIN_TOKEN is"
-        told = (
-            token if request.app.state.settings.admin_token else "without MT_ADMIN_TOKEN only this machine may reload"
-        )
+        told = "without MT_ADMIN_TOKEN only this machine may reload"
+        if request.app.state.settings.admin_token:
+            told = "send the header Authorization: Bearer, with what MT_ADMIN_TOKEN is"
         raise RefusedError(403, "forbidden", told)
     registry = request.app.state.registry
     try:

@@ -17,7 +17,6 @@ from mt_service.routes.translate import PROBLEMS, body_of, translate
 from mt_service.schemas import TranslateAnswer, TranslateRequest
 
 PATH = "/v1/translate"
-BOM = b"\xef\xbb\xbf"
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -33,10 +32,7 @@ async def read(model: type[Model], request: Request) -> Model:
         raise RefusedError(
             415, "not_json", f"the body is {said}: send JSON, and the header Content-Type: application/json"
         )
-    coding = request.headers.get("Content-Encoding", "identity")
-    if coding.lower() != "identity":
-        raise RefusedError(415, "not_json", f"the body is encoded ({coding[:20]}): send it as it is")
-    body = (await body_of(request)).removeprefix(BOM)
+    body = await body_of(request)
     if not body:
         raise RefusedError(422, "invalid", f"the body is empty; send a JSON object with {contents(model)}")
     with checking_body(model):

@@ -42,13 +42,12 @@ def chosen(own: Mapping[str, float], together: Mapping[str, float], sources: Col
     return next(one for one in as_guesses(together) if one.language in sources)
 
 
-def reads(registry: Registry, language: str, text: str, is_html: bool) -> bool:
+def reads(registry: Registry, language: str, text: str) -> bool:
     """Whether a text may be in a language, as who translates from that takes it; it may, if nobody does."""
     for name, translator in registry.directions().items():
         if languages_of(name)[0] == language:
-            seen = sample(" ".join(visible(text)) if is_html else text)
             options = Options(*languages_of(name))
-            return not translator.foreign(translator.plan([seen], options)[0], options)
+            return not translator.foreign(translator.plan([sample(text)], options)[0], options)
     return True
 
 
@@ -61,10 +60,12 @@ class Wished(NamedTuple):
 
 
 class Told(NamedTuple):
-    """The language of a text, and where its paragraphs begin and end that are surely in the target language."""
+    """The language of a text, where its paragraphs begin and end that are surely in the target language, and what
+    people see of it."""
 
     guess: Guess
     kept: Spans = ()
+    seen: str = ""
 
 
 def paragraphs_of(text: str, most: int = PARAGRAPHS) -> list[tuple[int, int]]:
@@ -131,6 +132,8 @@ async def tell_apart(
     whole, of_parts = scores[: len(texts)], iter(scores[len(texts) :])
     together = {language: sum(one[language] for one in whole) for language in candidates}
     return [
-        with_paragraphs(chosen(one, together, wished.sources), some, list(islice(of_parts, len(some))), wished)
-        for one, some in zip(whole, spans, strict=True)
+        with_paragraphs(
+            chosen(one, together, wished.sources), some, list(islice(of_parts, len(some))), wished
+        )._replace(seen=text)
+        for one, some, text in zip(whole, spans, seen, strict=True)
     ]

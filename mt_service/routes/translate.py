@@ -26,12 +26,13 @@ from mt_service.projection import put_back, texts
 from mt_service.registry import Registry
 from mt_service.rerank import beam_of
 from mt_service.routes.admission import admitted
-from mt_service.routes.sources import reads, sources_of
+from mt_service.routes.sources import Told, reads, sources_of
 from mt_service.schemas import AUTO, TranslateRequest
 from mt_service.settings import Settings
 from mt_service.translation import Alternative, Options, Translation
 from mt_service.translator import Translator
 
+BOM = b"\xef\xbb\xbf"
 PROBLEMS = problems(
     {
         400: "The body is no JSON.",
@@ -94,13 +95,16 @@ def wished_glossary(wish: TranslateRequest, translator: Translator) -> Glossary 
 
 
 async def body_of(request: Request) -> bytes:
-    """All of a request's body.
+    """All of a request's body, without a mark of byte order.
 
     Raises:
-        RefusedError: when the client leaves meanwhile.
+        RefusedError: when it is encoded, or the client leaves meanwhile.
     """
+    coding = request.headers.get("Content-Encoding", "identity")
+    if coding.lower() != "identity":
+        raise RefusedError(415, "not_json", f"the body is encoded ({coding[:20]}): send it as it is")
     try:
-        return await request.body()
+        return (await request.body()).removeprefix(BOM)
     except ClientDisconnect:
         raise RefusedError(499, "client_left", "the client left") from None
 
@@ -178,11 +182,11 @@ async def work_by_source(wish: TranslateRequest, request: Request) -> tuple[list
     check_limits(wish, state.settings)
     told = await sources_of(request, wish.texts, wish.target, wish.is_html)
     guesses = [one.guess for one in told]
-    found, parts = dict[int, Translation](), list[Work]()
+    found, parts, served = dict[int, Translation](), list[Work](), state.registry.directions()
     for source in sorted({guess.language for guess in guesses}):
         places = [place for place, guess in enumerate(guesses) if guess.language == source]
-        if f"{source}-{wish.target}" not in state.registry.directions():
-            found |= {place: as_it_is(wish.texts[place], source, wish, state.registry) for place in places}
+        if f"{source}-{wish.target}" not in served:
+            found |= {place: as_it_is(wish.texts[place], told[place], wish, state.registry) for place in places}
             continue
         some = wish.model_copy(update={"source": source, "text": [wish.texts[place] for place in places]})
         left = state.settings.deadline_seconds - (time.perf_counter() - started)
@@ -201,14 +205,15 @@ def as_served(wish: TranslateRequest, registry: Registry) -> TranslateRequest:
     return wish.model_copy(update=named) if named else wish
 
 
-def as_it_is(text: str, language: str, wish: TranslateRequest, registry: Registry) -> Translation:
+def as_it_is(text: str, told: Told, wish: TranslateRequest, registry: Registry) -> Translation:
     """A text that is most like a language which nothing translates to the target, or the target itself."""
-    told = f"in {language} already"
+    language = told.guess.language
+    where = f"in {language} already"
     if language != wish.target:
-        told = f"in {language}, which no model translates to {wish.target}"
-    if not reads(registry, language, text, wish.is_html):
-        told = "in no language served"
-    remark = f"left as it is: it seems to be {told}"
+        where = f"in {language}, which no model translates to {wish.target}"
+    if not reads(registry, language, told.seen):
+        where = "in no language served"
+    remark = f"left as it is: it seems to be {where}"
     alignment = Alignment([], [], []) if wish.alignments else None
     return Translation(text, 0.0, [Alternative(text, 0.0)], alignment, 0, 0, [remark])
 

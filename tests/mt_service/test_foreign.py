@@ -45,6 +45,16 @@ def test_where_the_language_is_to_be_told_none_is_claimed(shipped: Served, text:
         assert warning.startswith(FOREIGN) or warning == "left as it is: it seems to be in no language served"
 
 
+def test_of_html_what_people_see_tells_the_language(shipped: Served) -> None:
+    page = f'<p class="a-class-of-some-english-words and-more-of-them">{POLISH}</p>'
+    (warning,) = translated(shipped, text=page, target="de", format="html")["warnings"]
+    assert warning.startswith(FOREIGN) or warning == "left as it is: it seems to be in no language served"
+    (warning,) = translated(shipped, text="<p>I don't have any time <b>today</b>.</p>", target="en", format="html")[
+        "warnings"
+    ]
+    assert warning == "left as it is: it seems to be in en already"
+
+
 def test_blocks_of_html_are_named(shipped: Served) -> None:
     page = f"<p>Ich habe keine Zeit.</p><p>{RUSSIAN}</p><p><b>Wszystko</b> w porządku, jak się masz, dziękuję.</p>"
     found = translated(shipped, text=page, source="de", target="en", format="html")

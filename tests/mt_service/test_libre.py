@@ -163,6 +163,13 @@ def test_what_is_null_is_as_if_it_were_not_there_and_html_has_no_alternatives(se
     assert found == {"translatedText": "<p>dei ba</p>", "alternatives": []}
 
 
+def test_a_mark_of_byte_order_is_passed_over_and_other_codings_are_named(server: Served) -> None:
+    body, kind = b'\xef\xbb\xbf{"q": "ba dei", "source": "aa", "target": "bb"}', {"Content-Type": "application/json"}
+    assert httpx.post(server.url + "/translate", content=body, headers=kind).json() == {"translatedText": "dei ba"}
+    packed = httpx.post(server.url + "/translate", content=body, headers={**kind, "Content-Encoding": "br"})
+    assert (packed.status_code, packed.json()["error"]) == (415, "the body is encoded (br): send it as it is")
+
+
 def test_forms_of_many_parts_are_refused(server: Served) -> None:
     answer = httpx.post(server.url + "/translate", files={"q": b"ba"}, data={"target": "bb"})
     assert answer.status_code == 415
