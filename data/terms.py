@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from data.languages import turned
-from data.lexicon import Lexicon, learn, within
+from data.lexicon import Lexicon, learn, parts
 from data.prepared import Pair
 
 WORD = re.compile(r"(?<![\w'’./@-])[^\W\d_]{2,}(?![\w'’/@-]|\.\w)")
@@ -134,12 +134,12 @@ def translated(pairs: Sequence[Pair]) -> Table:
     sides = [[[word.lower() for word in WORD.findall(text)] for text in pair[2:]] for pair in pairs]
     left, right = (numbered([side[i] for side in sides]) for i in (0, 1))
     ids = [([left[w] for w in a if w in left], [right[w] for w in b if w in right]) for a, b in sides]
-    filled = within([one for one in ids if all(one)])
+    filled = [one for one in ids if all(one)]
     if not filled:
         return {}
-    size = max(len(left), len(right))
-    forth = set(likely(learn(filled, size)))
-    back = {(source, target) for target, source in likely(learn([(b, a) for a, b in filled], size))}
+    some, size = parts(filled)[0], max(len(left), len(right))
+    forth = set(likely(learn(some, size)))
+    back = {(source, target) for target, source in likely(learn([(b, a) for a, b in some], size))}
     words, others = list(left), list(right)
     table: Table = {}
     for source, target in forth & back:

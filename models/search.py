@@ -84,7 +84,7 @@ class BeamSearch:
         network: in evaluation mode.
         options: how to search.
         specials: ids that are treated apart.
-        shortlist: limits each sentence to words of its own, among which probabilities then add up to 1.
+        shortlist: limits what is searched for to each sentence's own words, whose probabilities then add up to 1.
     """
 
     def __init__(
@@ -137,12 +137,16 @@ class BeamSearch:
         return Beams(memory, state, score_BK, tokens_BKL, attention, None)
 
     def forbidden(self, sources: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]]) -> Tensor | None:
-        """The words that are not on each source's shortlist; the end always is, and what was asked for."""
+        """The words that are not on each source's shortlist; the end always is, and what was asked for. None are
+        forbidden where a prefix is only scored."""
         if self.shortlist is None:
             return None
         forbidden_BV = torch.ones(len(sources), len(self.network.output_weight), dtype=torch.bool)
         forbidden_BV[:, self.specials.eos] = False
         for row, (source, prefix) in enumerate(zip(sources, prefixes, strict=True)):
+            if prefix and prefix[-1] == self.specials.eos:
+                forbidden_BV[row] = False
+                continue
             forbidden_BV[row, torch.from_numpy(self.shortlist.words(source))] = False
             forbidden_BV[row, torch.tensor(prefix, dtype=torch.long)] = False
         return forbidden_BV.to(self.device)

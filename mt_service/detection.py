@@ -35,10 +35,9 @@ class Guess(NamedTuple):
 
 
 def writers(registry: Registry) -> dict[str, Translator]:
-    """Who writes each language, of those who may use all words; nobody, unless each that is read is also written."""
+    """Who writes each language; nobody, unless each that is read is also written."""
     served = registry.directions().items()
-    free = [(name, translator) for name, translator in served if not translator.bundle.has_shortlist]
-    found = {languages_of(name)[1]: translator for name, translator in reversed(free)}
+    found = {languages_of(name)[1]: translator for name, translator in reversed(served)}
     return found if {languages_of(name)[0] for name, _ in served} <= found.keys() else {}
 
 

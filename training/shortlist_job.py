@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy
 from safetensors.torch import load_file
+from tqdm import tqdm
 
 from data.config import check
-from data.lexicon import Lexicon, Pair, learn, within
+from data.lexicon import Lexicon, Pair, added, counts, lexicon_of, parts
 from models.bundle import MODEL, SHORTLIST, TOKENIZER, Bundle, check_free, read_bundle
 from models.shortlist import Shortlist, write_shortlist
 from models.weights import Contents, write_contents
 from training.parallel import read_texts
 from training.telemetry import say
 
-LOOKED_AT = 2000  # pairs that say how long a sentence's list is, and what it lacks
+LOOKED_AT = 2000  # pairs of each direction, or a tenth, that are not learned from and say what a list lacks
+
+
+class Text(NamedTuple):
+    """Pairs of a direction."""
+
+    learned: Sequence[Pair]
+    looked_at: Sequence[Pair]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,18 +38,28 @@ def run(arguments: argparse.Namespace) -> int:
     bundle, folder = read_bundle(arguments.bundle), arguments.output
     check_free(folder, arguments.force)
     check(arguments.most > 0, f"--most must be above 0, but is {arguments.most}")
-    texts = read_texts(bundle, arguments.text)
-    found = [within(pairs) for pairs in texts.values()]
-    for direction, pairs in zip(texts, found, strict=True):
-        check(bool(pairs), f"--text of {direction} has pairs too long to learn from: give it one sentence a line")
-        say(f"{direction}: learning from {len(pairs):,} of {len(texts[direction]):,} pairs")
     vocabulary = len(bundle.tokenizer)
-    shortlist = shortlist_of([learn(pairs, vocabulary) for pairs in found], vocabulary, arguments.most)
-    for direction, pairs in zip(texts, found, strict=True):
-        say(f"{direction}: {describe(shortlist, pairs, vocabulary)}")
+    texts = {direction: split(pairs) for direction, pairs in read_texts(bundle, arguments.text).items()}
+    lexicons = [lexicon(text.learned, vocabulary, direction) for direction, text in texts.items()]
+    shortlist = shortlist_of(lexicons, vocabulary, arguments.most)
+    for direction, text in texts.items():
+        say(f"{direction}: {describe(shortlist, text.looked_at, vocabulary)}")
     write(bundle, shortlist, folder, arguments.force)
     say(f"wrote {folder}")
     return 0
+
+
+def split(pairs: Sequence[Pair]) -> Text:
+    """Keep some pairs from all over the text back; all serve for both where there are few."""
+    step = max(10, len(pairs) // LOOKED_AT)
+    learned = [pair for number, pair in enumerate(pairs, start=1) if number % step]
+    return Text(learned, pairs[step - 1 :: step]) if len(pairs) >= step else Text(pairs, pairs)
+
+
+def lexicon(pairs: Sequence[Pair], vocabulary: int, direction: str) -> Lexicon:
+    """What pairs tell, part by part, with progress."""
+    bar = tqdm(parts(pairs), desc=f"{direction}: learning from {len(pairs):,} pairs", unit="part", file=sys.stderr)
+    return lexicon_of(reduce(added, (counts(part, vocabulary) for part in bar)), vocabulary)
 
 
 def shortlist_of(lexicons: Iterable[Lexicon], vocabulary: int, most: int) -> Shortlist:
@@ -58,18 +79,17 @@ def shortlist_of(lexicons: Iterable[Lexicon], vocabulary: int, most: int) -> Sho
 
 def describe(shortlist: Shortlist, pairs: Sequence[Pair], vocabulary: int) -> str:
     """How many pieces the translation of a sentence is looked for among, and how much of it is there."""
-    looked_at = pairs[:: len(pairs) // LOOKED_AT + 1]
-    lists = [shortlist.words(source) for source, _ in looked_at]
-    inside = [numpy.isin(target, words).mean() for words, (_, target) in zip(lists, looked_at, strict=True)]
+    lists = [shortlist.words(source) for source, _ in pairs]
+    inside = [numpy.isin(target, words).mean() for words, (_, target) in zip(lists, pairs, strict=True)]
     mean = sum(map(len, lists)) / len(lists)
     share = 100 * float(numpy.mean(inside))
     return f"{mean:.0f} of {vocabulary:,} pieces for a sentence, with {share:.1f} % of its translation's"
 
 
-def write(bundle: Bundle, shortlist: Shortlist, folder: Path, force: bool) -> Bundle:
+def write(bundle: Bundle, shortlist: Shortlist, folder: Path, force: bool) -> None:
     """Write the bundle with the shortlist; scores and how sure it is were measured without one, and go."""
     info = dataclasses.replace(bundle.config.info, scores=(), unsure_below={})
     contents = Contents(load_file(bundle.folder / MODEL), bundle.config.architecture, bundle.config.storage, info)
     with tempfile.TemporaryDirectory() as place:
         write_shortlist(Path(place) / SHORTLIST, shortlist)
-        return write_contents(folder, contents, bundle.folder / TOKENIZER, Path(place) / SHORTLIST, force)
+        write_contents(folder, contents, bundle.folder / TOKENIZER, Path(place) / SHORTLIST, force)

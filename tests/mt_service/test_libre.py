@@ -200,8 +200,7 @@ def test_languages_are_listed(golden: Path) -> None:
 
 
 def test_where_languages_are_not_told_apart_the_source_must_be_named() -> None:
-    unable = SimpleNamespace(bundle=SimpleNamespace(has_shortlist=True))
-    registry = SimpleNamespace(directions=lambda: dict.fromkeys(("fr-en", "de-en", "en-de"), unable))
+    registry = SimpleNamespace(directions=lambda: dict.fromkeys(("fr-en", "de-en", "en-de"), SimpleNamespace()))
     request = cast(Request, SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(registry=registry))))
     assert asyncio.run(sources_of(request, ["ba", "ka"], "de", is_html=False)) == [Told(Guess("en", 0.0))] * 2
     with pytest.raises(RefusedError, match=r"told apart only where .*; name one of de, fr"):

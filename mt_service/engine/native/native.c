@@ -42,7 +42,9 @@ static void encode_piece(void *context, int piece, int thread) {
     const Engine *engine = joining->search->engine;
     int start = joining->starts[piece], end = joining->starts[piece + 1];
     int good = encode(engine->network, joining->sources + start, end - start, engine->scratch + thread);
-    for (; engine->network->starts && start < end; start++) good &= choose_words(engine->network, joining->sources + start);
+    for (; engine->network->starts && start < end; start++)
+        if (!is_scored(engine->network, joining->sources + start))
+            good &= choose_words(engine->network, joining->sources + start);
     if (!good) __atomic_store_n(&joining->search->failed, 1, __ATOMIC_RELAXED);
 }
 
@@ -125,20 +127,22 @@ typedef struct {
     int pieces;
 } Stepping;
 
-/* Choose what goes on in sentences that have `count` rows together, which the output layer is yet to read. */
-static void choose_all(Search *search, int start, int stop, int count, const Scratch *scratch) {
-    const Network *network = search->engine->network;
-    const int shared = !network->starts;
-    float *logits = scratch->scores;
-    if (shared) multiply(&network->words.output, scratch->rounded, count, logits, network->words.output.outputs, 0);
-    for (int row = 0; start < stop; start++) {
-        Sentence *one = search->sentences[start];
-        const Product *output = &words_of(search, one)->output;
-        const int live = one->live;
-        if (!shared) multiply(output, rows_from(scratch->rounded, row, network->width), live, logits, output->outputs, 0);
-        if (!choose(search, one, logits)) __atomic_store_n(&search->failed, 1, __ATOMIC_RELAXED);
-        if (shared) logits += (size_t)live * output->outputs;
-        row += live;
+/* Choose what goes on in sentences whose rows the output layer is yet to read, those of the same words together. */
+static void choose_all(Search *search, int start, int stop, const Scratch *scratch) {
+    for (int row = 0, next = start; start < stop; start = next) {
+        const Words *words = words_of(search, search->sentences[start]);
+        const Product *output = &words->output;
+        float *logits = scratch->scores;
+        int rows = 0;
+        for (; next < stop && words_of(search, search->sentences[next]) == words; next++)
+            rows += search->sentences[next]->live;
+        multiply(output, rows_from(scratch->rounded, row, output->inputs), rows, logits, output->outputs, 0);
+        row += rows;
+        for (; start < next; start++) {
+            const int live = search->sentences[start]->live;
+            if (!choose(search, search->sentences[start], logits)) __atomic_store_n(&search->failed, 1, __ATOMIC_RELAXED);
+            logits += (size_t)live * output->outputs;
+        }
     }
 }
 
@@ -163,7 +167,7 @@ static void step_sentences(Search *search, int start, int end, const Scratch *sc
                 };
         }
         step(network, rows, count, scratch);
-        choose_all(search, start, stop, count, scratch);
+        choose_all(search, start, stop, scratch);
         start = stop;
     }
 }

@@ -10,6 +10,11 @@ static void free_words(Words *words) {
     *words = (Words){0};
 }
 
+/* Whether a sentence is only scored: what was asked for ends with the end, and any word may stand before it. */
+static int is_scored(const Network *network, const Source *source) {
+    return source->given && source->prefix[source->given - 1] == network->words.ids[network->words.eos];
+}
+
 /* Mark an id among the words, unless it is never produced; return how many that adds. */
 static int mark(const Network *network, int32_t id, uint8_t *marked) {
     const int place = network->places[id];
