@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import contextlib
 import dataclasses
 import json
@@ -31,6 +32,7 @@ from mt_service.translation import Options, Translation
 from mt_service.translator import WINDOW, Translator
 
 LISTED = 5  # lines that are no UTF-8
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 CHUNK = 1 << 20  # bytes that are read at once
 BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")  # what some reader or other takes for the end of a line
 
@@ -67,6 +69,8 @@ def windows(source: BinaryIO, target: BinaryIO) -> Iterator[list[str]]:
     Args:
         source: bytes; broken UTF-8 is replaced, with a warning that names the line.
         target: is flushed before the source is waited for.
+    Raises:
+        UserError: for UTF-16, of which nothing would be right.
     """
     number, rest, broken = 0, b"", list[int]()
     wait_for_input(source)
@@ -95,7 +99,13 @@ def wait_for_input(source: BinaryIO) -> None:
 
 
 def text_of(line: bytes, number: int, broken: list[int]) -> str:
-    """A line's text; of those that are no UTF-8, whose numbers are kept, the first few are told."""
+    """A line's text; of those that are no UTF-8, whose numbers are kept, the first few are told.
+
+    Raises:
+        UserError: for UTF-16, of which nothing would be right.
+    """
+    is_utf_16 = number == 1 and line.startswith(UTF_16)
+    check(not is_utf_16, "the text is UTF-16: convert it, for example with iconv -f UTF-16 -t UTF-8")
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -16,10 +16,12 @@ from data.segment import CLOSERS, LONGEST, Segment, is_code, is_mark, split
 from data.tokenizer import Tokenizer
 from data.wrapping import rejoined
 from mt_service.excerpts import named
+from mt_service.records import KEPT, PLAIN, Passage, Writing, passages
 
 WIDE = ("。", "！", "？", "｡", "；", "：", "，", "、")  # which have their space within
 NARROW = re.compile(r"\w(?:\.{3,}|[…?!])\Z")
 LONGEST_IDS = 200  # of what is searched for at once; a longer sentence is cut
+WHY = "parts: it was too long, or held more numbers, addresses and terms than can be carried over at once"
 LONG_ADDRESS = re.compile(r"(?:https?://|www\.)[!#-;=?-~]{200,}")  # which is never cut
 
 
@@ -35,11 +37,12 @@ class Piece(NamedTuple):
     separator: str  # what follows it
     ids: tuple[int, ...]  # tag, pieces, eos; empty where there is nothing to translate
     masked: Masked  # what the ids say
+    writing: Writing = PLAIN  # how the text is written
 
     @property
     def line(self) -> str:
         """The text as one normalised line."""
-        return normalize(rejoined(self.text))
+        return normalize(rejoined(self.writing.read(self.text)))
 
 
 class Plan(NamedTuple):
@@ -65,18 +68,25 @@ def make_plan(tokenizer: Tokenizer, masking: Masking, text: str, sentences: bool
     if kept:
         told = named([text[begin:end] for begin, end in kept])
         plan.warnings.append(f"in {masking.target} already, and left as it is: {told}")
-    for segment in split(text, len(text) + 1) if sentences else whole(text):
-        stays = any(begin <= start < end for begin, end in kept)
-        parts = [untouched(segment)] if stays else cut(tokenizer, masking, segment)
-        if len(parts) > 1:
-            plan.warnings.append(
-                f"a sentence of {len(segment.text)} characters was cut into {len(parts)} parts: it was too long, or "
-                "held more numbers, addresses and terms than can be carried over at once"
-            )
-        for part, ids, masked in parts:
-            plan.pieces.append(Piece(part.text, start, part.separator, ids, masked))
-            start += len(part.text) + len(part.separator)
+    for passage in passages(text):
+        for segment in segments(passage, sentences):
+            stays = passage.writing is KEPT or any(begin <= start < end for begin, end in kept)
+            writing = KEPT if stays else passage.writing
+            parts = [untouched(segment)] if stays else cut(tokenizer, masking, segment, writing)
+            if len(parts) > 1:
+                plan.warnings.append(f"a sentence of {len(segment.text)} characters was cut into {len(parts)} {WHY}")
+            for part, ids, masked in parts:
+                plan.pieces.append(Piece(part.text, start, part.separator, ids, masked, writing))
+                start += len(part.text) + len(part.separator)
     return plan
+
+
+def segments(passage: Passage, sentences: bool) -> list[Segment]:
+    """The sentences of a part of a text, or that as one."""
+    text = passage.text
+    if passage.writing is KEPT:
+        return [Segment(text, "")]
+    return split(text, len(text) + 1) if sentences else whole(text)
 
 
 def separators(pieces: Sequence[Piece], target: str) -> list[str]:
@@ -89,6 +99,8 @@ def separators(pieces: Sequence[Piece], target: str) -> list[str]:
     spaced, parted = has_spaces(target), parts_sentences_by_spaces(target)
     found = [piece.separator for piece in pieces]
     for i, piece in enumerate(pieces[:-1]):
+        if piece.writing is not pieces[i + 1].writing:
+            continue
         if spaced and not found[i] and lacks_space(piece, pieces[i + 1]):
             found[i] = " "
         elif not parted and piece.text and found[i] == " " and not is_mark(piece.text):
@@ -109,14 +121,14 @@ def whole(text: str) -> list[Segment]:
     return [Segment("", text[:start]), Segment(body, text[start + len(body) :])]
 
 
-def cut(tokenizer: Tokenizer, masking: Masking, segment: Segment) -> list[Part]:
+def cut(tokenizer: Tokenizer, masking: Masking, segment: Segment, writing: Writing = PLAIN) -> list[Part]:
     """Encode a sentence in parts: long addresses, and what stands between them."""
-    return [part for some in apart(segment) for part in halved(tokenizer, masking, some)]
+    return [part for some in apart(segment) for part in halved(tokenizer, masking, some, writing)]
 
 
-def untouched(segment: Segment) -> Part:
+def untouched(segment: Segment, writing: Writing = PLAIN) -> Part:
     """A sentence that is not translated."""
-    return segment, (), Masked(segment.text, {}, {})
+    return segment, (), Masked(writing.read(segment.text), {}, {})
 
 
 def apart(segment: Segment) -> list[Segment]:
@@ -128,20 +140,21 @@ def apart(segment: Segment) -> list[Segment]:
     return [*parts, rest]
 
 
-def halved(tokenizer: Tokenizer, masking: Masking, segment: Segment) -> list[Part]:
+def halved(tokenizer: Tokenizer, masking: Masking, segment: Segment, writing: Writing) -> list[Part]:
     """Encode a part; as long as it is too long, or holds more literals than there are symbols, cut it in two."""
-    if is_code(segment.text):
-        return [untouched(segment)]
+    text = writing.read(segment.text)
+    if is_code(text):
+        return [untouched(segment, writing)]
     length = len(segment.text)
     short = length <= LONGEST or LONG_ADDRESS.fullmatch(segment.text) is not None
-    masked = masking.mask(normalize(rejoined(segment.text)) if short else "")  # which takes long where marks are many
-    worded = masked.text and not masked.wordless and not is_mark(segment.text)
+    masked = masking.mask(normalize(rejoined(text)) if short else "")  # which takes long where marks are many
+    worded = masked.text and not masked.wordless and not is_mark(text)
     ids = tuple(tokenizer.encode_source(masked.text, masking.target)) if worded else ()
     if length < 2 or (short and len(ids) <= LONGEST_IDS and (not masked.beyond or not masked.targets)):
         return [(segment, ids, masked)]
     *parts, last = split(segment.text, (length + 1) // 2)
     parts.append(Segment(last.text, last.separator + segment.separator))
-    return [encoded for part in parts for encoded in cut(tokenizer, masking, part)]
+    return [encoded for part in parts for encoded in cut(tokenizer, masking, part, writing)]
 
 
 def otherwise(tokenizer: Tokenizer, masking: Masking, piece: Piece) -> list[Piece]:

@@ -325,11 +325,10 @@ class Translator:
 
     def spell(self, piece: Piece, hypothesis: Hypothesis | None, gap: str) -> str:
         """A piece's translation and what follows it; literals alone need no hypothesis."""
-        if hypothesis is None:
-            return piece.masked.restored(piece.masked.text) + gap
-        text = self.decode(piece, hypothesis)
+        text = piece.masked.restored(piece.masked.text) if hypothesis is None else self.decode(piece, hypothesis)
         stopped = piece.text.endswith(".") and gap.isspace() and "\n" not in gap  # XVI. has one as it is
-        return text + ("." if stopped and text[-1:].isalnum() else "") + gap
+        mark = "." if hypothesis is not None and stopped and text[-1:].isalnum() else ""
+        return piece.writing.write(text + mark) + gap
 
     def lost(self, plan: Plan, found: Sequence[Found | None]) -> list[str]:
         """Warnings that name the literals and numbers which the translation does not hold as it should."""

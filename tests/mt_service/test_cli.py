@@ -149,6 +149,14 @@ def test_broken_bytes_are_replaced_and_their_line_is_named(translate) -> None:  
     assert "mt: line 2 is no UTF-8" in said
 
 
+@pytest.mark.parametrize("layout", [(), ("--html",)])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_refused(translate, layout: tuple[str, ...], encoding: str) -> None:  # type: ignore[no-untyped-def]
+    code, out, said = translate("\ufeffba dei\nka".encode(encoding), *layout)
+    assert (code, out) == (2, b"")
+    assert "the text is UTF-16: convert it, for example with iconv -f UTF-16 -t UTF-8" in said
+
+
 def test_a_document_comes_out_with_its_tags(translate) -> None:  # type: ignore[no-untyped-def]
     code, out, said = translate(b"<p>ba dei</p>\r\n<!-- ka \xff -->\n<b>ka ba dei</b>\n", "--html")
     assert (code, out) == (0, "<p>dei ba</p>\r\n<!-- ka \ufffd -->\n<b>dei ba ka</b>\n".encode())
