@@ -20,7 +20,7 @@ from data.placeholders import substitute
 from data.prepared import Pair, Prepared, shard_file
 from data.renaming import renamed
 from data.renumbering import renumbered
-from data.terms import Terms, with_capitals, with_emphasis, with_terms
+from data.terms import Terms, with_capitals, with_emphasis, with_terms, with_words
 from data.tokenizer import EOS, Tokenizer
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ class BatchingConfig:
         stand in a list become others of that.
     term_rate: the share of pairs that get symbols in place of a word or two and of what translates them, as terms of a
         glossary do.
+    word_rate: the share of pairs in whose place one of their words and what translates it come, since people look
+        words up.
     capitals_rate: the share of pairs that are in capitals as a whole, or in which a word and what translates it are.
     emphasis_rate: the share of pairs with marks of emphasis, or of a link, around a word and what translates it.
     careless_rate: the share of pairs whose texts, where they are read, are as people type them carelessly.
@@ -59,6 +61,7 @@ class BatchingConfig:
     number_rate: float = 0.0
     name_rate: float = 0.0
     term_rate: float = 0.0
+    word_rate: float = 0.0
     capitals_rate: float = 0.0
     emphasis_rate: float = 0.0
     careless_rate: float = 0.0
@@ -247,9 +250,10 @@ def varied(
     symbols, rate = prepared.tokenizer.placeholders, config.placeholder_rate
     pairs = renamed(renumbered(listed, config.number_rate, rng), config.name_rate, rng, prepared.names)
     large = frozenset[int]()
-    if config.term_rate or config.capitals_rate or config.emphasis_rate:
+    if config.word_rate or config.term_rate or config.capitals_rate or config.emphasis_rate:
         terms = Terms(pairs)
-        small = with_terms(pairs, terms, config.term_rate, symbols, rng)
+        small = with_words(pairs, terms, config.word_rate, rng)
+        small = with_terms(small, terms, config.term_rate, symbols, rng)
         small = with_emphasis(small, terms, config.emphasis_rate, symbols, rng)
         pairs = with_capitals(small, terms, config.capitals_rate, rng)
         large = frozenset(i for i, pair in enumerate(pairs) if pair is not small[i])

@@ -1,4 +1,5 @@
-"""Pairs in which a word and its translation become symbols, as the terms of a glossary will, capitals, or emphasised.
+"""Pairs in which a word and its translation become symbols, as the terms of a glossary will, capitals, emphasised, or
+all that there is.
 
 Which words translate each other, the pairs themselves tell: see data.lexicon.
 """
@@ -61,6 +62,22 @@ def with_terms(
     if not rate or not symbols:
         return list(pairs)
     return [with_symbols(pair, terms.of(pair), symbols, rng) if rng.random() < rate else pair for pair in pairs]
+
+
+def with_words(pairs: Sequence[Pair], terms: Terms, rate: float, rng: random.Random) -> list[Pair]:
+    """With probability `rate`, put a word of a pair and what translates it in the pair's place."""
+    if not rate:
+        return list(pairs)
+    return [word_of(pair, terms.of(pair), rng) if rng.random() < rate else pair for pair in pairs]
+
+
+def word_of(pair: Pair, found: Sequence[tuple[str, str]], rng: random.Random) -> Pair:
+    """One of the terms that were found in a pair in its place, but none that may owe its capital to its place."""
+    within = [both for both in found if not any(map(str.startswith, pair[2:], both))]
+    if not within:
+        return pair
+    source, target = rng.choice(within)
+    return pair._replace(source=source, target=target)
 
 
 def with_capitals(pairs: Sequence[Pair], terms: Terms, rate: float, rng: random.Random) -> list[Pair]:

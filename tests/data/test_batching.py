@@ -212,6 +212,18 @@ def test_terms_become_symbols_before_what_both_sides_share(prepared: Prepared, m
             assert source.count(symbol) == target.count(symbol) == 1
 
 
+def test_words_may_come_in_place_of_their_pairs(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Terms, "of", lambda *_: [("Wort", "word")])
+    config = BatchingConfig(tokens=400, max_length=100, word_rate=0.5)
+    texts = [
+        prepared.tokenizer.decode(ids)
+        for batch in epochs(stream(prepared, config), 1)
+        for ids in batch.source_BS.tolist()
+    ]
+    alone = sum(one.endswith(("Wort", "word")) and len(one.split()) == 1 for one in texts)
+    assert 0.35 < alone / len(texts) < 0.65
+
+
 def test_names_of_a_list_take_each_others_place(prepared: Prepared) -> None:
     listed = [Pair("de", "en", "Berlin", "Berlin"), Pair("de", "en", "Bruckdorf", "Bridgetown")]
     config = BatchingConfig(tokens=400, max_length=100, name_rate=0.9)

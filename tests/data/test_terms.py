@@ -19,6 +19,7 @@ from data.terms import (
     with_emphasis,
     with_symbols,
     with_terms,
+    with_words,
 )
 
 SYMBOLS = ("\ue000", "\ue001", "\ue002")
@@ -111,6 +112,21 @@ def test_words_of_which_none_is_likely_are_no_terms() -> None:
 def test_a_pair_without_terms_is_the_same_one() -> None:
     pair = Pair("de", "en", "Ja.", "Yes.")
     assert with_symbols(pair, [], SYMBOLS, random.Random(1)) is pair
+
+
+def test_words_come_in_place_of_their_pairs_but_none_that_begins_a_side() -> None:
+    pairs, changed = text(), 0
+    for old, new in zip(pairs, with_words(pairs, Terms(pairs), 0.4, random.Random(3)), strict=True):
+        if new is not old:
+            changed += 1
+            both = (new.source, new.target)
+            assert both in WORDS.items() or both[::-1] in WORDS.items()
+            for whole, word in zip(old[2:], both, strict=True):
+                assert word in whole.strip(".").split()[1:]
+    assert abs(changed / len(pairs) - 0.4) < 0.04
+    pair = Pair("de", "en", "Wortaa wortab", "wordab wordaa")
+    assert with_words([pair], Terms(text()), 1.0, random.Random(1)) == [pair]
+    assert with_words(pairs, Terms([]), 0.0, random.Random(1)) == pairs
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.4])
