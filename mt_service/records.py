@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain, groupby
 from typing import NamedTuple
 
 from data.segment import FENCE
@@ -21,6 +22,7 @@ JSON_LINE = re.compile(
 JSON_STRING = re.compile(STRING)
 JSON_BREAK = re.compile(r"((?:\\[nrt])+)")  # which a line within a value may end with
 KEY = re.compile(r"[ \t]*:")
+LINE = re.compile(r"[^\n]*+\n|[^\n]++")
 QUOTED = r'"(?:[^"\r\n]|"")*+"'
 
 
@@ -82,16 +84,17 @@ def passages(text: str) -> list[Passage]:
     """The parts of a text, which spell it."""
     if '"' not in text or FENCE.search(text):
         return [Passage(text, PLAIN)]
-    found = list[Passage]()
-    for line in text.splitlines(keepends=True):
-        body = line.rstrip("\r\n")
-        parts = [*(record(body) or [Passage(body, PLAIN)]), Passage(line[len(body) :], PLAIN)]
-        for part in parts:
-            if found and found[-1].writing is part.writing is PLAIN:
-                found[-1] = Passage(found[-1].text + part.text, PLAIN)
-            elif part.text:
-                found.append(part)
-    return found
+    lines = [part for line in LINE.findall(text) for part in parts_of(line)]
+    groups = groupby(lines, key=lambda part: part.writing is PLAIN)
+    joined = ([Passage("".join(part.text for part in some), PLAIN)] if plain else some for plain, some in groups)
+    return list(chain.from_iterable(joined))
+
+
+def parts_of(line: str) -> list[Passage]:
+    """The parts of a line and its end."""
+    body = line.rstrip("\r\n")
+    parts = [*(record(body) or [Passage(body, PLAIN)]), Passage(line[len(body) :], PLAIN)]
+    return [part for part in parts if part.text]
 
 
 def record(line: str) -> list[Passage]:
