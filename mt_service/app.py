@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from mt_service.described import tell_limits
 from mt_service.metrics import Metrics
 from mt_service.middleware import BYTES_PER_CHARACTER, Around
 from mt_service.problems import HANDLERS
@@ -64,6 +65,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
     route = add_translation(app)
     for router in (about.router, detect.router, libre.router, pages.router):
         app.include_router(router)
+    tell_limits(app, settings)
     around = partial(Around, metrics=metrics, max_body=2 * settings.max_characters * BYTES_PER_CHARACTER + OVERHEAD)
     app.add_middleware(around)
     app.middleware_stack = Direct(app.build_middleware_stack(), route, around)

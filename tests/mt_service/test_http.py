@@ -261,10 +261,24 @@ def test_health_metrics_and_description_are_there(server: Served) -> None:
     ask(server, "ba dei")
     assert metric(server.url, "mt_tokens_total") == before + 4
     schema = httpx.get(server.url + "/openapi.json").json()
-    assert schema["components"]["schemas"]["TranslateRequest"]["examples"]
+    described = schema["components"]["schemas"]["TranslateRequest"]
+    assert described["examples"]
+    assert limits_told(described["properties"]) == httpx.get(server.url + "/v1/languages").json()["limits"]
     told = {path: set(next(iter(routes.values()))["responses"]) for path, routes in schema["paths"].items()}
     assert told["/v1/translate"] == {"200", *map(str, (400, 408, 413, 415, 422, 429, 431, 500, 503, 504))}
     assert (told["/v1/reload"], told["/health/ready"]) == ({"200", "403", "409"}, {"200", "503"})
+
+
+def limits_told(fields: dict[str, Any]) -> dict[str, int]:
+    """What the description of a request says of its limits."""
+    text, texts = fields["text"]["anyOf"]
+    return {
+        "texts": texts["maxItems"],
+        "characters": text["maxLength"],
+        "terms": fields["glossary"]["anyOf"][0]["maxProperties"],
+        "beam": fields["beam"]["anyOf"][0]["maximum"],
+        "n_best": fields["n_best"]["maximum"],
+    }
 
 
 def test_the_page_and_answers_forbid_outside_resources(server: Served) -> None:
