@@ -36,10 +36,11 @@ class Glossary:
         pairs: what stands in a text, and what is to stand in its translation, as `checked` gives them; of several
             translations of one term the first counts.
         language: of the texts.
+        whole: whether terms are found only where they are all of a text, as in a dictionary.
     """
 
-    def __init__(self, pairs: Iterable[tuple[str, str]], language: str) -> None:
-        self.language, self.spaced = language, has_spaces(language)
+    def __init__(self, pairs: Iterable[tuple[str, str]], language: str, whole: bool = False) -> None:
+        self.language, self.spaced, self.whole = language, has_spaces(language), whole
         self.terms: dict[str, str] = {}
         lengths: dict[str, set[int]] = {}
         for term, meaning in pairs:
@@ -49,12 +50,21 @@ class Glossary:
 
     def at(self, text: str, start: int) -> Span | None:
         """The longest term at a place of a normalised text; 'customer' is found in 'Customer', too."""
+        if self.whole:
+            return self._all_of(text) if not start else None
         for length in self._lengths.get(self._key(text, start), ()):
             stands = text[start : start + length]
             term, end = stands if stands in self.terms else small(stands), start + len(stands)
             if term in self.terms and not self._within_a_word(text, start, end):
                 return Span(start, end, self.terms[term], term=True, enlarged=term != stands)
         return None
+
+    def _all_of(self, text: str) -> Span | None:
+        """A text that is a term; its translation has a capital where the text has one, as in a list of words."""
+        term = text if text in self.terms else small(text)
+        if term not in self.terms:
+            return None
+        return Span(0, len(text), self.terms[term], term=True, enlarged=text[0].isupper())
 
     def starts(self, text: str) -> Iterable[int]:
         """Where terms may begin."""
@@ -144,9 +154,12 @@ def capitalised(text: str) -> str:
     return text[:1].title() + text[1:] if word == word.lower() else text
 
 
-def read_glossary(path: Path) -> dict[str, Glossary]:
+def read_glossary(path: Path, whole: bool = False) -> dict[str, Glossary]:
     """Read terms from a file with a tab in each line: the first names the languages, the others are terms.
 
+    Args:
+        path: the file's.
+        whole: as of `Glossary`.
     Returns:
         Glossaries for both directions, spelled de-en. Where a term has several translations, the first counts.
     Raises:
@@ -160,18 +173,18 @@ def read_glossary(path: Path) -> dict[str, Glossary]:
     pairs = [of_line(path, line) for line in lines[1:]]
     direction = f"{first}-{second}"
     swapped = [(target, source) for source, target in pairs]
-    return {direction: Glossary(pairs, first), turned(direction): Glossary(swapped, second)}
+    return {direction: Glossary(pairs, first, whole), turned(direction): Glossary(swapped, second, whole)}
 
 
-def read_glossaries(paths: Iterable[Path]) -> dict[str, list[Glossary]]:
-    """Glossaries of several files, by direction, in their order.
+def read_glossaries(paths: Iterable[Path], dictionaries: Iterable[Path] = ()) -> dict[str, list[Glossary]]:
+    """Glossaries of several files, by direction, in their order, and after them those of dictionaries.
 
     Raises:
         UserError: as `read_glossary`.
     """
     found: dict[str, list[Glossary]] = {}
-    for path in paths:
-        for direction, glossary in read_glossary(path).items():
+    for path, whole in (*((path, False) for path in paths), *((path, True) for path in dictionaries)):
+        for direction, glossary in read_glossary(path, whole).items():
             found.setdefault(direction, []).append(glossary)
     return found
 

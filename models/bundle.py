@@ -136,7 +136,12 @@ def shipped_bundles() -> list[Path]:
 
 def shipped_glossaries() -> list[Path]:
     """The set phrases that come along with them, as glossaries."""
-    return sorted(SHIPPED.glob("*.tsv"))
+    return sorted(SHIPPED.glob("*-phrases.*.tsv"))
+
+
+def shipped_dictionaries() -> list[Path]:
+    """The single words that come along with them."""
+    return sorted(SHIPPED.glob("*-words.*.tsv"))
 
 
 def specials_of(tokenizer: Tokenizer) -> Specials:

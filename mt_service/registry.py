@@ -14,7 +14,15 @@ from data.config import check
 from data.errors import UserError
 from data.glossary import Glossary, read_glossaries
 from data.languages import turned
-from models.bundle import SUMS, Bundle, read_bundle, shipped_bundles, shipped_glossaries, verify_sums
+from models.bundle import (
+    SUMS,
+    Bundle,
+    read_bundle,
+    shipped_bundles,
+    shipped_dictionaries,
+    shipped_glossaries,
+    verify_sums,
+)
 from models.cores import available_cores, set_threads
 from models.device import choose_device
 from models.native.compiler import UnavailableError
@@ -174,8 +182,8 @@ class Registry:
         Raises:
             UserError: for a bad one, or one between languages that nothing translates.
         """
-        shipped = [] if self.settings.bundles else shipped_glossaries()
-        found = read_glossaries([*map(Path, self.settings.glossaries), *shipped])
+        shipped, looked_up = ([], []) if self.settings.bundles else (shipped_glossaries(), shipped_dictionaries())
+        found = read_glossaries([*map(Path, self.settings.glossaries), *shipped], looked_up)
         for direction, some in found.items():
             used = direction in served or turned(direction) in served
             check(used, f"a glossary is for {direction}, but there are only: {', '.join(sorted(served))}")

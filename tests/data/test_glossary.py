@@ -32,6 +32,25 @@ def test_whole_words_are_terms_and_parts_of_words_are_not() -> None:
     assert found({"कम": "less"}, "कम कमी", "hi") == ["कम"]
 
 
+def test_terms_of_a_dictionary_are_all_of_a_text_or_none_of_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "words.tsv", "de\ten", "Kunde\tcustomer", "rot\tred")
+    there, here = (read_glossary(path, whole=True)[direction] for direction in ("de-en", "en-de"))
+    for glossary, text, expected in (
+        (there, "Kunde", ("customer", True)),
+        (there, "rot", ("red", False)),
+        (there, "Rot", ("red", True)),
+        (here, "customer", ("Kunde", False)),
+        (here, "Customer", ("Kunde", True)),
+    ):
+        (span,) = find([glossary], text)
+        assert (span.target, span.enlarged, span.start, span.end) == (*expected, 0, len(text))
+    for text in ("kunde", "KUNDE", "Kunde.", "der Kunde", "Kunde da", ""):
+        assert not list(find([there], text))
+    mine = glossary_of({"Kunde": "client"}, "de")
+    assert [span.target for span in find([mine, there], "Kunde")] == ["client"]
+    assert [one.whole for one in read_glossaries([path], [path])["de-en"]] == [False, True]
+
+
 def test_parts_of_numbers_are_no_terms() -> None:
     assert found({"45": "many", "11": "x"}, "45, 1.45 um 3:45 Uhr 45.1 1145 and 45. Windows 11") == ["45", "45", "11"]
 
