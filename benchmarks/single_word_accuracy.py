@@ -1,9 +1,10 @@
 """How many single words are translated with one of those that a dictionary has.
 
-usage: python benchmarks/single_word_accuracy.py BUNDLE
+usage: python benchmarks/single_word_accuracy.py [BUNDLE]
 
 The words of single_words.tsv, each as a text of its own, which is how people look words up; capitals do not count, nor
-articles and a mark at the end. Prints JSON: how many are right, and what the others became.
+articles and a mark at the end. Without a bundle it is the one that ships, with its dictionary, as a server has it.
+Prints JSON: how many are right, and what the others became.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ import json
 import sys
 from pathlib import Path
 
-from models.bundle import read_bundle
-from mt_service.registry import make_translator
+from mt_service.registry import Registry
 from mt_service.settings import Settings
 from mt_service.translation import Options
 from mt_service.translator import Translator
@@ -44,13 +44,19 @@ def measure(translator: Translator, source: str) -> dict[str, object]:
 
 def main() -> None:
     """Measure and print."""
-    if len(sys.argv) != 2:
+    if len(sys.argv) > 2:
         raise SystemExit(__doc__)
-    bundle = read_bundle(Path(sys.argv[1]))
-    translator = make_translator(bundle, Settings(device="cpu"))
-    found = {f"{source}-{OTHER[source]}": measure(translator, source) for source in OTHER}
-    translator.worker.close()
-    print(json.dumps({"bundle": bundle.info.name, **found, "git": git_state()}, ensure_ascii=False, indent=2))
+    registry = Registry(Settings(device="cpu", bundles=tuple(sys.argv[1:])))
+    registry.load()
+    found = {f"{source}-{other}": measure(registry.find(source, other), source) for source, other in OTHER.items()}
+    registry.close()
+    print(
+        json.dumps(
+            {"bundle": Path(sys.argv[1]).name if sys.argv[1:] else "as it ships", **found, "git": git_state()},
+            ensure_ascii=False,
+            indent=2,
+        )
+    )
 
 
 if __name__ == "__main__":
