@@ -20,7 +20,7 @@ from mt_service.routes.admission import admitted
 from mt_service.translation import Options
 from mt_service.translator import Translator
 
-UNABLE = "languages are told apart only where models without a shortlist translate to each of them"
+UNABLE = "languages are told apart only where models translate to each of them"
 WORDS = 4  # of a paragraph that tells its language
 PARAGRAPHS = 16  # of a text that are looked at
 BEGINNING = 80  # characters of each, which is enough
